@@ -1,0 +1,2 @@
+//! neptune-cli.
+fn main() {}

@@ -1,0 +1,2 @@
+//! neptune-executor.
+fn main() {}

@@ -1,0 +1,2 @@
+//! neptune-governance.
+fn main() {}

@@ -1,0 +1,2 @@
+//! neptune-ingress.
+fn main() {}

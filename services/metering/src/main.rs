@@ -1,0 +1,2 @@
+//! neptune-metering.
+fn main() {}

@@ -1,0 +1,2 @@
+//! neptune-notifier.
+fn main() {}

@@ -1,0 +1,2 @@
+//! neptune-router.
+fn main() {}

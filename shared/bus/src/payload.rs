@@ -1,0 +1,67 @@
+//! Bodies too large for a message: they travel by reference to an object named by their SHA-256.
+
+use crate::{Bus, BusError, PublishError};
+use async_nats::{HeaderMap, jetstream::object_store::ObjectStore};
+use bytes::Bytes;
+use neptune_contracts::{
+    headers,
+    topology::{MAX_BODY_BYTES, MAX_INLINE_BODY_BYTES, PAYLOADS_STORE},
+};
+use ring::digest;
+use std::fmt::Write as _;
+use tokio::io::AsyncReadExt as _;
+
+/// Puts a large body into the object store and leaves its name in the headers; returns what goes
+/// into the message.
+pub(crate) async fn put_aside(bus: &Bus, body: Bytes, headers: &mut HeaderMap) -> Result<Bytes, PublishError> {
+    if body.len() <= MAX_INLINE_BODY_BYTES {
+        return Ok(body);
+    }
+    if body.len() > MAX_BODY_BYTES {
+        return Err(PublishError::TooLarge { size: body.len(), limit: MAX_BODY_BYTES });
+    }
+    let name = sha256_hex(&body);
+    let store = bus.payloads().await.map_err(PublishError::Payload)?;
+    // The name says what is in it, so an object that is there needs no second copy.
+    if store.info(&name).await.is_err() {
+        store.put(name.as_str(), &mut body.as_ref()).await.map_err(|error| PublishError::Payload(BusError::new("store a large body", error)))?;
+    }
+    headers.insert(headers::BODY_REFERENCE, name.as_str());
+    Ok(Bytes::new())
+}
+
+/// The body of a message, fetched when it travels by reference and checked against its name.
+pub(crate) async fn fetch(bus: &Bus, headers: Option<&HeaderMap>, body: Bytes) -> Result<Bytes, BusError> {
+    let Some(name) = headers.and_then(|headers| headers.get(headers::BODY_REFERENCE)) else {
+        return Ok(body);
+    };
+    let action = "fetch a large body";
+    let mut object = bus.payloads().await?.get(name.as_str()).await.map_err(|error| BusError::new(action, error))?;
+    if object.info().size > MAX_BODY_BYTES {
+        return Err(BusError::new(action, "it is larger than the limit"));
+    }
+    let mut fetched = Vec::with_capacity(object.info().size);
+    object.read_to_end(&mut fetched).await.map_err(|error| BusError::new(action, error))?;
+    if sha256_hex(&fetched) != name.as_str() {
+        return Err(BusError::new(action, "its content does not match its name"));
+    }
+    Ok(fetched.into())
+}
+
+impl Bus {
+    async fn payloads(&self) -> Result<&ObjectStore, BusError> {
+        let open = || async {
+            let name = self.namespace().resource(PAYLOADS_STORE);
+            self.inner.context.get_object_store(name).await.map_err(|error| BusError::new("open the store of large bodies", error))
+        };
+        self.inner.payloads.get_or_try_init(open).await
+    }
+}
+
+fn sha256_hex(bytes: &[u8]) -> String {
+    digest::digest(&digest::SHA256, bytes).as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _written = write!(hex, "{byte:02x}");
+        hex
+    })
+}

@@ -1,0 +1,154 @@
+//! Attempts: single calls to single models.
+
+use crate::{
+    Message, PicoUsd, Timestamp,
+    ids::{AttemptId, TaskId},
+    names::{Service, Team, Zone},
+    topology::StreamName,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One call to one model, as it went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Attempt {
+    /// Minted before the call.
+    pub id: AttemptId,
+    /// The model.
+    pub model: String,
+    /// Its provider.
+    pub provider: String,
+    /// Where it runs.
+    pub zone: Zone,
+    /// When the call began.
+    pub started_at: Timestamp,
+    /// How long the call took.
+    pub latency_us: u64,
+    /// Why it failed; absent when it succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<AttemptError>,
+    /// Tokens by class, as the provider counted them.
+    #[serde(default)]
+    pub usage: Usage,
+    /// What it cost.
+    pub cost_usd: PicoUsd,
+    /// Whether usage or price had to be estimated.
+    #[serde(default)]
+    pub estimated: bool,
+}
+
+/// Tokens in disjoint classes: each token is counted in one of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Usage {
+    /// Input tokens not served from a cache.
+    #[serde(default)]
+    pub input_uncached: u64,
+    /// Input tokens read from the provider's cache.
+    #[serde(default)]
+    pub cache_read: u64,
+    /// Input tokens written to the provider's cache.
+    #[serde(default)]
+    pub cache_write: u64,
+    /// Output tokens that are not reasoning.
+    #[serde(default)]
+    pub output: u64,
+    /// Reasoning tokens.
+    #[serde(default)]
+    pub reasoning: u64,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AttemptError {
+    /// What kind of failure it is; decides what happens next.
+    pub class: ErrorClass,
+    /// The reason in words, without content of the task.
+    pub message: String,
+    /// The provider's HTTP status, when there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// When the provider asks to be left alone until.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+/// Kinds of failure of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    /// Too many requests for now.
+    RateLimit,
+    /// The account has no credit left.
+    Quota,
+    /// The credential is not accepted.
+    Auth,
+    /// The input does not fit the model.
+    ContextLength,
+    /// The model declined the content.
+    Refusal,
+    /// The request is wrong, whichever model gets it.
+    BadRequest,
+    /// No answer in time.
+    Timeout,
+    /// The provider failed.
+    Overload,
+    /// The answer cannot be read.
+    Malformed,
+    /// The connection failed.
+    Network,
+}
+
+/// A call failed. Published at once, so that circuit breakers react before the task ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AttemptFailed {
+    /// The task it was for.
+    pub task: TaskId,
+    /// Who asked.
+    pub team: Team,
+    /// The failed attempt; its error is set.
+    pub attempt: Attempt,
+}
+
+impl Message for AttemptFailed {
+    const SUBJECT: &'static str = "attempt.failed.v1.<model>";
+    const STREAM: StreamName = StreamName::Facts;
+    const PRODUCERS: &'static [Service] = &[Service::Executor];
+    const CONSUMERS: &'static [Service] = &[Service::Router, Service::Metering];
+
+    fn parameters(&self) -> Vec<String> {
+        vec![model_token(&self.attempt.model)]
+    }
+
+    fn dedup_key(&self) -> String {
+        self.attempt.id.to_string()
+    }
+}
+
+/// A model's name as one token of a subject: `openai/gpt-4.1` becomes `openai_gpt-4_1`.
+#[must_use]
+pub fn model_token(model: &str) -> String {
+    let token = |character: char| if character.is_ascii_alphanumeric() || character == '-' { character } else { '_' };
+    model.chars().map(token).collect()
+}
+
+impl Attempt {
+    /// Whether the model answered.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        self.error.is_none()
+    }
+}
+
+impl Usage {
+    /// All input tokens.
+    #[must_use]
+    pub fn input_total(&self) -> u64 {
+        self.input_uncached + self.cache_read + self.cache_write
+    }
+
+    /// All output tokens.
+    #[must_use]
+    pub fn output_total(&self) -> u64 {
+        self.output + self.reasoning
+    }
+}

@@ -1,0 +1,193 @@
+//! The input and output of a task: OpenAI Chat Completions. Fields that Neptune does not read are
+//! kept and passed on.
+
+use crate::problem::Problem;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Most messages in one request.
+pub const MAX_MESSAGES: usize = 2_048;
+/// Most completions in one request.
+pub const MAX_CHOICES: u32 = 16;
+
+/// A chat completion request.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ChatRequest {
+    /// A model, a route (`auto`, `auto:cheap`, `auto:fast`, `auto:best` or a named one), or
+    /// nothing, which means `auto`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The conversation so far.
+    pub messages: Vec<ChatMessage>,
+    /// Tools the model may call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Vec<Value>>,
+    /// The form the answer must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_format: Option<Value>,
+    /// Most output tokens; the older name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// Most output tokens, reasoning included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_completion_tokens: Option<u32>,
+    /// How many answers to give.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<u32>,
+    /// 0 to 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f64>,
+    /// Whether the answer comes in pieces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<bool>,
+    /// Everything else, passed on as it is.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// One message of a conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ChatMessage {
+    /// `system`, `developer`, `user`, `assistant` or `tool`.
+    pub role: String,
+    /// What is said; absent when an assistant only calls tools.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    /// Everything else (`name`, `tool_calls`, `tool_call_id`, …), passed on as it is.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// The content of a message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Content {
+    /// Plain text.
+    Text(String),
+    /// Text, images and other parts.
+    Parts(Vec<Part>),
+}
+
+/// One part of a message's content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Part {
+    /// `text`, `image_url` or another type the model understands.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The text of a text part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Everything else (`image_url`, `input_audio`, …), passed on as it is.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl ChatMessage {
+    /// A plain text message.
+    #[must_use]
+    pub fn text(role: &str, text: impl Into<String>) -> Self {
+        Self { role: role.into(), content: Some(Content::Text(text.into())), other: Map::new() }
+    }
+
+    /// The text pieces of the content, in order.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let (whole, parts) = match &self.content {
+            Some(Content::Text(text)) => (Some(text.as_str()), [].as_slice()),
+            Some(Content::Parts(parts)) => (None, parts.as_slice()),
+            None => (None, [].as_slice()),
+        };
+        whole.into_iter().chain(parts.iter().filter_map(|part| part.text.as_deref()))
+    }
+
+    fn has_image(&self) -> bool {
+        matches!(&self.content, Some(Content::Parts(parts)) if parts.iter().any(|part| part.kind == "image_url"))
+    }
+}
+
+impl ChatRequest {
+    /// A request of one user message.
+    #[must_use]
+    pub fn user(text: impl Into<String>) -> Self {
+        Self { messages: vec![ChatMessage::text("user", text)], ..Self::default() }
+    }
+
+    /// The text pieces of all messages, in order.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.messages.iter().flat_map(ChatMessage::texts)
+    }
+
+    /// Whether any message carries an image.
+    #[must_use]
+    pub fn has_images(&self) -> bool {
+        self.messages.iter().any(ChatMessage::has_image)
+    }
+
+    /// Whether the request offers tools.
+    #[must_use]
+    pub fn has_tools(&self) -> bool {
+        self.tools.as_ref().is_some_and(|tools| !tools.is_empty())
+    }
+
+    /// Whether the answer must follow a JSON Schema.
+    #[must_use]
+    pub fn wants_json_schema(&self) -> bool {
+        let kind = self.response_format.as_ref().and_then(|format| format.get("type"));
+        kind.and_then(Value::as_str) == Some("json_schema")
+    }
+
+    /// Most output tokens, when the caller set a limit.
+    #[must_use]
+    pub fn output_limit(&self) -> Option<u32> {
+        self.max_completion_tokens.or(self.max_tokens)
+    }
+
+    /// Input tokens, estimated as a quarter of the characters of text plus 4 per message, 85 per
+    /// image and a quarter of the tools' JSON.
+    #[must_use]
+    pub fn estimated_input_tokens(&self) -> u64 {
+        let characters: usize = self.texts().map(str::len).sum();
+        let tools: usize = self.tools.iter().flatten().map(|tool| tool.to_string().len()).sum();
+        let images = self.messages.iter().filter(|message| message.has_image()).count();
+        ((characters + tools).div_ceil(4) + self.messages.len() * 4 + images * 85) as u64
+    }
+
+    /// Everything wrong with the request; paths start with `prefix`.
+    #[must_use]
+    pub fn problems(&self, prefix: &str) -> Vec<Problem> {
+        let at = |field: &str| format!("{prefix}{field}");
+        let mut problems = Vec::new();
+        if self.messages.is_empty() {
+            problems.push(Problem::new(at("messages"), "no message given", "send at least one message"));
+        }
+        if self.messages.len() > MAX_MESSAGES {
+            let text = format!("{} messages, the limit is {MAX_MESSAGES}", self.messages.len());
+            problems.push(Problem::new(at("messages"), text, "shorten the conversation"));
+        }
+        for (index, message) in self.messages.iter().enumerate() {
+            if !matches!(message.role.as_str(), "system" | "developer" | "user" | "assistant" | "tool") {
+                let text = format!("unknown role {:?}", message.role.chars().take(32).collect::<String>());
+                let remedy = "use system, developer, user, assistant or tool";
+                problems.push(Problem::new(at(&format!("messages[{index}].role")), text, remedy));
+            }
+        }
+        self.sampling_problems(&at, &mut problems);
+        problems
+    }
+
+    fn sampling_problems(&self, at: &dyn Fn(&str) -> String, problems: &mut Vec<Problem>) {
+        let mut range = |field: &str, ok: bool, limit: &str| {
+            if !ok {
+                problems.push(Problem::new(at(field), format!("out of range, the limit is {limit}"), "choose a value in the range or leave it out"));
+            }
+        };
+        range("temperature", self.temperature.is_none_or(|t| (0.0..=2.0).contains(&t)), "0 to 2");
+        range("top_p", self.top_p.is_none_or(|p| (0.0..=1.0).contains(&p)), "0 to 1");
+        range("n", self.n.is_none_or(|n| (1..=MAX_CHOICES).contains(&n)), "1 to 16");
+        range("max_tokens", self.max_tokens.is_none_or(|n| n >= 1), "at least 1");
+        range("max_completion_tokens", self.max_completion_tokens.is_none_or(|n| n >= 1), "at least 1");
+    }
+}

@@ -1,0 +1,194 @@
+//! The one terminal fact of every accepted task.
+
+use crate::{
+    Message, PicoUsd, Timestamp,
+    admission::{Admission, Task},
+    attempt::Attempt,
+    delivery::DeliverySpec,
+    ids::TaskId,
+    names::{Lane, Origin, Service, TaskType, Team},
+    plan::Explanation,
+    problem::Problem,
+    task::StepRef,
+    topology::StreamName,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A task has ended. Stored once per task; a second one is refused by the broker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskFinished {
+    /// The task.
+    pub id: TaskId,
+    /// Who asked.
+    pub team: Team,
+    /// Where it came from.
+    pub origin: Origin,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The model's answer as an OpenAI chat completion, when the task completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    /// Why there is no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<TaskError>,
+    /// Every call that was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
+    /// The sum of the attempts' costs.
+    pub cost_usd: PicoUsd,
+    /// The kind of work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_type: Option<TaskType>,
+    /// How urgent it was.
+    #[serde(default)]
+    pub lane: Lane,
+    /// The API key it came with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The step of a run that it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepRef>,
+    /// What governance decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admission: Option<Admission>,
+    /// Why the router chose as it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Explanation>,
+    /// Who gets the result.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliver: Vec<DeliverySpec>,
+    /// The caller's labels.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
+    /// When each stage was reached.
+    pub times: Times,
+}
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A model answered.
+    Completed,
+    /// Governance refused it.
+    Rejected,
+    /// No model was left to try.
+    NoRoute,
+    /// Every attempt failed.
+    Failed,
+    /// Its deadline passed.
+    Expired,
+}
+
+impl Outcome {
+    /// As it stands in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Rejected => "rejected",
+            Self::NoRoute => "no_route",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// Why a task has no answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskError {
+    /// Stable name of the reason, for example `budget_exceeded`, `model_not_allowed`,
+    /// `invalid_request`, `no_capacity`, `upstream_failed`.
+    pub code: String,
+    /// The reason in words, with what to do.
+    pub message: String,
+    /// The faults of the input, when it was refused for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Problem>,
+    /// When another try may succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+/// When each stage was reached; absent for stages that were not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Times {
+    /// The accept was stored.
+    pub submitted_at: Timestamp,
+    /// Governance admitted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted_at: Option<Timestamp>,
+    /// The router made the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routed_at: Option<Timestamp>,
+    /// The executor took it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// This fact was made.
+    pub finished_at: Timestamp,
+    /// Time from submit to finish not spent waiting for models, in microseconds.
+    pub added_us: u64,
+}
+
+impl Message for TaskFinished {
+    const SUBJECT: &'static str = "task.finished.v1.<team>.<origin>.<task>";
+    const STREAM: StreamName = StreamName::Results;
+    const PRODUCERS: &'static [Service] = &[Service::Executor, Service::Governance, Service::Router];
+    const CONSUMERS: &'static [Service] =
+        &[Service::Metering, Service::Router, Service::Governance, Service::Notifier, Service::Client, Service::Ingress];
+
+    fn parameters(&self) -> Vec<String> {
+        vec![self.team.to_string(), self.origin.to_string(), self.id.to_string()]
+    }
+
+    fn dedup_key(&self) -> String {
+        format!("{}.finished", self.id)
+    }
+}
+
+impl TaskFinished {
+    /// The fact of a task that ended with `error` before any model was called, at `now`.
+    #[must_use]
+    pub fn without_attempts(task: &Task, outcome: Outcome, error: TaskError, now: Timestamp) -> Self {
+        Self {
+            id: task.id,
+            team: task.team.clone(),
+            origin: task.origin,
+            outcome,
+            output: None,
+            error: Some(error),
+            attempts: Vec::new(),
+            cost_usd: PicoUsd::ZERO,
+            task_type: task.task_type,
+            lane: task.constraints.lane,
+            key: task.key.clone(),
+            step: task.step.clone(),
+            admission: None,
+            route: None,
+            deliver: task.deliver.clone(),
+            metadata: task.metadata.clone(),
+            times: Times {
+                submitted_at: task.submitted_at,
+                admitted_at: None,
+                routed_at: None,
+                started_at: None,
+                finished_at: now,
+                added_us: now.micros_since(task.submitted_at),
+            },
+        }
+    }
+
+    /// The text of the first choice of the output.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        self.output.as_ref()?.pointer("/choices/0/message/content")?.as_str()
+    }
+
+    /// The attempt that answered.
+    #[must_use]
+    pub fn winner(&self) -> Option<&Attempt> {
+        self.attempts.iter().rev().find(|attempt| attempt.succeeded())
+    }
+}

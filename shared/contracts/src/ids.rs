@@ -1,0 +1,64 @@
+//! Typed identifiers. Time-ordered (UUID v7) where they are minted, name-derived (UUID v5) where
+//! the same thing must get the same id twice.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+use uuid::Uuid;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// Mints a new, time-ordered id.
+            #[must_use]
+            pub fn mint() -> Self {
+                Self(Uuid::now_v7())
+            }
+
+            /// The id that `name` always gets within `scope`.
+            #[must_use]
+            pub fn derive(scope: Uuid, name: &str) -> Self {
+                Self(Uuid::new_v5(&scope, name.as_bytes()))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::parse_str(text).map(Self)
+            }
+        }
+    };
+}
+
+id!(/// One AI request.
+    TaskId);
+id!(/// One call to one model.
+    AttemptId);
+id!(/// One execution of a workflow.
+    RunId);
+id!(/// One message to one recipient over one channel; also the `webhook-id` the recipient sees.
+    DeliveryId);
+id!(/// Money reserved before a call.
+    HoldId);
+
+impl TaskId {
+    /// The id of a task that was published without one: the same on every redelivery, because it
+    /// is derived from where the broker stored the message.
+    #[must_use]
+    pub fn of_stored(stream: &str, sequence: u64) -> Self {
+        Self::derive(Uuid::NAMESPACE_OID, &format!("{stream}/{sequence}"))
+    }
+}

@@ -1,0 +1,31 @@
+//! Every message, subject, stream, query, resource and id of Neptune.
+//!
+//! Nothing here does I/O. A message is declared once, as a type that implements [`Message`], and
+//! listed once, in [`catalogue::CATALOGUE`]. From that list follow the typed bus, the JSON
+//! Schemas under `schemas/`, the streams and consumers on the broker, and the permissions of each
+//! service's broker user.
+
+pub mod admission;
+pub mod attempt;
+pub mod catalogue;
+pub mod chat;
+pub mod dead;
+pub mod delivery;
+pub mod finished;
+pub mod headers;
+pub mod ids;
+pub mod money;
+pub mod names;
+pub mod plan;
+pub mod problem;
+pub mod query;
+pub mod render;
+pub mod resource;
+pub mod subject;
+pub mod task;
+pub mod timestamp;
+pub mod topology;
+
+pub use catalogue::Message;
+pub use money::PicoUsd;
+pub use timestamp::Timestamp;

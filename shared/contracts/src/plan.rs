@@ -1,0 +1,151 @@
+//! The router's answer: which models, in which order, how to combine them, and why.
+
+use crate::{
+    Message, PicoUsd, Timestamp,
+    admission::{Admission, Task},
+    attempt::Attempt,
+    names::{Service, TaskType, Zone},
+    topology::StreamName,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A task with its plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskRouted {
+    /// The task.
+    pub task: Task,
+    /// Its bounds.
+    pub admission: Admission,
+    /// What to try, in order. Never empty; the first attempt's zone is the subject's.
+    pub plan: Plan,
+    /// Attempts another zone's executor already made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts_made: Vec<Attempt>,
+}
+
+/// What to try, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// When it was made.
+    pub routed_at: Timestamp,
+    /// How the attempts combine.
+    pub strategy: Strategy,
+    /// The attempts in order of preference.
+    pub attempts: Vec<PlannedAttempt>,
+    /// Why this plan.
+    pub explanation: Explanation,
+}
+
+/// How the attempts of a plan combine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Strategy {
+    /// The first attempt is the only one.
+    Single,
+    /// The next attempt is made when the one before failed.
+    Fallback,
+    /// The second attempt starts when the first has not answered after the delay.
+    Hedge {
+        /// The delay.
+        delay_ms: u64,
+    },
+    /// The next attempt is made when the output of the one before fails validation.
+    Cascade,
+    /// All attempts are made and their outputs combined.
+    Ensemble,
+}
+
+/// One attempt of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedAttempt {
+    /// The model to call.
+    pub model: String,
+    /// Where it runs.
+    pub zone: Zone,
+    /// The attempt is given up after this time.
+    pub timeout_ms: u64,
+    /// What it is expected to cost.
+    pub expected_cost_usd: PicoUsd,
+    /// How long it is expected to take.
+    pub expected_latency_ms: u64,
+}
+
+/// Why a plan is as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Explanation {
+    /// The route that was followed.
+    pub route: String,
+    /// The kind of work.
+    pub task_type: TaskType,
+    /// `declared`, `recognised` or `default`.
+    pub task_type_by: String,
+    /// How sure the recognition is, 0 to 1.
+    pub task_type_confidence: f64,
+    /// Version of the resources that were in force.
+    pub config_revision: u64,
+    /// Age of the statistics that were used; absent when only priors were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statistics_age_ms: Option<u64>,
+    /// What a right answer was taken to be worth.
+    pub value_usd: PicoUsd,
+    /// Models that were removed, and why.
+    pub removed: Vec<Removed>,
+    /// Models that were weighed, best first.
+    pub candidates: Vec<Candidate>,
+    /// Constraints that were given up because nothing was left: `quality`, `latency`, `cost`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relaxed: Vec<String>,
+    /// The reason in one sentence.
+    pub because: String,
+    /// How long the decision took, in microseconds.
+    pub decided_in_us: u64,
+}
+
+/// A model that was removed before weighing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Removed {
+    /// The model.
+    pub model: String,
+    /// `governance`, `capability`, `circuit`, `rate`, `latency`, `cost`, `quality`, `route` or `constraint`.
+    pub by: String,
+    /// The reason in words.
+    pub reason: String,
+}
+
+/// A model that was weighed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Candidate {
+    /// The model.
+    pub model: String,
+    /// Expected quality for this task type, 0 to 1.
+    pub quality: f64,
+    /// Probability that a call succeeds, 0 to 1.
+    pub success: f64,
+    /// Expected cost.
+    pub cost_usd: PicoUsd,
+    /// Expected latency.
+    pub latency_ms: u64,
+    /// The utility in dollars by which candidates are ordered.
+    pub utility_usd: f64,
+}
+
+impl Message for TaskRouted {
+    const SUBJECT: &'static str = "task.routed.v1.<zone>.<lane>";
+    const STREAM: StreamName = StreamName::Stage;
+    const PRODUCERS: &'static [Service] = &[Service::Router, Service::Executor];
+    const CONSUMERS: &'static [Service] = &[Service::Executor];
+
+    fn parameters(&self) -> Vec<String> {
+        let zone = self.plan.attempts.first().map_or(Zone::External, |attempt| attempt.zone);
+        vec![zone.to_string(), self.task.constraints.lane.to_string()]
+    }
+
+    fn dedup_key(&self) -> String {
+        format!("{}.{}", self.task.id, self.attempts_made.len())
+    }
+
+    fn task(&self) -> Option<&Task> {
+        Some(&self.task)
+    }
+}

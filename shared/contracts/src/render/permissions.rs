@@ -1,0 +1,150 @@
+//! The broker's users and what each may publish and subscribe to, as an nats-server configuration
+//! block. Nothing is allowed that the catalogue does not ask for.
+
+use crate::{
+    catalogue::CATALOGUE,
+    delivery::DeliveryRequested,
+    Message as _,
+    names::Service,
+    query::QUERIES,
+    subject::Namespace,
+    task::TaskSubmitted,
+    topology::{AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, LEASE_BUCKET, PAYLOADS_STORE, StreamName},
+};
+use std::{collections::BTreeSet, fmt::Write as _};
+
+/// The services that have a user of their own.
+const SERVICES: &[Service] =
+    &[Service::Ingress, Service::Governance, Service::Router, Service::Executor, Service::Metering, Service::Notifier];
+
+/// What a user may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Permissions {
+    /// Subjects it may publish on.
+    pub publish: BTreeSet<String>,
+    /// Subjects it may subscribe to.
+    pub subscribe: BTreeSet<String>,
+}
+
+/// The `authorization` block with every service, the operator, and one client user per team.
+/// Passwords are references to variables of the broker's environment.
+#[must_use]
+pub fn nats_users(namespace: &Namespace, teams: &[&str]) -> String {
+    let mut block = String::from("# Generated from the message catalogue by `make schemas`. Do not edit.\nauthorization {\n  users = [\n");
+    block.push_str("    { user: operator, password: $NEPTUNE_NATS_PASSWORD_OPERATOR }\n");
+    for service in SERVICES {
+        user(&mut block, service.as_str(), &of_service(namespace, *service));
+    }
+    for team in teams {
+        user(&mut block, &format!("client-{team}"), &of_client(namespace, team));
+    }
+    block.push_str("  ]\n}\n");
+    block
+}
+
+/// What a service's user may do.
+#[must_use]
+pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
+    let mut permissions = Permissions::default();
+    let publish = &mut permissions.publish;
+    publish.extend(CATALOGUE.iter().filter(|entry| entry.producers.contains(&service)).map(|entry| namespace.wildcard(entry.subject)));
+    for consumer in CONSUMERS.iter().filter(|consumer| consumer.service == service) {
+        consuming(publish, namespace, consumer);
+    }
+    // The accept's token travels through these; whoever holds it shows signs of life and acks.
+    if matches!(service, Service::Governance | Service::Router | Service::Executor) {
+        publish.insert(format!("$JS.ACK.{}.governance-submitted.>", namespace.resource(StreamName::Tasks.as_str())));
+        publish.insert("_INBOX.>".into());
+        publish.insert(format!("{namespace}.reply.>"));
+    }
+    following_resources(publish, namespace);
+    large_bodies(publish, namespace);
+    let results = namespace.resource(StreamName::Results.as_str());
+    match service {
+        Service::Executor => {
+            publish.insert(format!("$KV.{}.>", namespace.resource(LEASE_BUCKET)));
+            publish.insert(format!("$JS.API.DIRECT.GET.{results}.>"));
+        }
+        Service::Ingress => {
+            publish.insert(format!("$JS.API.DIRECT.GET.{results}.>"));
+            publish.extend(QUERIES.iter().map(|query| namespace.wildcard(query.subject)));
+            permissions.subscribe.insert(format!("{namespace}.reply.ingress.>"));
+        }
+        _ => {}
+    }
+    // Pongs and answers of the micro-service protocol go to whoever asked.
+    permissions.publish.insert("_INBOX_operator.>".into());
+    permissions.publish.insert("_INBOX_ingress.>".into());
+    permissions.subscribe.insert(format!("_INBOX_{service}.>"));
+    permissions.subscribe.insert("$SRV.>".into());
+    permissions.subscribe.extend(QUERIES.iter().filter(|query| query.service == service).map(|query| namespace.wildcard(query.subject)));
+    if service == Service::Router {
+        permissions.subscribe.insert(namespace.wildcard(crate::attempt::AttemptFailed::SUBJECT));
+    }
+    permissions
+}
+
+/// What a team's own programs may do: submit as the team, ask for deliveries, hear their answers.
+#[must_use]
+pub fn of_client(namespace: &Namespace, team: &str) -> Permissions {
+    let mut permissions = Permissions::default();
+    permissions.publish.insert(namespace.subject(TaskSubmitted::SUBJECT, &[team]));
+    permissions.publish.insert(namespace.subject(DeliveryRequested::SUBJECT, &[team]));
+    large_bodies(&mut permissions.publish, namespace);
+    permissions.subscribe.insert(format!("_INBOX.{team}.>"));
+    permissions.subscribe.insert(format!("{namespace}.reply.{team}.>"));
+    permissions.subscribe.insert(format!("{namespace}.task.finished.v1.{team}.>"));
+    permissions
+}
+
+fn consuming(publish: &mut BTreeSet<String>, namespace: &Namespace, consumer: &ConsumerSpec) {
+    let stream = namespace.resource(consumer.stream.as_str());
+    publish.insert(format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{}", consumer.name));
+    if consumer.ack == AckPolicy::Explicit {
+        publish.insert(format!("$JS.ACK.{stream}.{}.>", consumer.name));
+    }
+    if consumer.max_deliver > 0 {
+        // The mover of exhausted messages reads the broker's notices and takes the message out.
+        let dead = namespace.resource(StreamName::Dead.as_str());
+        publish.insert(format!("$JS.API.CONSUMER.MSG.NEXT.{dead}.{}-exhausted", consumer.name));
+        publish.insert(format!("$JS.ACK.{dead}.{}-exhausted.>", consumer.name));
+        publish.insert(format!("$JS.API.STREAM.INFO.{stream}"));
+        publish.insert(format!("$JS.API.STREAM.MSG.GET.{stream}"));
+        publish.insert(format!("$JS.API.STREAM.MSG.DELETE.{stream}"));
+    }
+}
+
+fn following_resources(publish: &mut BTreeSet<String>, namespace: &Namespace) {
+    let stream = format!("KV_{}", namespace.resource(CONFIG_BUCKET));
+    publish.insert(format!("$JS.API.STREAM.INFO.{stream}"));
+    publish.insert(format!("$JS.API.CONSUMER.CREATE.{stream}.>"));
+    publish.insert(format!("$JS.API.CONSUMER.DELETE.{stream}.>"));
+    publish.insert(format!("$JS.API.CONSUMER.INFO.{stream}.>"));
+    publish.insert(format!("$JS.FC.{stream}.>"));
+}
+
+/// Reading and writing bodies that travel by reference. Their names are SHA-256 sums of their
+/// content, so they cannot be guessed without knowing what is in them.
+fn large_bodies(publish: &mut BTreeSet<String>, namespace: &Namespace) {
+    let bucket = namespace.resource(PAYLOADS_STORE);
+    let stream = format!("OBJ_{bucket}");
+    publish.insert(format!("$O.{bucket}.>"));
+    publish.insert(format!("$JS.API.STREAM.INFO.{stream}"));
+    publish.insert(format!("$JS.API.DIRECT.GET.{stream}.>"));
+    publish.insert(format!("$JS.API.STREAM.MSG.GET.{stream}"));
+    publish.insert(format!("$JS.API.CONSUMER.CREATE.{stream}.>"));
+    publish.insert(format!("$JS.API.CONSUMER.DELETE.{stream}.>"));
+    publish.insert(format!("$JS.FC.{stream}.>"));
+}
+
+fn user(block: &mut String, name: &str, permissions: &Permissions) {
+    let variable = name.to_ascii_uppercase().replace('-', "_");
+    let list = |subjects: &BTreeSet<String>| subjects.iter().map(|subject| format!("          {subject:?}\n")).collect::<String>();
+    // Writing to a string cannot fail.
+    let _written = write!(
+        block,
+        "    {{\n      user: {name}, password: $NEPTUNE_NATS_PASSWORD_{variable}\n      permissions {{\n        publish = [\n{}        ]\n        subscribe = [\n{}        ]\n      }}\n    }}\n",
+        list(&permissions.publish),
+        list(&permissions.subscribe)
+    );
+}

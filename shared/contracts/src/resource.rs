@@ -1,0 +1,491 @@
+//! Resources: everything an operator decides, declared in files and applied to the bus.
+
+use crate::{
+    PicoUsd, Timestamp,
+    names::{Channel, DataClass, TaskType, Team, Zone},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The version every resource file names.
+pub const API_VERSION: &str = "neptune/v1";
+
+/// A resource as it stands in a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Manifest {
+    /// `neptune/v1`.
+    pub api_version: String,
+    /// `Team`, `Key`, `Model`, `Route`, `Budget` or `Channel`.
+    pub kind: String,
+    /// The name.
+    pub metadata: Metadata,
+    /// What is declared; its shape depends on the kind.
+    pub spec: Value,
+}
+
+/// A resource's name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    /// Unique among resources of the kind.
+    pub name: String,
+}
+
+/// A team and what it may do. What is not granted is refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct TeamSpec {
+    /// Models it may use: names, or prefixes ending in `*`.
+    #[serde(default)]
+    pub models: Vec<String>,
+    /// Zones its work may reach.
+    #[serde(default = "all_zones")]
+    pub zones: Vec<Zone>,
+    /// Channels it may deliver over.
+    #[serde(default)]
+    pub channels: Vec<Channel>,
+    /// The most one task may cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_cost_usd: Option<PicoUsd>,
+    /// How sensitive its data is unless a task says more.
+    #[serde(default)]
+    pub class: DataClass,
+}
+
+fn all_zones() -> Vec<Zone> {
+    Zone::ALL.to_vec()
+}
+
+/// An API key. Its name is the key's id; the secret itself is nowhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct KeySpec {
+    /// Whose it is.
+    pub team: Team,
+    /// What it is for.
+    #[serde(default)]
+    pub role: KeyRole,
+    /// HMAC-SHA-256 of the secret under the installation's pepper, hex.
+    pub hash: String,
+    /// It is void from this time on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// It is void now.
+    #[serde(default)]
+    pub disabled: bool,
+}
+
+/// What a key is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyRole {
+    /// Submits tasks and reads their results.
+    #[default]
+    Caller,
+    /// Reads across teams; cannot call models.
+    Admin,
+}
+
+/// A model: one deployment that can answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ModelSpec {
+    /// How it is spoken to.
+    pub provider: Provider,
+    /// Base URL, for example `https://api.openai.com/v1`; `${VARIABLE}` is filled in from the
+    /// executor's environment.
+    pub endpoint: String,
+    /// The name the provider knows it by; the resource's name without its provider prefix when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_model: Option<String>,
+    /// Variable of the executor's environment that holds the credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_env: Option<String>,
+    /// Where it runs.
+    #[serde(default = "external")]
+    pub zone: Zone,
+    /// What it costs.
+    pub price: PriceSpec,
+    /// What it can do.
+    #[serde(default)]
+    pub capabilities: Capabilities,
+    /// Expected quality by kind of work, 0 to 1; `default` for the others.
+    #[serde(default)]
+    pub quality: BTreeMap<String, f64>,
+    /// Expected speed, until it is measured.
+    #[serde(default)]
+    pub speed: SpeedSpec,
+    /// A call is given up after this time.
+    #[serde(default = "default_timeout_ms")]
+    pub timeout_ms: u64,
+    /// It gets no traffic.
+    #[serde(default)]
+    pub disabled: bool,
+}
+
+fn external() -> Zone {
+    Zone::External
+}
+
+fn default_timeout_ms() -> u64 {
+    120_000
+}
+
+/// How a model is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// OpenAI Chat Completions, and every server that speaks it.
+    Openai,
+}
+
+impl Provider {
+    /// As it stands in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Openai => "openai",
+        }
+    }
+}
+
+/// Prices in US dollars per million tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PriceSpec {
+    /// Input.
+    pub input_usd_per_mtok: PicoUsd,
+    /// Input read from the provider's cache; as input when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_input_usd_per_mtok: Option<PicoUsd>,
+    /// Input written to the provider's cache; as input when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_usd_per_mtok: Option<PicoUsd>,
+    /// Output, reasoning included.
+    pub output_usd_per_mtok: PicoUsd,
+}
+
+/// What a model can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Capabilities {
+    /// Input and output tokens together.
+    pub context_tokens: u64,
+    /// Most output tokens.
+    pub max_output_tokens: u64,
+    /// Calls tools.
+    pub tools: bool,
+    /// Follows a JSON Schema.
+    pub json_schema: bool,
+    /// Sees images.
+    pub vision: bool,
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self { context_tokens: 128_000, max_output_tokens: 16_384, tools: true, json_schema: true, vision: false }
+    }
+}
+
+/// How fast a model is expected to be.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct SpeedSpec {
+    /// To the first token.
+    pub first_token_ms: u64,
+    /// After it.
+    pub tokens_per_second: f64,
+}
+
+impl Default for SpeedSpec {
+    fn default() -> Self {
+        Self { first_token_ms: 600, tokens_per_second: 60.0 }
+    }
+}
+
+/// A named routing policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RouteSpec {
+    /// Models to choose from; all when empty.
+    #[serde(default)]
+    pub candidates: Vec<String>,
+    /// What to aim for.
+    #[serde(default)]
+    pub objective: Objective,
+    /// What a right answer is worth; overrides the objective's own value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_usd: Option<PicoUsd>,
+    /// Expected quality a model must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_quality: Option<f64>,
+    /// The order to fall back in; by utility when empty.
+    #[serde(default)]
+    pub fallback: Vec<String>,
+    /// Most attempts, 1 to 8.
+    #[serde(default = "default_max_attempts")]
+    pub max_attempts: u32,
+}
+
+fn default_max_attempts() -> u32 {
+    3
+}
+
+/// What a route aims for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// Quality, cost and latency in one currency.
+    #[default]
+    Balanced,
+    /// Low cost.
+    Cheap,
+    /// Low latency.
+    Fast,
+    /// High quality.
+    Best,
+}
+
+/// A limit on what is spent in a period.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct BudgetSpec {
+    /// Whose spend it limits; everybody's together when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<Team>,
+    /// The limit.
+    pub limit_usd: PicoUsd,
+    /// When it starts again, in UTC.
+    pub period: Period,
+    /// What happens while the budget cannot be read.
+    #[serde(default)]
+    pub on_outage: OnOutage,
+}
+
+/// When a budget starts again, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Period {
+    /// At midnight.
+    Day,
+    /// On the first of the month.
+    Month,
+}
+
+/// What happens while a budget cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnOutage {
+    /// Tasks are refused, so that the budget holds.
+    #[default]
+    Deny,
+    /// Tasks go on, and are settled later.
+    Allow,
+}
+
+/// How deliveries over one channel are made. The resource's name is the channel's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", tag = "type")]
+pub enum ChannelSpec {
+    /// Standard Webhooks.
+    #[serde(rename = "webhook", rename_all = "camelCase")]
+    Webhook {
+        /// Variable of the notifier's environment that holds the signing secret (`whsec_…`).
+        secret_env: String,
+        /// `host:port` that may be reached although it is not public or not https.
+        #[serde(default)]
+        allow_private: Vec<String>,
+    },
+    /// SMTP.
+    #[serde(rename = "email", rename_all = "camelCase")]
+    Email {
+        /// Variable of the notifier's environment that holds the SMTP URL (`smtp://user:password@host:port`).
+        smtp_env: String,
+        /// The sender's address.
+        from: String,
+    },
+}
+
+/// All resources in force.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resources {
+    /// Grows with every change.
+    pub revision: u64,
+    /// By name.
+    pub teams: BTreeMap<String, TeamSpec>,
+    /// By key id.
+    pub keys: BTreeMap<String, KeySpec>,
+    /// By name.
+    pub models: BTreeMap<String, ModelSpec>,
+    /// By name.
+    pub routes: BTreeMap<String, RouteSpec>,
+    /// By name.
+    pub budgets: BTreeMap<String, BudgetSpec>,
+    /// By name.
+    pub channels: BTreeMap<String, ChannelSpec>,
+}
+
+/// Why a resource is not accepted.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ResourceError {
+    /// The kind does not exist.
+    #[error("unknown kind {0:?}; use Team, Key, Model, Route, Budget or Channel")]
+    UnknownKind(String),
+    /// The version is not the one this program knows.
+    #[error("apiVersion {0:?} is not known; use {API_VERSION}")]
+    UnknownVersion(String),
+    /// The name cannot be used.
+    #[error("{kind} name {name:?} is not valid: 1 to 128 characters out of a-z, A-Z, 0-9 and -_./:, starting with a letter or digit{extra}")]
+    BadName {
+        /// The kind.
+        kind: String,
+        /// The name.
+        name: String,
+        /// A further limit of the kind.
+        extra: &'static str,
+    },
+    /// The spec does not have its kind's shape.
+    #[error("{kind} {name}: {detail}")]
+    BadSpec {
+        /// The kind.
+        kind: String,
+        /// The name.
+        name: String,
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+impl Manifest {
+    /// The key under which the resource is stored: `model/openai/gpt-4.1`.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.kind.to_ascii_lowercase(), self.metadata.name)
+    }
+
+    /// Checks the version, the name and the spec's shape and values.
+    ///
+    /// # Errors
+    /// Names the resource and the fault.
+    pub fn check(&self) -> Result<(), ResourceError> {
+        if self.api_version != API_VERSION {
+            return Err(ResourceError::UnknownVersion(self.api_version.clone()));
+        }
+        Resources::default().insert(&self.kind, &self.metadata.name, self.spec.clone())
+    }
+}
+
+impl Resources {
+    /// Takes in one resource.
+    ///
+    /// # Errors
+    /// Names the resource and the fault.
+    pub fn insert(&mut self, kind: &str, name: &str, spec: Value) -> Result<(), ResourceError> {
+        let is_label = kind.eq_ignore_ascii_case("team") || kind.eq_ignore_ascii_case("key");
+        check_name(kind, name, is_label)?;
+        match kind.to_ascii_lowercase().as_str() {
+            "team" => drop(self.teams.insert(name.into(), read(kind, name, spec)?)),
+            "key" => drop(self.keys.insert(name.into(), read(kind, name, spec)?)),
+            "model" => {
+                let model: ModelSpec = read(kind, name, spec)?;
+                model.check().map_err(|detail| bad_spec(kind, name, detail))?;
+                self.models.insert(name.into(), model);
+            }
+            "route" => {
+                let route: RouteSpec = read(kind, name, spec)?;
+                route.check().map_err(|detail| bad_spec(kind, name, detail))?;
+                self.routes.insert(name.into(), route);
+            }
+            "budget" => {
+                let budget: BudgetSpec = read(kind, name, spec)?;
+                if budget.limit_usd < PicoUsd::ZERO {
+                    return Err(bad_spec(kind, name, "limitUsd is negative; give 0 or more".into()));
+                }
+                self.budgets.insert(name.into(), budget);
+            }
+            "channel" => drop(self.channels.insert(name.into(), read(kind, name, spec)?)),
+            _ => return Err(ResourceError::UnknownKind(kind.into())),
+        }
+        Ok(())
+    }
+
+    /// Takes out one resource.
+    pub fn remove(&mut self, kind: &str, name: &str) {
+        match kind {
+            "team" => drop(self.teams.remove(name)),
+            "key" => drop(self.keys.remove(name)),
+            "model" => drop(self.models.remove(name)),
+            "route" => drop(self.routes.remove(name)),
+            "budget" => drop(self.budgets.remove(name)),
+            "channel" => drop(self.channels.remove(name)),
+            _ => {}
+        }
+    }
+}
+
+fn check_name(kind: &str, name: &str, is_label: bool) -> Result<(), ResourceError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:".contains(&byte);
+    let well_formed = name.len() <= 128
+        && name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && name.bytes().all(allowed);
+    let extra = if is_label { "; for this kind without . / : and at most 63" } else { "" };
+    if well_formed && (!is_label || crate::names::is_name(name)) {
+        Ok(())
+    } else {
+        Err(ResourceError::BadName { kind: kind.into(), name: name.chars().take(128).collect(), extra })
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(kind: &str, name: &str, spec: Value) -> Result<T, ResourceError> {
+    serde_json::from_value(spec).map_err(|error| bad_spec(kind, name, error.to_string()))
+}
+
+fn bad_spec(kind: &str, name: &str, detail: String) -> ResourceError {
+    ResourceError::BadSpec { kind: kind.into(), name: name.into(), detail }
+}
+
+impl ModelSpec {
+    fn check(&self) -> Result<(), String> {
+        for (task_type, quality) in &self.quality {
+            if task_type != "default" {
+                task_type.parse::<TaskType>().map_err(|known| format!("quality.{task_type} is no task type; {known}, default"))?;
+            }
+            if !(0.0..=1.0).contains(quality) {
+                return Err(format!("quality.{task_type} is {quality}; the limit is 0 to 1"));
+            }
+        }
+        let prices = [Some(self.price.input_usd_per_mtok), Some(self.price.output_usd_per_mtok), self.price.cached_input_usd_per_mtok, self.price.cache_write_usd_per_mtok];
+        if prices.iter().flatten().any(|price| *price < PicoUsd::ZERO) {
+            return Err("a price is negative; give 0 or more".into());
+        }
+        if !(100..=3_600_000).contains(&self.timeout_ms) {
+            return Err(format!("timeoutMs is {}; the limit is 100 to 3600000", self.timeout_ms));
+        }
+        if self.speed.tokens_per_second <= 0.0 {
+            return Err("speed.tokensPerSecond must be above 0".into());
+        }
+        Ok(())
+    }
+
+    /// Expected quality for a kind of work, 0.5 when nothing is known.
+    #[must_use]
+    pub fn prior_quality(&self, task_type: TaskType) -> f64 {
+        let known = self.quality.get(task_type.as_str()).or_else(|| self.quality.get("default"));
+        known.copied().unwrap_or(0.5)
+    }
+}
+
+impl RouteSpec {
+    fn check(&self) -> Result<(), String> {
+        if !(1..=8).contains(&self.max_attempts) {
+            return Err(format!("maxAttempts is {}; the limit is 1 to 8", self.max_attempts));
+        }
+        if self.min_quality.is_some_and(|quality| !(0.0..=1.0).contains(&quality)) {
+            return Err("minQuality is out of range; the limit is 0 to 1".into());
+        }
+        Ok(())
+    }
+}

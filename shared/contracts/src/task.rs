@@ -1,0 +1,216 @@
+//! The task: what a caller submits.
+
+use crate::{
+    Message, PicoUsd, Timestamp,
+    admission::Task,
+    chat::ChatRequest,
+    delivery::DeliverySpec,
+    ids::{RunId, TaskId},
+    names::{DataClass, Lane, Origin, Service, TaskType, Team},
+    problem::Problem,
+    topology::StreamName,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Most deliveries a task may ask for.
+pub const MAX_DELIVERIES: usize = 16;
+/// Most bytes of metadata, as JSON.
+pub const MAX_METADATA_BYTES: usize = 16 * 1024;
+
+/// Somebody asks for a task. The team is the one in the subject, whatever the body says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskSubmitted {
+    /// Minted by the caller (UUID v7), so that a repeated submit is the same task. Without one the
+    /// id follows from where the broker stored the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<TaskId>,
+    /// Taken from the subject.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub team: Option<Team>,
+    /// Where the task came from.
+    #[serde(default)]
+    pub origin: Origin,
+    /// Id of the API key it came with; set by the ingress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// What to do.
+    pub input: ChatRequest,
+    /// The kind of work; recognised from the input when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_type: Option<TaskType>,
+    /// What must hold.
+    #[serde(default)]
+    pub constraints: Constraints,
+    /// What the output must be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<OutputSpec>,
+    /// Who gets the result, besides the caller.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliver: Vec<DeliverySpec>,
+    /// Set when the task is a step of a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepRef>,
+    /// The caller's own labels, kept with the result and in the ledger; at most 16 KiB of JSON.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
+}
+
+/// What must hold for a task. Everything is optional.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Constraints {
+    /// The task costs no more than this, all attempts together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_cost_usd: Option<PicoUsd>,
+    /// The answer should be there within this time; models expected to be slower are passed over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_latency_ms: Option<u64>,
+    /// After this time nobody wants the answer; the task expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// Expected quality a model must have for this task type, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_quality: Option<f64>,
+    /// Only these models.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<String>,
+    /// The routing policy; overrides a route named in `input.model`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// How urgent it is.
+    #[serde(default)]
+    pub lane: Lane,
+    /// Whether a cached answer will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheMode>,
+    /// How sensitive the caller says the input is. Findings can raise it, nothing lowers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<DataClass>,
+}
+
+/// Which cached answers will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheMode {
+    /// None.
+    Off,
+    /// To exactly this request.
+    Exact,
+    /// To this request or one that differs in nothing that matters.
+    Near,
+}
+
+/// What the output must be.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OutputSpec {
+    /// JSON Schema 2020-12 that the answer's text must satisfy as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Value>,
+}
+
+/// The step of a run that a task is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StepRef {
+    /// The run.
+    pub run: RunId,
+    /// The workflow it executes, `namespace/name:version`.
+    pub workflow: String,
+    /// The step's path in the workflow.
+    pub step: String,
+}
+
+impl Message for TaskSubmitted {
+    const SUBJECT: &'static str = "task.submitted.v1.<team>";
+    const STREAM: StreamName = StreamName::Tasks;
+    const PRODUCERS: &'static [Service] = &[Service::Client, Service::Ingress, Service::Executor, Service::Operator];
+    const CONSUMERS: &'static [Service] = &[Service::Governance];
+
+    fn parameters(&self) -> Vec<String> {
+        self.team.iter().map(ToString::to_string).collect()
+    }
+
+    fn dedup_key(&self) -> String {
+        self.id.map(|id| id.to_string()).unwrap_or_default()
+    }
+
+    fn read_parameters(&mut self, parameters: &[&str]) {
+        self.team = parameters.first().and_then(|team| team.parse().ok());
+    }
+}
+
+impl TaskSubmitted {
+    /// A task of `team` with everything else left open.
+    #[must_use]
+    pub fn new(team: Team, input: ChatRequest) -> Self {
+        Self {
+            id: Some(TaskId::mint()),
+            team: Some(team),
+            origin: Origin::Bus,
+            key: None,
+            input,
+            task_type: None,
+            constraints: Constraints::default(),
+            output: None,
+            deliver: Vec::new(),
+            step: None,
+            metadata: Map::new(),
+        }
+    }
+
+    /// The same task with its identity settled: its own id or else `stored_id`. Nothing when the
+    /// subject named no team.
+    #[must_use]
+    pub fn settle(self, stored_id: TaskId, submitted_at: Timestamp) -> Option<Task> {
+        Some(Task {
+            id: self.id.unwrap_or(stored_id),
+            team: self.team?,
+            origin: self.origin,
+            key: self.key,
+            submitted_at,
+            input: self.input,
+            task_type: self.task_type,
+            constraints: self.constraints,
+            output: self.output,
+            deliver: self.deliver,
+            step: self.step,
+            metadata: self.metadata,
+        })
+    }
+
+    /// Everything wrong with the task, as seen at `now`.
+    #[must_use]
+    pub fn problems(&self, now: Timestamp) -> Vec<Problem> {
+        let mut problems = self.input.problems("input.");
+        self.constraints.problems(now, &mut problems);
+        if self.deliver.len() > MAX_DELIVERIES {
+            let text = format!("{} deliveries, the limit is {MAX_DELIVERIES}", self.deliver.len());
+            problems.push(Problem::new("deliver", text, "send fewer, or fan out behind one webhook"));
+        }
+        for (index, delivery) in self.deliver.iter().enumerate() {
+            delivery.problems(&format!("deliver[{index}]"), &mut problems);
+        }
+        let metadata_bytes = serde_json::to_vec(&self.metadata).map_or(usize::MAX, |json| json.len());
+        if metadata_bytes > MAX_METADATA_BYTES {
+            let text = format!("{metadata_bytes} bytes, the limit is {MAX_METADATA_BYTES}");
+            problems.push(Problem::new("metadata", text, "keep large data elsewhere and put a reference here"));
+        }
+        problems
+    }
+}
+
+impl Constraints {
+    fn problems(&self, now: Timestamp, problems: &mut Vec<Problem>) {
+        let mut must = |field: &str, ok: bool, message: &str, remedy: &str| {
+            if !ok {
+                problems.push(Problem::new(format!("constraints.{field}"), message, remedy));
+            }
+        };
+        must("max_cost_usd", self.max_cost_usd.is_none_or(|cost| cost.0 >= 0), "negative, the limit is 0 or more", "give the most the task may cost");
+        must("max_latency_ms", self.max_latency_ms.is_none_or(|ms| ms >= 1), "0, the limit is 1 or more", "give milliseconds or leave it out");
+        must("deadline", self.deadline.is_none_or(|deadline| deadline > now), "already past", "give a time to come or leave it out");
+        must("min_quality", self.min_quality.is_none_or(|quality| (0.0..=1.0).contains(&quality)), "out of range, the limit is 0 to 1", "choose a value in the range or leave it out");
+        must("models", self.models.len() <= 64, "more than 64 models", "name fewer, or use a route");
+    }
+}

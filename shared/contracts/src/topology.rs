@@ -1,0 +1,307 @@
+//! Streams, consumers and buckets on the broker, as data. `shared/bus` creates them in one
+//! idempotent step and verifies what the broker really stored.
+
+use crate::names::Service;
+
+/// How long an accepted task may go without a sign of life before it is handed out again.
+pub const ACCEPT_ACK_WAIT_SECONDS: u64 = 10;
+/// Waits before the second, third, … delivery of an accepted task.
+pub const ACCEPT_BACKOFF_SECONDS: &[u64] = &[ACCEPT_ACK_WAIT_SECONDS, 10, 20, 40, 80, 160, 300];
+/// A lease outlives its holder by at most this; shorter than the accept's wait, so that a task
+/// handed out again after a crash finds the lease free.
+pub const LEASE_TTL_SECONDS: u64 = 7;
+/// Bodies above this size travel by reference.
+pub const MAX_INLINE_BODY_BYTES: usize = 256 * 1024;
+/// The largest body at all.
+pub const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
+/// How many services may hand the same work on.
+pub const MAX_HOPS: u32 = 16;
+
+/// A stream of the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StreamName {
+    /// Accepted tasks, until they are finished.
+    Tasks,
+    /// Between the stages; in memory, because the accept's ack token guards the work.
+    Stage,
+    /// The finished fact of each task.
+    Results,
+    /// All other facts.
+    Facts,
+    /// Deliveries asked for and admitted.
+    Deliveries,
+    /// Messages that were given up, and the broker's own notices about such.
+    Dead,
+}
+
+/// How long a stream keeps messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// Until acknowledged.
+    WorkQueue,
+    /// Until a limit is reached.
+    Limits,
+}
+
+/// What a stream is.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamSpec {
+    /// Which.
+    pub name: StreamName,
+    /// What it holds, for people.
+    pub holds: &'static str,
+    /// How long messages stay.
+    pub retention: Retention,
+    /// In memory instead of on disk.
+    pub memory: bool,
+    /// Messages older than this go, in seconds; 0 keeps them.
+    pub max_age_seconds: u64,
+    /// Most bytes in all.
+    pub max_bytes: i64,
+    /// Most messages per subject; -1 for no limit.
+    pub max_messages_per_subject: i64,
+    /// A full stream refuses new messages instead of dropping old ones.
+    pub refuse_when_full: bool,
+    /// Duplicates are recognised within this time, in seconds.
+    pub duplicate_window_seconds: u64,
+    /// Single messages can be read without a consumer.
+    pub direct: bool,
+}
+
+const MIB: i64 = 1024 * 1024;
+const DAY: u64 = 24 * 3600;
+
+/// Every stream.
+pub const STREAMS: &[StreamSpec] = &[
+    StreamSpec {
+        name: StreamName::Tasks,
+        holds: "accepted tasks, until they are finished",
+        retention: Retention::WorkQueue,
+        memory: false,
+        max_age_seconds: 0,
+        max_bytes: 2048 * MIB,
+        max_messages_per_subject: 100_000,
+        refuse_when_full: true,
+        duplicate_window_seconds: 600,
+        direct: false,
+    },
+    StreamSpec {
+        name: StreamName::Stage,
+        holds: "tasks between the stages",
+        retention: Retention::Limits,
+        memory: true,
+        max_age_seconds: 60,
+        max_bytes: 256 * MIB,
+        max_messages_per_subject: -1,
+        refuse_when_full: false,
+        duplicate_window_seconds: 10,
+        direct: false,
+    },
+    StreamSpec {
+        name: StreamName::Results,
+        holds: "the finished fact of each task, one a task",
+        retention: Retention::Limits,
+        memory: false,
+        max_age_seconds: DAY,
+        max_bytes: 4096 * MIB,
+        max_messages_per_subject: 1,
+        refuse_when_full: false,
+        duplicate_window_seconds: 120,
+        direct: true,
+    },
+    StreamSpec {
+        name: StreamName::Facts,
+        holds: "failed attempts, deliveries and other facts",
+        retention: Retention::Limits,
+        memory: false,
+        max_age_seconds: 7 * DAY,
+        max_bytes: 2048 * MIB,
+        max_messages_per_subject: -1,
+        refuse_when_full: false,
+        duplicate_window_seconds: 120,
+        direct: false,
+    },
+    StreamSpec {
+        name: StreamName::Deliveries,
+        holds: "deliveries asked for and admitted, until they are made",
+        retention: Retention::WorkQueue,
+        memory: false,
+        max_age_seconds: 0,
+        max_bytes: 1024 * MIB,
+        max_messages_per_subject: -1,
+        refuse_when_full: true,
+        duplicate_window_seconds: 600,
+        direct: false,
+    },
+    StreamSpec {
+        name: StreamName::Dead,
+        holds: "messages that were given up",
+        retention: Retention::Limits,
+        memory: false,
+        max_age_seconds: 30 * DAY,
+        max_bytes: 512 * MIB,
+        max_messages_per_subject: -1,
+        refuse_when_full: false,
+        duplicate_window_seconds: 120,
+        direct: false,
+    },
+];
+
+impl StreamName {
+    /// As it stands in the broker's stream name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tasks => "TASKS",
+            Self::Stage => "STAGE",
+            Self::Results => "RESULTS",
+            Self::Facts => "FACTS",
+            Self::Deliveries => "DELIVERIES",
+            Self::Dead => "DEAD",
+        }
+    }
+}
+
+/// How the handler's outcome reaches the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AckPolicy {
+    /// The message's ack token travels with the work; whoever finishes the work acks.
+    Travels,
+    /// The broker takes the message as handled when it hands it out: the travelling token of the
+    /// accept guards the work.
+    Guarded,
+    /// The handler's outcome acks, delays or gives up.
+    Explicit,
+}
+
+/// A durable consumer, shared by all replicas of its service.
+#[derive(Clone, Copy, Debug)]
+pub struct ConsumerSpec {
+    /// Its name on the broker.
+    pub name: &'static str,
+    /// Whose it is.
+    pub service: Service,
+    /// The stream it reads.
+    pub stream: StreamName,
+    /// What it reads: a message's pattern, some of its parameters filled in.
+    pub filter: &'static str,
+    /// How messages are acknowledged.
+    pub ack: AckPolicy,
+    /// Without a sign of life for this long a message is handed out again.
+    pub ack_wait_seconds: u64,
+    /// After this many deliveries a message that keeps crashing its handler is moved to `DEAD`.
+    pub max_deliver: i64,
+    /// Most messages handed out and not acknowledged, over all replicas.
+    pub max_ack_pending: i64,
+}
+
+const fn consumer(name: &'static str, service: Service, stream: StreamName, filter: &'static str) -> ConsumerSpec {
+    ConsumerSpec {
+        name,
+        service,
+        stream,
+        filter,
+        ack: AckPolicy::Explicit,
+        ack_wait_seconds: 30,
+        max_deliver: -1,
+        max_ack_pending: 4_096,
+    }
+}
+
+const fn guarded(name: &'static str, service: Service, filter: &'static str) -> ConsumerSpec {
+    ConsumerSpec { ack: AckPolicy::Guarded, ..consumer(name, service, StreamName::Stage, filter) }
+}
+
+/// Accepted tasks. Their deliveries also count every wait for a stage that was down, so the limit
+/// is far beyond what a crashing handler needs to be recognised.
+pub const GOVERNANCE_SUBMITTED: ConsumerSpec = ConsumerSpec {
+    ack: AckPolicy::Travels,
+    ack_wait_seconds: ACCEPT_ACK_WAIT_SECONDS,
+    max_deliver: 32,
+    max_ack_pending: 2_048,
+    ..consumer("governance-submitted", Service::Governance, StreamName::Tasks, "task.submitted.v1.<team>")
+};
+/// Finished tasks, to settle holds.
+pub const GOVERNANCE_FINISHED: ConsumerSpec =
+    consumer("governance-finished", Service::Governance, StreamName::Results, "task.finished.v1.<team>.<origin>.<task>");
+/// Deliveries to admit.
+pub const GOVERNANCE_DELIVERY: ConsumerSpec =
+    ConsumerSpec { max_deliver: 10, ..consumer("governance-delivery", Service::Governance, StreamName::Deliveries, "delivery.requested.v1.<team>") };
+/// Urgent tasks to route.
+pub const ROUTER_REALTIME: ConsumerSpec = guarded("router-realtime", Service::Router, "task.admitted.v1.realtime");
+/// Other tasks to route.
+pub const ROUTER_BATCH: ConsumerSpec = guarded("router-batch", Service::Router, "task.admitted.v1.batch");
+/// Finished tasks, to learn from.
+pub const ROUTER_FINISHED: ConsumerSpec =
+    consumer("router-finished", Service::Router, StreamName::Results, "task.finished.v1.<team>.<origin>.<task>");
+/// Failed attempts, to learn from.
+pub const ROUTER_FAILED: ConsumerSpec = consumer("router-failed", Service::Router, StreamName::Facts, "attempt.failed.v1.<model>");
+/// Urgent tasks for models on the internet.
+pub const EXECUTOR_EXTERNAL_REALTIME: ConsumerSpec =
+    guarded("executor-external-realtime", Service::Executor, "task.routed.v1.external.realtime");
+/// Other tasks for models on the internet.
+pub const EXECUTOR_EXTERNAL_BATCH: ConsumerSpec =
+    guarded("executor-external-batch", Service::Executor, "task.routed.v1.external.batch");
+/// Urgent tasks for models in the organisation's cloud.
+pub const EXECUTOR_PRIVATE_REALTIME: ConsumerSpec =
+    guarded("executor-private-realtime", Service::Executor, "task.routed.v1.private.realtime");
+/// Other tasks for models in the organisation's cloud.
+pub const EXECUTOR_PRIVATE_BATCH: ConsumerSpec =
+    guarded("executor-private-batch", Service::Executor, "task.routed.v1.private.batch");
+/// Urgent tasks for models on the premises.
+pub const EXECUTOR_ONPREM_REALTIME: ConsumerSpec =
+    guarded("executor-onprem-realtime", Service::Executor, "task.routed.v1.onprem.realtime");
+/// Other tasks for models on the premises.
+pub const EXECUTOR_ONPREM_BATCH: ConsumerSpec =
+    guarded("executor-onprem-batch", Service::Executor, "task.routed.v1.onprem.batch");
+/// Finished tasks, for the ledger.
+pub const METERING_FINISHED: ConsumerSpec =
+    consumer("metering-finished", Service::Metering, StreamName::Results, "task.finished.v1.<team>.<origin>.<task>");
+/// Failed attempts, for the ledger.
+pub const METERING_FAILED: ConsumerSpec = consumer("metering-failed", Service::Metering, StreamName::Facts, "attempt.failed.v1.<model>");
+/// Tries to deliver, for the ledger.
+pub const METERING_DELIVERY_ATTEMPTED: ConsumerSpec =
+    consumer("metering-delivery-attempted", Service::Metering, StreamName::Facts, "delivery.attempted.v1.<channel>");
+/// Deliveries that ended, for the ledger.
+pub const METERING_DELIVERY_FINISHED: ConsumerSpec =
+    consumer("metering-delivery-finished", Service::Metering, StreamName::Facts, "delivery.finished.v1.<channel>");
+/// Finished tasks, to request their deliveries.
+pub const NOTIFIER_FINISHED: ConsumerSpec =
+    consumer("notifier-finished", Service::Notifier, StreamName::Results, "task.finished.v1.<team>.<origin>.<task>");
+/// Webhooks to send.
+pub const NOTIFIER_WEBHOOK: ConsumerSpec =
+    ConsumerSpec { max_deliver: 12, ..consumer("notifier-webhook", Service::Notifier, StreamName::Deliveries, "delivery.admitted.v1.webhook") };
+/// E-mails to send.
+pub const NOTIFIER_EMAIL: ConsumerSpec =
+    ConsumerSpec { max_deliver: 12, ..consumer("notifier-email", Service::Notifier, StreamName::Deliveries, "delivery.admitted.v1.email") };
+
+/// Every consumer.
+pub const CONSUMERS: &[ConsumerSpec] = &[
+    GOVERNANCE_SUBMITTED,
+    GOVERNANCE_FINISHED,
+    GOVERNANCE_DELIVERY,
+    ROUTER_REALTIME,
+    ROUTER_BATCH,
+    ROUTER_FINISHED,
+    ROUTER_FAILED,
+    EXECUTOR_EXTERNAL_REALTIME,
+    EXECUTOR_EXTERNAL_BATCH,
+    EXECUTOR_PRIVATE_REALTIME,
+    EXECUTOR_PRIVATE_BATCH,
+    EXECUTOR_ONPREM_REALTIME,
+    EXECUTOR_ONPREM_BATCH,
+    METERING_FINISHED,
+    METERING_FAILED,
+    METERING_DELIVERY_ATTEMPTED,
+    METERING_DELIVERY_FINISHED,
+    NOTIFIER_FINISHED,
+    NOTIFIER_WEBHOOK,
+    NOTIFIER_EMAIL,
+];
+
+/// Bucket of resources.
+pub const CONFIG_BUCKET: &str = "CONFIG";
+/// Bucket of leases.
+pub const LEASE_BUCKET: &str = "LEASE";
+/// Object store of large bodies.
+pub const PAYLOADS_STORE: &str = "PAYLOADS";

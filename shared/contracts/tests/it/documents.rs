@@ -1,0 +1,99 @@
+//! Generated documents are fresh. `UPDATE_SCHEMAS=1` rewrites them.
+
+use neptune_contracts::{
+    catalogue::CATALOGUE,
+    names::Service,
+    render::{
+        asyncapi::{asyncapi, schema_name},
+        flow::flow,
+        permissions::{nats_users, of_client, of_service},
+    },
+    resource::{BudgetSpec, ChannelSpec, KeySpec, Manifest, ModelSpec, RouteSpec, TeamSpec},
+    subject::Namespace,
+    topology::{CONSUMERS, STREAMS},
+};
+use std::{fs, path::PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn fresh(path: &str, wanted: &str) {
+    let file = root().join(path);
+    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, wanted).unwrap();
+    }
+    let found = fs::read_to_string(&file).unwrap_or_default();
+    assert!(found == wanted, "{path} is stale; run `make schemas`");
+}
+
+fn namespace() -> Namespace {
+    "neptune".parse().unwrap()
+}
+
+#[test]
+fn schemas_are_fresh() {
+    for entry in CATALOGUE {
+        let schema = serde_json::to_string_pretty(&(entry.schema)()).unwrap() + "\n";
+        fresh(&format!("schemas/{}.json", schema_name(entry.subject)), &schema);
+    }
+}
+
+#[test]
+fn resource_schemas_are_fresh() {
+    let settings = || schemars::generate::SchemaSettings::draft2020_12().into_generator();
+    for (name, schema) in [
+        ("manifest", settings().into_root_schema_for::<Manifest>()),
+        ("team", settings().into_root_schema_for::<TeamSpec>()),
+        ("key", settings().into_root_schema_for::<KeySpec>()),
+        ("model", settings().into_root_schema_for::<ModelSpec>()),
+        ("route", settings().into_root_schema_for::<RouteSpec>()),
+        ("budget", settings().into_root_schema_for::<BudgetSpec>()),
+        ("channel", settings().into_root_schema_for::<ChannelSpec>()),
+    ] {
+        fresh(&format!("schemas/resources/{name}.json"), &(serde_json::to_string_pretty(&schema).unwrap() + "\n"));
+    }
+}
+
+#[test]
+fn pages_are_fresh() {
+    fresh("schemas/FLOW.md", &flow());
+    fresh("schemas/asyncapi.yaml", &asyncapi());
+    fresh("deploy/nats/users.conf", &nats_users(&namespace(), &["support"]));
+}
+
+#[test]
+fn every_consumer_reads_a_message_of_its_stream_that_its_service_may_read() {
+    for consumer in CONSUMERS {
+        let subject = namespace().wildcard(consumer.filter);
+        let entry = CATALOGUE.iter().find(|entry| namespace().parameters(entry.subject, &subject).is_some());
+        let entry = entry.unwrap_or_else(|| panic!("{} reads no message", consumer.name));
+        assert_eq!(entry.stream, consumer.stream, "{}", consumer.name);
+        assert!(entry.consumers.contains(&consumer.service), "{}", consumer.name);
+    }
+}
+
+#[test]
+fn every_message_has_a_stream_and_no_two_subjects_overlap() {
+    for (index, entry) in CATALOGUE.iter().enumerate() {
+        assert!(STREAMS.iter().any(|stream| stream.name == entry.stream), "{}", entry.name);
+        for other in &CATALOGUE[index + 1..] {
+            assert_ne!(schema_name(entry.subject), schema_name(other.subject));
+        }
+    }
+}
+
+#[test]
+fn only_governance_admits_and_no_service_may_touch_streams_it_does_not_work_on() {
+    let admitted = namespace().wildcard("task.admitted.v1.<lane>");
+    for service in [Service::Ingress, Service::Router, Service::Executor, Service::Metering, Service::Notifier] {
+        let permissions = of_service(&namespace(), service);
+        assert!(!permissions.publish.contains(&admitted), "{service}");
+        assert!(!permissions.publish.contains(">") && !permissions.publish.iter().any(|subject| subject.starts_with("$JS.API.STREAM.DELETE")));
+    }
+    let client = of_client(&namespace(), "support");
+    assert!(client.publish.contains("neptune.task.submitted.v1.support"));
+    assert!(!client.publish.iter().any(|subject| subject.contains("task.submitted.v1.*")));
+    assert!(!client.subscribe.iter().any(|subject| subject == "_INBOX.>"));
+}

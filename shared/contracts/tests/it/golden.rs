@@ -1,0 +1,67 @@
+//! Samples of every released version keep decoding, and satisfy the published schema. A new
+//! sample is added beside the old ones, which are never changed.
+
+use neptune_contracts::{
+    Message,
+    admission::TaskAdmitted,
+    attempt::AttemptFailed,
+    catalogue::CATALOGUE,
+    dead::DeadLetter,
+    delivery::{DeliveryAdmitted, DeliveryAttempted, DeliveryFinished, DeliveryRequested},
+    finished::TaskFinished,
+    plan::TaskRouted,
+    task::TaskSubmitted,
+};
+use serde_json::Value;
+use std::{fs, path::PathBuf};
+
+fn samples(subject: &str) -> Vec<(PathBuf, Value)> {
+    let stem = neptune_contracts::subject::stem(subject);
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut found = Vec::new();
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.file_name().unwrap().to_str().unwrap().starts_with(&format!("{stem}.")) {
+            found.push((path.clone(), serde_json::from_slice(&fs::read(path).unwrap()).unwrap()));
+        }
+    }
+    found
+}
+
+fn check<M: Message>() {
+    let samples = samples(M::SUBJECT);
+    assert!(!samples.is_empty(), "no sample of {}", M::SUBJECT);
+    let entry = CATALOGUE.iter().find(|entry| entry.subject == M::SUBJECT).unwrap();
+    let schema = jsonschema::validator_for(&serde_json::to_value((entry.schema)()).unwrap()).unwrap();
+    for (path, sample) in samples {
+        let faults: Vec<String> = schema.iter_errors(&sample).map(|fault| fault.to_string()).collect();
+        assert!(faults.is_empty(), "{}: {faults:?}", path.display());
+        let message: M = serde_json::from_value(sample.clone()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let again = serde_json::to_value(&message).unwrap();
+        let twice = serde_json::to_value(serde_json::from_value::<M>(again.clone()).unwrap()).unwrap();
+        assert_eq!(again, twice, "{}", path.display());
+    }
+}
+
+#[test]
+fn every_message_has_a_sample_that_decodes() {
+    check::<TaskSubmitted>();
+    check::<TaskAdmitted>();
+    check::<TaskRouted>();
+    check::<AttemptFailed>();
+    check::<TaskFinished>();
+    check::<DeliveryRequested>();
+    check::<DeliveryAdmitted>();
+    check::<DeliveryAttempted>();
+    check::<DeliveryFinished>();
+    check::<DeadLetter>();
+}
+
+#[test]
+fn unknown_fields_of_the_input_are_passed_on() {
+    let (_, sample) = samples(TaskSubmitted::SUBJECT).pop().unwrap();
+    let message: TaskSubmitted = serde_json::from_value(sample.clone()).unwrap();
+    let again = serde_json::to_value(&message).unwrap();
+    assert_eq!(again["input"]["logit_bias"], sample["input"]["logit_bias"]);
+    assert_eq!(again["input"]["messages"], sample["input"]["messages"]);
+}
