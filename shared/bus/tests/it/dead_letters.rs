@@ -1,0 +1,126 @@
+//! What cannot be handled is kept whole, answered, and can be replayed.
+
+use crate::support::{World, finished, settled, submitted};
+use neptune_bus::{Bus, Cause, Incoming, Outcome, dead};
+use neptune_contracts::{
+    delivery::{Delivery, DeliveryContent, DeliveryRequested, DeliverySpec},
+    finished::Outcome as TaskOutcome,
+    ids::DeliveryId,
+    names::{Channel, Service},
+    task::TaskSubmitted,
+    topology::{GOVERNANCE_DELIVERY, GOVERNANCE_SUBMITTED},
+    Timestamp,
+};
+use neptune_runtime::Shutdown;
+use neptune_testkit::wait_until;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+async fn letters(bus: &Bus) -> usize {
+    dead::list(bus, 100).await.unwrap().len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreadable_task_is_answered_kept_and_freed() {
+    let world = World::start().await;
+    let shutdown = Shutdown::new();
+    let operator = world.bus(Service::Operator).await;
+    let governance = world.bus(Service::Governance).await;
+    let stop = shutdown.clone();
+    tokio::spawn(async move {
+        let never = |_: Incoming<TaskSubmitted>| async { panic!("an unreadable message must not reach the handler") };
+        governance.consume(&GOVERNANCE_SUBMITTED, 4, &stop, never).await.unwrap();
+    });
+    let id = "0199f2aa-0000-7000-8000-000000000001";
+    let subject = world.namespace.subject("task.submitted.v1.<team>", &["support"]);
+    world.nats.publish(&subject, format!(r#"{{"id": "{id}", "input": 7}}"#).into()).await;
+    let team = "support".parse().unwrap();
+    let ended = || async { operator.result(&team, id.parse().unwrap()).await.unwrap().is_some() };
+    wait_until("the sender gets an answer", Duration::from_secs(10), ended).await;
+    let fact = operator.result(&team, id.parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(fact.outcome, TaskOutcome::Rejected);
+    assert!(fact.error.unwrap().message.contains("invalid type"));
+    let letter = dead::list(&operator, 10).await.unwrap().remove(0).letter;
+    assert_eq!((letter.team.as_str(), letter.subject.as_str()), ("support", subject.as_str()));
+    let freed = || async { world.nats.stream_messages(&world.namespace.resource("TASKS")).await == 0 };
+    wait_until("the stream is free of it", Duration::from_secs(5), freed).await;
+    shutdown.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_crashes_its_handler_is_given_up_and_can_be_replayed() {
+    let world = World::start().await;
+    let shutdown = Shutdown::new();
+    let operator = world.bus(Service::Operator).await;
+    let governance = world.bus(Service::Governance).await;
+    let mended = Arc::new(AtomicBool::new(false));
+    let (bus, stop, is_mended) = (governance.clone(), shutdown.clone(), mended.clone());
+    tokio::spawn(async move {
+        let handler = move |incoming: Incoming<TaskSubmitted>| {
+            let (bus, is_mended) = (bus.clone(), is_mended.clone());
+            async move {
+                assert!(is_mended.load(Ordering::SeqCst), "crash on purpose");
+                let (accept, cause) = (incoming.accept().unwrap().clone(), incoming.cause());
+                bus.finish(&finished(&settled(incoming.message)), &accept, &cause).await.unwrap();
+                Outcome::HandedOn
+            }
+        };
+        governance.consume(&GOVERNANCE_SUBMITTED, 4, &stop, handler).await.unwrap();
+    });
+    let task = submitted("poison");
+    let (team, id) = (task.team.clone().unwrap(), task.id.unwrap());
+    operator.publish(&task, &Cause::root()).await.unwrap();
+    let kept = || async { letters(&operator).await == 1 };
+    wait_until("it is kept as a dead letter", Duration::from_secs(60), kept).await;
+    let fact = || async { operator.result(&team, id).await.unwrap().is_some() };
+    wait_until("the task ends", Duration::from_secs(5), fact).await;
+    assert_eq!(operator.result(&team, id).await.unwrap().unwrap().error.unwrap().code, "dead_letter");
+    mended.store(true, Ordering::SeqCst);
+    let sequence = dead::list(&operator, 1).await.unwrap()[0].sequence;
+    let again = dead::replay(&operator, sequence).await.unwrap().expect("a task has an id");
+    assert_ne!(again, id, "the ended task stays ended");
+    let ended = || async { operator.result(&team, again).await.unwrap().is_some() };
+    wait_until("the replayed task ends", Duration::from_secs(10), ended).await;
+    assert_eq!(letters(&operator).await, 0, "a replayed letter is gone");
+    shutdown.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rejected_messages_are_kept_and_retried_ones_come_again() {
+    let world = World::start().await;
+    let shutdown = Shutdown::new();
+    let operator = world.bus(Service::Operator).await;
+    let governance = world.bus(Service::Governance).await;
+    let calls = Arc::new(AtomicU32::new(0));
+    let (stop, count) = (shutdown.clone(), calls.clone());
+    tokio::spawn(async move {
+        let handler = move |_: Incoming<DeliveryRequested>| {
+            let call = count.fetch_add(1, Ordering::SeqCst);
+            async move {
+                if call < 2 { Outcome::Retry { after: Duration::from_millis(20) } } else { Outcome::Reject { reason: "no".into() } }
+            }
+        };
+        governance.consume(&GOVERNANCE_DELIVERY, 4, &stop, handler).await.unwrap();
+    });
+    let delivery = Delivery {
+        id: DeliveryId::mint(),
+        team: "support".parse().unwrap(),
+        task: None,
+        spec: DeliverySpec { channel: Channel::Webhook, to: "https://x.example".into(), subject: None },
+        class: Default::default(),
+        requested_at: Timestamp::now(),
+        content: DeliveryContent { event: "t".into(), text: String::new(), data: serde_json::Value::Null },
+    };
+    operator.publish(&DeliveryRequested { delivery }, &Cause::root()).await.unwrap();
+    let kept = || async { letters(&operator).await == 1 };
+    wait_until("it is kept after two retries", Duration::from_secs(10), kept).await;
+    assert_eq!(calls.load(Ordering::SeqCst), 3);
+    let freed = || async { world.nats.stream_messages(&world.namespace.resource("DELIVERIES")).await == 0 };
+    wait_until("the stream is free of it", Duration::from_secs(5), freed).await;
+    shutdown.cancel();
+}

@@ -1,0 +1,11 @@
+//! The bus against a real broker.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod support;
+
+mod accept;
+mod dead_letters;
+mod large_bodies;
+mod outage;
+mod queries;
+mod resources;
