@@ -14,6 +14,7 @@ use neptune_contracts::{
     finished::{Outcome as TaskOutcome, TaskError, TaskFinished},
     ids::TaskId,
     problem::Problem,
+    subject,
     task::TaskSubmitted,
     topology::{AckPolicy, ConsumerSpec, MAX_HOPS, StreamName},
 };
@@ -169,8 +170,8 @@ fn given_up(reason: &str) -> TaskError {
 }
 
 fn unreadable(reason: String) -> TaskError {
-    let remedy = "send JSON in the shape of schemas/task.submitted.v1.json";
-    let problems = vec![Problem::new("(body)", reason.clone(), remedy)];
+    let remedy = format!("send JSON in the shape of schemas/{}.json", subject::stem(TaskSubmitted::SUBJECT));
+    let problems = vec![Problem::new("(body)", reason.clone(), remedy.clone())];
     TaskError { code: "invalid_request".into(), message: format!("{reason}; {remedy}"), problems, retry_after_ms: None }
 }
 
