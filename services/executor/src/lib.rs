@@ -1,1 +1,87 @@
-//! neptune-executor.
+//! The executor: calls models.
+//!
+//! **In:** `task.routed` for the zones it serves, in two lanes with a concurrency each.
+//! **Out:** `attempt.failed` at once for each failed call; `task.finished` once per task;
+//! `task.routed` again when the next attempt of a plan belongs to a zone it does not serve.
+//! **Owns:** nothing that outlives it. A lease on the bus keeps a task that was handed out twice
+//! from calling a model twice.
+//!
+//! **If it dies** before a call: the accept is handed out again after its wait and another executor
+//! makes the call. During a call: the same, and the call may be made twice, which is the one window
+//! that cannot be closed. After the answer and before the fact is stored: the same window. After the
+//! fact is stored: the next delivery finds the fact and only acknowledges.
+//!
+//! Nothing is called that governance did not admit: signature, input and model are checked here
+//! again, so a forged or altered plan gets nowhere.
+
+pub mod admission;
+pub mod config;
+pub mod domain;
+pub mod handlers;
+pub mod http;
+pub mod provider;
+
+use config::Config;
+use domain::lanes::consumers;
+use handlers::task_routed::{self, TaskRoutedHandler};
+use neptune_bus::{Bus, BusError, ConnectError, ConsumeError};
+use neptune_contracts::names::{Lane, Service};
+use neptune_runtime::Shutdown;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// Why the executor ended before it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No connection to the bus.
+    #[error("cannot connect to the bus")]
+    Connect(#[from] ConnectError),
+    /// The bus failed.
+    #[error("the bus failed")]
+    Bus(#[from] BusError),
+    /// Consuming ended.
+    #[error("consuming ended")]
+    Consume(#[from] ConsumeError),
+    /// The HTTP client cannot be made.
+    #[error("cannot make the HTTP client")]
+    Http(#[from] reqwest::Error),
+    /// A part of the process crashed.
+    #[error("a part of the process crashed")]
+    Crashed(#[from] tokio::task::JoinError),
+}
+
+/// Calls models until `shutdown`.
+///
+/// # Errors
+/// The bus refuses the connection or closes it for good.
+pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
+    let bus = Bus::connect(&config.bus, Service::Executor).await?;
+    let resources = bus.resources(&shutdown).await;
+    let Ok(resources) = resources else { return Ok(()) };
+    let handler = Arc::new(TaskRoutedHandler {
+        bus: bus.clone(),
+        resources,
+        provider: provider::Provider::new(http::client()?, config.environment.clone()),
+        governance_key: config.governance_key.clone(),
+        zones: config.zones.clone(),
+    });
+    let mut parts: JoinSet<Result<(), Error>> = JoinSet::new();
+    for (spec, lane) in consumers(&config.zones) {
+        let concurrency = match lane {
+            Lane::Realtime => config.realtime_concurrency,
+            Lane::Batch => config.batch_concurrency,
+        };
+        let (bus, stop, handler) = (bus.clone(), shutdown.clone(), handler.clone());
+        parts.spawn(async move {
+            let handle = move |incoming| task_routed::handle(handler.clone(), incoming);
+            Ok(bus.consume(spec, concurrency, &stop, handle).await?)
+        });
+    }
+    let (announced, stop) = (bus.clone(), shutdown.clone());
+    parts.spawn(async move { Ok(announced.announce(env!("CARGO_PKG_VERSION"), &stop).await?) });
+    while let Some(ended) = parts.join_next().await {
+        ended??;
+    }
+    bus.close().await;
+    Ok(())
+}

@@ -94,6 +94,14 @@ impl Cause {
         self
     }
 
+    /// For facts that are about the task and carry no right to finish it.
+    #[must_use]
+    pub fn without_accept(mut self) -> Self {
+        self.accept = None;
+        self.reply_to = None;
+        self
+    }
+
     pub(crate) fn from_headers(headers: Option<&HeaderMap>) -> Self {
         let text = |name: &str| headers?.get(name).map(|value| value.as_str().to_owned());
         let accept = text(headers::ACK_TOKEN).map(|token| Accept {

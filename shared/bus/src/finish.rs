@@ -21,10 +21,8 @@ impl Bus {
     /// # Errors
     /// The fact was not stored. The accept stays open, so the task is handed out again.
     pub async fn finish(&self, finished: &TaskFinished, accept: &Accept, cause: &Cause) -> Result<Finish, PublishError> {
-        let mut cause = cause.clone();
         // The token's way ends here; it is of no use to those who read the fact.
-        cause.accept = None;
-        cause.reply_to = None;
+        let cause = cause.clone().without_accept();
         let mut draft = self.draft(finished, &cause).await?;
         draft.headers.insert(headers::EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(0_u64));
         let finish = match self.store(&draft).await {

@@ -10,7 +10,7 @@ use neptune_contracts::{
     topology::{LEASE_BUCKET, LEASE_TTL_SECONDS},
 };
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Between two signs of life: a third of the accept's wait, and less than half a lease.
@@ -24,10 +24,12 @@ pub struct Lease {
     sequence: u64,
 }
 
-/// A lease being renewed in the background. Dropping it ends the renewal.
+/// A lease being renewed in the background. Dropping it ends the renewal; the lease then lasts for
+/// the rest of its time, so that a late duplicate of finished work finds it taken.
 pub struct Held {
     lost: CancellationToken,
-    _stop: DropGuard,
+    stop: DropGuard,
+    renewing: JoinHandle<Option<Lease>>,
 }
 
 impl Bus {
@@ -62,16 +64,19 @@ impl Lease {
         let stop = CancellationToken::new();
         let lost = CancellationToken::new();
         let (accept, stopped, on_loss) = (accept.clone(), stop.clone(), lost.clone());
-        tokio::spawn(async move {
-            if stopped.run_until_cancelled(self.renew_until_lost(&accept)).await.is_some() {
-                on_loss.cancel();
+        let renewing = tokio::spawn(async move {
+            let mut lease = self;
+            if stopped.run_until_cancelled(lease.renew_until_lost(&accept)).await.is_none() {
+                return Some(lease);
             }
+            on_loss.cancel();
+            None
         });
-        Held { lost, _stop: stop.drop_guard() }
+        Held { lost, stop: stop.drop_guard(), renewing }
     }
 
     /// Returns when the lease belongs to somebody else, or may by now.
-    async fn renew_until_lost(mut self, accept: &Accept) {
+    async fn renew_until_lost(&mut self, accept: &Accept) {
         let mut valid_until = Instant::now() + TTL;
         loop {
             tokio::time::sleep(RENEW_EVERY).await;
@@ -101,9 +106,27 @@ impl Lease {
             Err(_) => false,
         }
     }
+
+    async fn give_up(self) -> Result<(), BusError> {
+        let action = "give up a lease";
+        let stream = format!("KV_{}", self.bus.namespace().resource(LEASE_BUCKET));
+        let stream = self.bus.inner.context.get_stream_no_info(stream).await.map_err(|error| BusError::new(action, error))?;
+        // Taking the entry out leaves no marker behind that would count as a holder.
+        stream.delete_message(self.sequence).await.map(drop).map_err(|error| BusError::new(action, error))
+    }
 }
 
 impl Held {
+    /// Gives the lease up at once, for whoever the work is handed on to. When the broker cannot be
+    /// told, the lease runs out by itself.
+    pub async fn release(self) {
+        drop(self.stop);
+        let Ok(Some(lease)) = self.renewing.await else { return };
+        if let Err(error) = lease.give_up().await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "a lease was not given up and runs out by itself");
+        }
+    }
+
     /// Resolves when the lease was lost: the work must stop without an effect.
     pub async fn lost(&self) {
         self.lost.cancelled().await;

@@ -1,8 +1,17 @@
-//! What every service process needs around its own work: configuration, telemetry, start and stop.
+//! What every Neptune process needs before it can do its own work: configuration, telemetry and a graceful stop.
+//!
+//! A service's `main.rs` is one call of [`service::main`]. It answers `--help` from the same tables that
+//! configuration is read from, refuses variables it does not know, starts logs and (when an endpoint is set) OTLP
+//! traces and metrics, turns SIGTERM and SIGINT into a [`Shutdown`], and maps the result to an exit code.
+//!
+//! Nothing here knows the bus, and there is no HTTP health endpoint: services answer health over the bus.
 
 pub mod config;
 pub mod service;
 pub mod telemetry;
 
-/// Asks everything in a process to stop. Cancelled by SIGTERM and SIGINT.
+mod help;
+mod signals;
+
+/// Cancelled once the process shall stop; cheap to clone and to wait on.
 pub use tokio_util::sync::CancellationToken as Shutdown;

@@ -1,141 +1,130 @@
-//! The frame of a service's `main`: help, configuration, telemetry, signals, exit code.
+//! The whole of a service's `main`.
 
-use crate::{
-    Shutdown,
-    config::{self, ConfigError, Values, Variable},
-    telemetry,
-};
-use std::{error::Error, process::ExitCode};
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
 
-/// Exit code for a configuration that cannot be used (`EX_USAGE`).
-pub const EXIT_CONFIG: u8 = 64;
+use crate::config::{self, ConfigError, Values, Variable};
+use crate::telemetry::{self, Telemetry};
+use crate::{Shutdown, help, signals};
 
-/// Runs a service: prints `--help`, or reads the configuration, starts telemetry, and calls `run`
-/// with a [`Shutdown`] that SIGTERM and SIGINT cancel. A second signal ends the process at once.
+/// The configuration cannot be used (`EX_USAGE` of sysexits): restarting would not help.
+const EXIT_CONFIG: u8 = 64;
+
+/// How long tasks that ignore the shutdown may keep the process alive after `run` has returned.
+const LINGER_LIMIT: Duration = Duration::from_secs(2);
+
+/// Runs a service: answers `--help` and `--version`, reads the configuration, starts telemetry, turns signals into the
+/// [`Shutdown`] that `run` gets, and returns 0 when it ends well, 1 when it fails and 64 when the configuration cannot
+/// be used. `name` is the service's short name, such as `router`.
 pub fn main<C, F, Fut, E>(
     name: &'static str,
-    about: &str,
-    variables: &[&[Variable]],
+    about: &'static str,
+    variables: &[&'static [Variable]],
     read: fn(&Values) -> Result<C, ConfigError>,
     run: F,
 ) -> ExitCode
 where
     F: FnOnce(C, Shutdown) -> Fut,
     Fut: Future<Output = Result<(), E>>,
-    E: Error + 'static,
+    E: Error,
 {
-    let mut tables: Vec<&[Variable]> = variables.to_vec();
-    tables.push(telemetry::VARIABLES);
-    let program = format!("neptune-{name}");
-    if std::env::args().any(|argument| argument == "--help" || argument == "-h") {
-        say(&config::help(&program, about, &tables));
-        return ExitCode::SUCCESS;
+    let tables: Vec<&[Variable]> = variables.iter().copied().chain([telemetry::VARIABLES]).collect();
+    if let Some(code) = answer_arguments(name, about, &tables) {
+        return code;
     }
-    match prepare(name, &tables, read) {
-        Ok((config, telemetry)) => {
-            let code = start(name, config, run);
-            drop(telemetry);
-            code
-        }
+    // Before telemetry, whose HTTP client needs it.
+    install_crypto_provider();
+    let (config, telemetry) = match prepare(name, &tables, read) {
+        Ok(ready) => ready,
         Err(error) => {
-            complain(&format!("{program}: {error}"));
-            ExitCode::from(EXIT_CONFIG)
+            say(&mut std::io::stderr(), &format!("neptune-{name}: {error}\n"));
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    let code = block_on(name, config, run);
+    telemetry.flush();
+    code
+}
+
+/// Makes ring the process-wide provider of TLS cryptography; calling it again changes nothing. [`main`] does it;
+/// tests that use TLS clients without it call it themselves.
+pub fn install_crypto_provider() {
+    // It fails only when a provider is installed already, and there is only this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+fn answer_arguments(name: &str, about: &str, tables: &[&[Variable]]) -> Option<ExitCode> {
+    let program = format!("neptune-{name}");
+    let argument = std::env::args().nth(1)?;
+    match argument.as_str() {
+        "--help" | "-h" => say(&mut std::io::stdout(), &help::render(&program, about, tables)),
+        "--version" | "-V" => say(&mut std::io::stdout(), &format!("{program} {}\n", env!("CARGO_PKG_VERSION"))),
+        _ => {
+            let text = format!("{program}: it takes no arguments but --help; see there for its variables\n");
+            say(&mut std::io::stderr(), &text);
+            return Some(ExitCode::from(EXIT_CONFIG));
         }
     }
+    Some(ExitCode::SUCCESS)
 }
 
 fn prepare<C>(
-    name: &'static str,
+    name: &str,
     tables: &[&[Variable]],
     read: fn(&Values) -> Result<C, ConfigError>,
-) -> Result<(C, telemetry::Telemetry), String> {
-    let prefix = format!("NEPTUNE_{}_", name.to_ascii_uppercase());
+) -> Result<(C, Telemetry), ConfigError> {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    config::refuse_unknown(&prefix, tables, names).map_err(|error| error.to_string())?;
-    let lookup = |name: &str| std::env::var(name).ok();
-    let values = Values::load(tables, &lookup).map_err(|error| error.to_string())?;
-    let config = read(&values).map_err(|error| error.to_string())?;
-    let filter: String = values.get("NEPTUNE_LOG").map_err(|error| error.to_string())?;
-    let endpoint: Option<String> = values.optional("NEPTUNE_OTLP_ENDPOINT").map_err(|error| error.to_string())?;
-    let endpoint = endpoint.or_else(|| lookup("OTEL_EXPORTER_OTLP_ENDPOINT"));
-    use_one_crypto_provider();
-    let telemetry = telemetry::start(name, &filter, endpoint.as_deref()).map_err(|error| error.to_string())?;
-    Ok((config, telemetry))
+    config::refuse_unknown(name, tables, names)?;
+    let lookup = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    let values = Values::load(tables, &lookup);
+    let config = read(&values)?;
+    Ok((config, Telemetry::start(name, &values)?))
 }
 
-/// Makes ring the crypto provider of every TLS connection of the process. Calling it again is fine.
-pub fn use_one_crypto_provider() {
-    rustls::crypto::ring::default_provider().install_default().ok();
-}
-
-fn start<C, F, Fut, E>(name: &'static str, config: C, run: F) -> ExitCode
+fn block_on<C, F, Fut, E>(name: &str, config: C, run: F) -> ExitCode
 where
     F: FnOnce(C, Shutdown) -> Fut,
     Fut: Future<Output = Result<(), E>>,
-    E: Error + 'static,
+    E: Error,
 {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&format!("neptune-{name}: cannot start the runtime: {error}"));
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return failed(name, &error),
     };
-    runtime.block_on(async {
-        let shutdown = Shutdown::new();
-        tokio::spawn(stop_on_signals(shutdown.clone()));
-        tracing::info!(service = name, version = env!("CARGO_PKG_VERSION"), "starting");
-        match run(config, shutdown).await {
-            Ok(()) => {
-                tracing::info!(service = name, "stopped");
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                tracing::error!(service = name, error = &error as &dyn Error, "failed");
-                complain(&format!("neptune-{name}: {}", chain(&error)));
-                ExitCode::FAILURE
-            }
+    let shutdown = Shutdown::new();
+    let result = runtime.block_on(async {
+        if let Err(error) = signals::watch(shutdown.clone()) {
+            return failed(name, &error);
         }
-    })
+        match Box::pin(run(config, shutdown)).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(name, &error),
+        }
+    });
+    runtime.shutdown_timeout(LINGER_LIMIT);
+    result
 }
 
-async fn stop_on_signals(shutdown: Shutdown) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return;
-    };
-    for first in [true, false] {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        if first {
-            shutdown.cancel();
-        } else {
-            std::process::exit(130);
-        }
-    }
+fn failed(name: &str, error: &dyn Error) -> ExitCode {
+    tracing::error!(service = name, error = chain(error), "the service failed");
+    ExitCode::FAILURE
 }
 
-/// An error with its causes, in one line.
-#[must_use]
+/// An error and all its sources in one line.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
         source = cause.source();
     }
     text
 }
 
-#[expect(clippy::print_stdout, reason = "--help is asked for on standard output")]
-fn say(text: &str) {
-    println!("{text}");
-}
-
-#[expect(clippy::print_stderr, reason = "without telemetry there is no log yet")]
-fn complain(text: &str) {
-    eprintln!("{text}");
+fn say(to: &mut dyn Write, text: &str) {
+    // A reader that closed its end early (`--help | head`) is no failure of ours.
+    let _ = to.write_all(text.as_bytes());
 }

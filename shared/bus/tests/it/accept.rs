@@ -160,3 +160,28 @@ async fn a_lease_has_one_holder_and_keeps_the_accept_alive() {
     wait_until("an abandoned lease expires", Duration::from_secs(10), free).await;
     shutdown.cancel();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_released_lease_is_free_at_once() {
+    let world = World::start().await;
+    let shutdown = Shutdown::new();
+    let governance = world.bus(Service::Governance).await;
+    submit(&world.bus(Service::Client).await, "handed on").await;
+    let (bus, stop) = (governance.clone(), shutdown.clone());
+    let (sender, mut free) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let handler = move |incoming: Incoming<TaskSubmitted>| {
+            let (bus, sender) = (bus.clone(), sender.clone());
+            async move {
+                let accept = incoming.accept().unwrap().clone();
+                let held = bus.lease("support.on").await.unwrap().expect("the lease is free").hold(&accept);
+                held.release().await;
+                sender.send(bus.lease("support.on").await.unwrap().is_some()).unwrap();
+                Outcome::Done
+            }
+        };
+        governance.consume(&GOVERNANCE_SUBMITTED, 1, &stop, handler).await.unwrap();
+    });
+    assert_eq!(free.recv().await, Some(true));
+    shutdown.cancel();
+}

@@ -63,6 +63,8 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
     match service {
         Service::Executor => {
             publish.insert(format!("$KV.{}.>", namespace.resource(LEASE_BUCKET)));
+            // A lease is given up when a task goes on to another zone.
+            publish.insert(format!("$JS.API.STREAM.MSG.DELETE.KV_{}", namespace.resource(LEASE_BUCKET)));
             publish.insert(format!("$JS.API.DIRECT.GET.{results}.>"));
         }
         Service::Ingress => {

@@ -1,0 +1,63 @@
+//! How an executor is set up.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use neptune_bus::BusConfig;
+use neptune_contracts::names::Zone;
+use neptune_runtime::config::{ConfigError, Values, Variable};
+use std::{collections::HashMap, sync::Arc};
+
+/// Variables of the executor.
+pub const VARIABLES: &[Variable] = &[
+    Variable { name: "NEPTUNE_EXECUTOR_ZONES", default: Some("external,private,onprem"), help: "zones whose models it calls, separated by commas" },
+    Variable { name: "NEPTUNE_EXECUTOR_REALTIME_CONCURRENCY", default: Some("1024"), help: "urgent tasks at a time, per zone" },
+    Variable { name: "NEPTUNE_EXECUTOR_BATCH_CONCURRENCY", default: Some("64"), help: "other tasks at a time, per zone" },
+    Variable { name: "NEPTUNE_GOVERNANCE_PUBLIC_KEY", default: None, help: "base64 of governance's Ed25519 public key; admissions are checked against it" },
+];
+
+/// How an executor is set up.
+#[derive(Clone)]
+pub struct Config {
+    /// The bus.
+    pub bus: BusConfig,
+    /// Zones it serves.
+    pub zones: Vec<Zone>,
+    /// Urgent tasks at a time, per zone.
+    pub realtime_concurrency: usize,
+    /// Other tasks at a time, per zone.
+    pub batch_concurrency: usize,
+    /// Governance's public key, 32 bytes.
+    pub governance_key: Vec<u8>,
+    /// Where credentials and endpoints' variables are looked up.
+    pub environment: Environment,
+}
+
+/// The variables that resources may refer to.
+pub type Environment = Arc<HashMap<String, String>>;
+
+impl Config {
+    /// Reads the variables; credentials come from the environment of the process.
+    ///
+    /// # Errors
+    /// Names the variable that is missing or malformed.
+    pub fn read(values: &Values) -> Result<Self, ConfigError> {
+        let name = "NEPTUNE_GOVERNANCE_PUBLIC_KEY";
+        let governance_key = BASE64_STANDARD
+            .decode(values.get::<String>(name)?)
+            .ok()
+            .filter(|key| key.len() == 32)
+            .ok_or_else(|| ConfigError::unusable(name, "not the base64 of 32 bytes"))?;
+        Ok(Self {
+            bus: BusConfig::read(values)?,
+            zones: zones(&values.get::<String>("NEPTUNE_EXECUTOR_ZONES")?)?,
+            realtime_concurrency: values.get("NEPTUNE_EXECUTOR_REALTIME_CONCURRENCY")?,
+            batch_concurrency: values.get("NEPTUNE_EXECUTOR_BATCH_CONCURRENCY")?,
+            governance_key,
+            environment: Arc::new(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()),
+        })
+    }
+}
+
+fn zones(text: &str) -> Result<Vec<Zone>, ConfigError> {
+    let parse = |zone: &str| zone.trim().parse().map_err(|known: String| ConfigError::unusable("NEPTUNE_EXECUTOR_ZONES", known));
+    text.split(',').map(parse).collect()
+}

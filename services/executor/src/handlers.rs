@@ -1,0 +1,3 @@
+//! One file per message the executor consumes.
+
+pub mod task_routed;
