@@ -1,0 +1,51 @@
+//! Signing admissions, so that nobody downstream can widen them.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use neptune_contracts::admission::{Admission, Task};
+use ring::{
+    digest,
+    signature::{Ed25519KeyPair, KeyPair as _},
+};
+
+/// Signs admissions.
+pub struct Signer {
+    key: Ed25519KeyPair,
+    id: String,
+}
+
+/// The seed is not the base64 of 32 bytes.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("not the base64 of 32 bytes")]
+pub struct BadSeed;
+
+impl Signer {
+    /// From the base64 of a 32-byte seed.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn from_seed(seed: &str) -> Result<Self, BadSeed> {
+        let seed = BASE64_STANDARD.decode(seed).map_err(|_| BadSeed)?;
+        let key = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| BadSeed)?;
+        let id: String = BASE64_STANDARD.encode(key.public_key().as_ref()).chars().take(8).collect();
+        Ok(Self { key, id })
+    }
+
+    /// The public key, 32 bytes.
+    #[must_use]
+    pub fn public_key(&self) -> &[u8] {
+        self.key.public_key().as_ref()
+    }
+
+    /// Fills in the input's sum, the key's id and the signature.
+    ///
+    /// # Errors
+    /// The input cannot be written as JSON.
+    pub fn sign(&self, task: &Task, admission: &mut Admission) -> Result<(), serde_json::Error> {
+        let sum = digest::digest(&digest::SHA256, &serde_json::to_vec(&task.input)?);
+        admission.input_sha256 = BASE64_STANDARD.encode(sum.as_ref());
+        admission.signed_by.clone_from(&self.id);
+        let signature = self.key.sign(&admission.signed_bytes(task.id, &task.team));
+        admission.signature = BASE64_STANDARD.encode(signature.as_ref());
+        Ok(())
+    }
+}
