@@ -1,2 +1,10 @@
-//! neptune-router.
-fn main() {}
+//! The router's process.
+
+use neptune_router::{config, run};
+use neptune_runtime::service;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let tables = [config::VARIABLES, neptune_bus::config::VARIABLES];
+    service::main("router", "chooses models for tasks", &tables, config::Config::read, run)
+}

@@ -94,6 +94,12 @@ impl Cause {
         self
     }
 
+    /// The accept that travels with it.
+    #[must_use]
+    pub fn accept(&self) -> Option<&Accept> {
+        self.accept.as_ref()
+    }
+
     /// For facts that are about the task and carry no right to finish it.
     #[must_use]
     pub fn without_accept(mut self) -> Self {

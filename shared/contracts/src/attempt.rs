@@ -88,6 +88,8 @@ pub enum ErrorClass {
     Refusal,
     /// The request is wrong, whichever model gets it.
     BadRequest,
+    /// The provider does not know the model, or the model does not do what was asked; another may.
+    Unsupported,
     /// No answer in time.
     Timeout,
     /// The provider failed.

@@ -62,3 +62,11 @@ impl TaskId {
         Self::derive(Uuid::NAMESPACE_OID, &format!("{stream}/{sequence}"))
     }
 }
+
+impl DeliveryId {
+    /// The id of the delivery that the entry `index` of a task's `deliver` list asks for.
+    #[must_use]
+    pub fn of_task(task: TaskId, index: usize) -> Self {
+        Self::derive(task.0, &format!("deliver.{index}"))
+    }
+}

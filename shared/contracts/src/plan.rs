@@ -37,7 +37,8 @@ pub struct Plan {
     pub explanation: Explanation,
 }
 
-/// How the attempts of a plan combine.
+/// How the attempts of a plan combine. The router emits `single` and `fallback` for now; the
+/// executor makes the attempts of any other strategy one after the other, like those of `fallback`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Strategy {

@@ -98,8 +98,12 @@ where
         if let Err(error) = signals::watch(shutdown.clone()) {
             return failed(name, &error);
         }
+        tracing::info!(service = name, version = env!("CARGO_PKG_VERSION"), "starting");
         match Box::pin(run(config, shutdown)).await {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(()) => {
+                tracing::info!(service = name, "stopped");
+                ExitCode::SUCCESS
+            }
             Err(error) => failed(name, &error),
         }
     });
