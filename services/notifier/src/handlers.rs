@@ -1,0 +1,4 @@
+//! One file per message the notifier consumes.
+
+pub mod delivery_admitted;
+pub mod task_finished;
