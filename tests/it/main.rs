@@ -1,1 +1,10 @@
-//! End to end.
+//! The whole system, end to end, with every service as a process.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod failover;
+mod happy;
+mod kills;
+mod outages;
+mod poison;
+mod rejection;
+mod support;

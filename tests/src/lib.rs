@@ -1,1 +1,9 @@
-//! neptune-tests.
+//! The whole system as processes, for end-to-end tests, fault injection and load.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "test support")]
+
+pub mod bench;
+pub mod keys;
+pub mod ledger;
+pub mod resources;
+pub mod sinks;
+pub mod stack;

@@ -39,7 +39,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `command` and waits until it listens on `port`.
+    /// Starts `command` and waits until it listens on `port`; with port 0 it does not wait.
     ///
     /// # Panics
     /// It ends or does not listen in time.
@@ -49,7 +49,7 @@ impl Server {
         command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let deadline = Instant::now() + START_TIMEOUT;
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while port != 0 && TcpStream::connect(("127.0.0.1", port)).is_err() {
             let ended = child.try_wait().unwrap();
             let told = || std::fs::read_to_string(log).unwrap_or_default();
             assert!(ended.is_none(), "{command:?} ended: {ended:?}\n{}", told());

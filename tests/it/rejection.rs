@@ -1,0 +1,64 @@
+//! What is not allowed or not well-formed is refused, with the reason.
+
+use crate::support::{ask, run};
+use neptune_tests::{
+    keys::key,
+    resources::{ADMIN, manifest},
+    stack::Stack,
+};
+use serde_json::{Value, json};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_name_the_rule_and_the_remedy() {
+    let stack = Stack::start().await;
+    let poor = key("poor00000001").key;
+    let completion = |body: Value, key: &str| stack.http().post(format!("{}/v1/chat/completions", stack.url)).bearer_auth(key).json(&body).send();
+    let hello = |model: &str| json!({"model": model, "messages": [{"role": "user", "content": "hello"}]});
+    let own = key(neptune_tests::resources::CALLER).key;
+    for (body, key, status, code) in [
+        (hello("nope/nothing"), own.as_str(), 404, "model_not_found"),
+        (json!({"messages": []}), own.as_str(), 400, "invalid_request"),
+        (json!({"messages": [{"role": "user", "content": "x"}], "stream": true}), own.as_str(), 400, "invalid_request"),
+        (hello("auto"), poor.as_str(), 429, "budget_exceeded"),
+        (hello("auto"), "npt_test_x_y_000000", 401, "invalid_api_key"),
+        (hello("auto"), key(ADMIN).key.as_str(), 403, "key_not_valid"),
+    ] {
+        let answer = completion(body.clone(), key).await.unwrap();
+        let found = answer.status();
+        let should_retry = answer.headers().get("x-should-retry").map(|value| value.to_str().unwrap().to_owned());
+        let error: Value = answer.json().await.unwrap();
+        assert_eq!((found.as_u16(), error["error"]["code"].as_str()), (status, Some(code)), "{body} {error}");
+        assert!(error["error"]["message"].as_str().unwrap().len() > 10, "{error}");
+        assert_ne!(should_retry.as_deref(), Some("true"), "{code} is not worth a retry");
+    }
+
+    for (body, field) in [
+        (json!({"input": {"messages": [{"role": "user", "content": "x"}]}, "constrants": {}}), "constrants"),
+        (json!({"input": {"messages": [{"role": "user", "content": "x"}]}, "constraints": {"max_cots": 1}}), "constraints.max_cots"),
+        (json!({"input": {"messages": [{"role": "king", "content": "x"}]}}), "input.messages[0].role"),
+    ] {
+        let answer = stack.post("/v1/tasks").json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 400);
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(problem["problems"][0]["field"], field, "{problem}");
+    }
+    assert_eq!(stack.post("/v1/nowhere").send().await.unwrap().status(), 404);
+    assert_eq!(stack.get("/v1/tasks").send().await.unwrap().status(), 405);
+    assert_eq!(stack.post("/v1/tasks").body("x".repeat(33 << 20)).send().await.map(|answer| answer.status().as_u16()).unwrap_or(413), 413);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_policy_holds_at_once_and_without_a_restart() {
+    let stack = Stack::start().await;
+    let before = run(&stack, ask("hello")).await;
+    assert_eq!(before["outcome"], "completed");
+    stack.apply(&[manifest("Team", "support", json!({"models": ["meta/*"], "zones": ["onprem"]}))]).await;
+    let fact = neptune_testkit::wait_until("the new policy holds", crate::support::SOON, || async {
+        run(&stack, ask("hello")).await["attempts"][0]["zone"] == "onprem"
+    });
+    fact.await;
+    stack.apply(&[manifest("Team", "support", json!({"models": []}))]).await;
+    let refused = || async { run(&stack, ask("hello")).await["error"]["code"] == "model_not_allowed" };
+    neptune_testkit::wait_until("nothing is granted", crate::support::SOON, refused).await;
+}

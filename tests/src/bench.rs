@@ -1,0 +1,7 @@
+//! Load on the whole system, and what it is compared with.
+
+pub mod floors;
+pub mod load;
+pub mod processes;
+pub mod report;
+pub mod run;

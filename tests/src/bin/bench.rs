@@ -1,0 +1,21 @@
+//! `make bench`: load on the real processes, beside two floors measured in the same run.
+//!
+//! Without arguments it measures. `floor-proxy` and `floor-bus` are the floors, started by it as
+//! processes of their own so that they pay for context switches as the services do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+
+use neptune_tests::bench::{floors, report, run};
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["floor-proxy", listen, upstream] => floors::proxy(listen, upstream).await,
+        ["floor-bus", listen, nats] => floors::bus(listen, nats).await,
+        _ => {
+            let seconds = words.first().and_then(|seconds| seconds.parse().ok()).unwrap_or(4);
+            report::print(&run::measure(seconds).await);
+        }
+    }
+}
