@@ -1,10 +1,11 @@
-//! Checking governance's signature. Verifying is pure, but needs the crypto library.
+//! Checking that governance admitted what the plan asks for. Pure, but needs the crypto library.
 
+use crate::domain::prompt::Prompt;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use neptune_contracts::admission::{Admission, Task};
+use neptune_contracts::{names::Zone, plan::TaskRouted};
 use ring::{digest, signature};
 
-/// Why an admission is not valid.
+/// Why an admission does not hold.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum InvalidAdmission {
     /// The input is not the one that was admitted.
@@ -13,20 +14,83 @@ pub enum InvalidAdmission {
     /// The signature does not verify.
     #[error("the admission is not signed by governance")]
     Signature,
+    /// The plan goes beyond what was admitted.
+    #[error("the plan names {model} in zone {zone}, which governance did not admit")]
+    NotAllowed {
+        /// The model.
+        model: String,
+        /// Its zone.
+        zone: Zone,
+    },
 }
 
-/// Checks that governance signed this admission for this task and this input.
+/// Checks that governance signed the admission for this task and this input, and that every
+/// attempt of the plan stays within it. Whether it has expired is checked before each attempt.
 ///
 /// # Errors
 /// What does not fit.
-pub fn verify(task: &Task, admission: &Admission, governance_key: &[u8]) -> Result<(), InvalidAdmission> {
-    let input = serde_json::to_vec(&task.input).map_err(|_| InvalidAdmission::OtherInput)?;
-    let sum = digest::digest(&digest::SHA256, &input);
+pub fn verify(routed: &TaskRouted, prompt: &Prompt, governance_key: &[u8]) -> Result<(), InvalidAdmission> {
+    let (task, admission) = (&routed.task, &routed.admission);
+    let sum = digest::digest(&digest::SHA256, prompt.hashed());
     if BASE64_STANDARD.encode(sum.as_ref()) != admission.input_sha256 {
         return Err(InvalidAdmission::OtherInput);
     }
     let signed = admission.signed_bytes(task.id, &task.team);
     let given = BASE64_STANDARD.decode(&admission.signature).map_err(|_| InvalidAdmission::Signature)?;
     let key = signature::UnparsedPublicKey::new(&signature::ED25519, governance_key);
-    key.verify(&signed, &given).map_err(|_| InvalidAdmission::Signature)
+    key.verify(&signed, &given).map_err(|_| InvalidAdmission::Signature)?;
+    for planned in &routed.plan.attempts {
+        if !admission.allowed_models.contains(&planned.model) || !admission.allowed_zones.contains(&planned.zone) {
+            return Err(InvalidAdmission::NotAllowed { model: planned.model.clone(), zone: planned.zone });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::domain::samples;
+    use neptune_contracts::{chat::ChatRequest, names::DataClass};
+    use ring::signature::{Ed25519KeyPair, KeyPair as _};
+
+    fn signed(routed: &mut TaskRouted) -> Vec<u8> {
+        let key = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+        let input = serde_json::to_vec(&routed.task.input).unwrap();
+        routed.admission.input_sha256 = BASE64_STANDARD.encode(digest::digest(&digest::SHA256, &input).as_ref());
+        let bytes = routed.admission.signed_bytes(routed.task.id, &routed.task.team);
+        routed.admission.signature = BASE64_STANDARD.encode(key.sign(&bytes).as_ref());
+        key.public_key().as_ref().to_vec()
+    }
+
+    fn check(change: impl FnOnce(&mut TaskRouted), wanted: Result<(), InvalidAdmission>) {
+        let mut routed = samples::routed();
+        let key = signed(&mut routed);
+        change(&mut routed);
+        let prompt = Prompt::write(&routed.task.input).unwrap();
+        assert_eq!(verify(&routed, &prompt, &key), wanted);
+    }
+
+    #[test]
+    fn nothing_that_was_signed_can_be_changed() {
+        let forged = || Err(InvalidAdmission::Signature);
+        check(|_| {}, Ok(()));
+        check(|routed| routed.task.input = ChatRequest::user("something else"), Err(InvalidAdmission::OtherInput));
+        check(|routed| routed.admission.allowed_models.push("d".into()), forged());
+        check(|routed| routed.admission.allowed_zones.push(Zone::Private), forged());
+        check(|routed| routed.admission.max_cost_usd = None, forged());
+        check(|routed| routed.admission.class = DataClass::Public, forged());
+        check(|routed| routed.admission.expires_at = samples::start().plus_millis(1_000_000), forged());
+        check(|routed| routed.task.team = "sales".parse().unwrap(), forged());
+        check(|routed| routed.task.id = neptune_contracts::ids::TaskId::mint(), forged());
+        check(|routed| routed.admission.signature = "junk".into(), forged());
+    }
+
+    #[test]
+    fn a_plan_stays_within_its_admission() {
+        let beyond = |model: &str, zone| Err(InvalidAdmission::NotAllowed { model: model.into(), zone });
+        check(|routed| routed.plan.attempts[1].model = "d".into(), beyond("d", Zone::External));
+        check(|routed| routed.plan.attempts[2].zone = Zone::Private, beyond("c", Zone::Private));
+    }
 }

@@ -8,10 +8,26 @@ use std::{collections::HashMap, sync::Arc};
 
 /// Variables of the executor.
 pub const VARIABLES: &[Variable] = &[
-    Variable { name: "NEPTUNE_EXECUTOR_ZONES", default: Some("external,private,onprem"), help: "zones whose models it calls, separated by commas" },
-    Variable { name: "NEPTUNE_EXECUTOR_REALTIME_CONCURRENCY", default: Some("1024"), help: "urgent tasks at a time, per zone" },
-    Variable { name: "NEPTUNE_EXECUTOR_BATCH_CONCURRENCY", default: Some("64"), help: "other tasks at a time, per zone" },
-    Variable { name: "NEPTUNE_GOVERNANCE_PUBLIC_KEY", default: None, help: "base64 of governance's Ed25519 public key; admissions are checked against it" },
+    Variable {
+        name: "NEPTUNE_EXECUTOR_ZONES",
+        default: Some("external,private,onprem"),
+        help: "zones whose models it calls, separated by commas",
+    },
+    Variable {
+        name: "NEPTUNE_EXECUTOR_REALTIME_CONCURRENCY",
+        default: Some("1024"),
+        help: "urgent tasks at a time, per zone",
+    },
+    Variable {
+        name: "NEPTUNE_EXECUTOR_BATCH_CONCURRENCY",
+        default: Some("64"),
+        help: "other tasks at a time, per zone",
+    },
+    Variable {
+        name: "NEPTUNE_GOVERNANCE_PUBLIC_KEY",
+        default: None,
+        help: "base64 of governance's Ed25519 public key; admissions are checked against it",
+    },
 ];
 
 /// How an executor is set up.
@@ -52,12 +68,18 @@ impl Config {
             realtime_concurrency: values.get("NEPTUNE_EXECUTOR_REALTIME_CONCURRENCY")?,
             batch_concurrency: values.get("NEPTUNE_EXECUTOR_BATCH_CONCURRENCY")?,
             governance_key,
-            environment: Arc::new(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()),
+            environment: Arc::new(
+                std::env::vars_os()
+                    .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                    .collect(),
+            ),
         })
     }
 }
 
 fn zones(text: &str) -> Result<Vec<Zone>, ConfigError> {
-    let parse = |zone: &str| zone.trim().parse().map_err(|known: String| ConfigError::unusable("NEPTUNE_EXECUTOR_ZONES", known));
+    let parse = |zone: &str| {
+        zone.trim().parse().map_err(|known: String| ConfigError::unusable("NEPTUNE_EXECUTOR_ZONES", known))
+    };
     text.split(',').map(parse).collect()
 }

@@ -9,24 +9,33 @@
 //! **If it dies** before a call: the accept is handed out again after its wait and another executor
 //! makes the call. During a call: the same, and the call may be made twice, which is the one window
 //! that cannot be closed. After the answer and before the fact is stored: the same window. After the
-//! fact is stored: the next delivery finds the fact and only acknowledges.
+//! fact is stored: the next delivery finds the fact and only acknowledges. Between giving up the
+//! lease and handing the task to another zone: the task begins anew from its accept, and the
+//! attempts already made are missing from its fact (each failed one is in `attempt.failed`).
 //!
-//! Nothing is called that governance did not admit: signature, input and model are checked here
-//! again, so a forged or altered plan gets nowhere.
+//! Nothing is called that governance did not admit: signature, input, models, zones, expiry and
+//! cost are checked here again, so a forged or altered plan gets nowhere.
+//!
+//! **Cost** is what the provider counted, priced to the pico-dollar. Where it did not count (no
+//! usage in an answer; a timeout, a cut connection or an unreadable answer, any of which may have
+//! been billed) the attempt is marked `estimated`. A refused call costs nothing.
 
 pub mod admission;
+pub mod attempts;
 pub mod config;
 pub mod domain;
 pub mod handlers;
 pub mod http;
 pub mod provider;
 
+use attempts::Caller;
 use config::Config;
 use domain::lanes::consumers;
 use handlers::task_routed::{self, TaskRoutedHandler};
 use neptune_bus::{Bus, BusError, ConnectError, ConsumeError};
 use neptune_contracts::names::{Lane, Service};
 use neptune_runtime::Shutdown;
+use provider::Provider;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -55,16 +64,15 @@ pub enum Error {
 /// # Errors
 /// The bus refuses the connection or closes it for good.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
-    let bus = Bus::connect(&config.bus, Service::Executor).await?;
-    let resources = bus.resources(&shutdown).await;
-    let Ok(resources) = resources else { return Ok(()) };
-    let handler = Arc::new(TaskRoutedHandler {
-        bus: bus.clone(),
-        resources,
-        provider: provider::Provider::new(http::client()?, config.environment.clone()),
-        governance_key: config.governance_key.clone(),
-        zones: config.zones.clone(),
-    });
+    let http = http::client()?;
+    let Some(bus) = shutdown.run_until_cancelled(Bus::connect(&config.bus, Service::Executor)).await else {
+        return Ok(());
+    };
+    let bus = bus?;
+    let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
+    let provider = Provider::new(http, config.environment.clone());
+    let caller = Caller { bus: bus.clone(), resources, provider, zones: config.zones.clone() };
+    let handler = Arc::new(TaskRoutedHandler { caller, governance_key: config.governance_key.clone() });
     let mut parts: JoinSet<Result<(), Error>> = JoinSet::new();
     for (spec, lane) in consumers(&config.zones) {
         let concurrency = match lane {

@@ -24,7 +24,8 @@ pub struct DeliverySpec {
 }
 
 impl DeliverySpec {
-    pub(crate) fn problems(&self, path: &str, problems: &mut Vec<Problem>) {
+    /// Adds everything wrong with it; fields are named below `path`.
+    pub fn problems(&self, path: &str, problems: &mut Vec<Problem>) {
         let fault = match self.channel {
             Channel::Webhook if !self.to.starts_with("https://") && !self.to.starts_with("http://") => {
                 Some(("to", "not an http or https address", "give the full URL"))

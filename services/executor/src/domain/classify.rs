@@ -1,55 +1,33 @@
-//! From what a provider answered to a kind of failure. The kind decides what happens next.
+//! From what a provider refused to a kind of failure. The kind decides what happens next.
 
+use super::failure::{Billed, Failure};
 use neptune_contracts::attempt::{AttemptError, ErrorClass};
 use serde_json::Value;
 
-/// Most characters of a provider's message that are kept.
-const MESSAGE_LIMIT: usize = 300;
+/// Most characters of a provider's error code that are kept.
+const CODE_LIMIT: usize = 64;
 
-/// An answer of a provider that is not a success.
-#[derive(Clone, Copy, Debug)]
-pub struct Refusal<'a> {
-    /// The HTTP status.
-    pub status: u16,
-    /// The `retry-after-ms` header.
-    pub retry_after_ms: Option<&'a str>,
-    /// The `retry-after` header: seconds.
-    pub retry_after: Option<&'a str>,
-    /// The body, when it is JSON.
-    pub body: Option<&'a Value>,
-}
-
-/// The failure that `refusal` is.
+/// The failure that an answer with an error `status` is. Its message holds the provider's error
+/// code and field name, never its words: those repeat pieces of the task and of credentials.
 #[must_use]
-pub fn classify(refusal: Refusal<'_>) -> AttemptError {
-    let error = refusal.body.and_then(|body| body.get("error"));
-    let text = |field: &str| error.and_then(|error| error.get(field)).and_then(Value::as_str).unwrap_or_default();
-    let (code, kind, message) = (text("code"), text("type"), text("message"));
-    let class = match refusal.status {
-        429 if code == "insufficient_quota" || kind == "insufficient_quota" => ErrorClass::Quota,
-        429 => ErrorClass::RateLimit,
-        402 => ErrorClass::Quota,
-        401 | 403 => ErrorClass::Auth,
-        408 | 504 => ErrorClass::Timeout,
-        413 => ErrorClass::ContextLength,
-        400 | 422 if code == "context_length_exceeded" || message.contains("maximum context length") => ErrorClass::ContextLength,
-        400 | 422 if code.contains("content_filter") || code == "content_policy_violation" => ErrorClass::Refusal,
-        // A model or parameter that this provider does not know says nothing about the others.
-        404 | 405 => ErrorClass::Malformed,
-        400..=499 => ErrorClass::BadRequest,
-        _ => ErrorClass::Overload,
-    };
-    let said = if message.is_empty() { format!("HTTP status {}", refusal.status) } else { message.chars().take(MESSAGE_LIMIT).collect() };
-    AttemptError { class, message: said, http_status: Some(refusal.status), retry_after_ms: retry_after(refusal) }
+pub fn refused(status: u16, body: &[u8], retry_after_ms: Option<u64>) -> Failure {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    refused_with(status, &body, retry_after_ms)
 }
 
-/// When the provider asks to be left alone until, in milliseconds.
-fn retry_after(refusal: Refusal<'_>) -> Option<u64> {
-    let millis = refusal.retry_after_ms.and_then(|value| value.trim().parse::<f64>().ok());
-    let seconds = || refusal.retry_after.and_then(|value| value.trim().parse::<f64>().ok()).map(|seconds| seconds * 1_000.0);
-    let millis = millis.or_else(seconds).filter(|millis| millis.is_finite() && *millis >= 0.0)?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be finite and not negative; saturates")]
-    Some(millis.ceil() as u64)
+/// The same for a body that was read already.
+#[must_use]
+pub fn refused_with(status: u16, body: &Value, retry_after_ms: Option<u64>) -> Failure {
+    let said = Said::read(body);
+    let error = AttemptError {
+        class: class(status, &said),
+        message: said.words(status),
+        http_status: Some(status),
+        retry_after_ms,
+    };
+    // A gateway that gave up waiting says nothing about the model behind it.
+    let billed = if matches!(status, 408 | 504 | 524) { Billed::Perhaps } else { Billed::No };
+    Failure { error, billed }
 }
 
 /// Whether another model may succeed where one failed like this. A request that is wrong in itself
@@ -59,44 +37,184 @@ pub fn another_may_succeed(class: ErrorClass) -> bool {
     class != ErrorClass::BadRequest
 }
 
+/// What a provider said in its error: the OpenAI shape `{"error": {…}}`, also without the wrapper,
+/// in a list, or as a bare text, as compatible servers have it.
+struct Said {
+    code: String,
+    kind: String,
+    param: String,
+    /// In lower case; only looked at, never passed on.
+    message: String,
+}
+
+impl Said {
+    fn read(body: &Value) -> Self {
+        let body = body.get(0).unwrap_or(body);
+        let error = body.get("error").unwrap_or(body);
+        let text = |field: &str| error.get(field).and_then(Value::as_str).unwrap_or_default();
+        let message = error.as_str().unwrap_or_else(|| text("message"));
+        Self {
+            code: text("code").into(),
+            kind: text("type").into(),
+            param: text("param").into(),
+            message: message.to_lowercase(),
+        }
+    }
+
+    fn is(&self, codes: &[&str]) -> bool {
+        codes.iter().any(|code| self.code == *code || self.kind == *code)
+    }
+
+    fn mentions(&self, phrases: &[&str]) -> bool {
+        phrases.iter().any(|phrase| self.message.contains(phrase))
+    }
+
+    fn words(&self, status: u16) -> String {
+        let named = [("code", &self.code), ("type", &self.kind), ("param", &self.param)];
+        let named: Vec<String> =
+            named.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", plain(value)?))).collect();
+        if named.is_empty() {
+            format!("HTTP status {status}")
+        } else {
+            format!("HTTP status {status}, {}", named.join(", "))
+        }
+    }
+}
+
+/// An identifier, or nothing: free text is no identifier.
+fn plain(text: &str) -> Option<&str> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.[]".contains(&byte);
+    (!text.is_empty() && text.len() <= CODE_LIMIT && text.bytes().all(allowed)).then_some(text)
+}
+
+fn class(status: u16, said: &Said) -> ErrorClass {
+    match status {
+        // Redirects are not followed, so that a credential goes nowhere else.
+        300..=399 => ErrorClass::Malformed,
+        400..=499 => said_class(said).unwrap_or_else(|| status_class(status, said)),
+        _ => ErrorClass::Overload,
+    }
+}
+
+/// What the provider's own code says, whichever 4xx status it chose.
+fn said_class(said: &Said) -> Option<ErrorClass> {
+    let too_long = ["maximum context length", "context window", "prompt is too long", "input is too long"];
+    if said.is(&["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error"])
+        || said.mentions(&["credit balance is too low"])
+    {
+        Some(ErrorClass::Quota)
+    } else if said.is(&["context_length_exceeded", "string_above_max_length"]) || said.mentions(&too_long) {
+        Some(ErrorClass::ContextLength)
+    } else if said.is(&["content_filter", "content_policy_violation", "moderation_blocked"]) {
+        Some(ErrorClass::Refusal)
+    } else {
+        None
+    }
+}
+
+fn status_class(status: u16, said: &Said) -> ErrorClass {
+    match status {
+        400 | 422 => wrong_request(said),
+        401 | 403 | 407 => ErrorClass::Auth,
+        402 => ErrorClass::Quota,
+        404 | 405 | 410 => ErrorClass::Unsupported,
+        408 => ErrorClass::Timeout,
+        409 | 425 => ErrorClass::Overload,
+        413 => ErrorClass::ContextLength,
+        429 => ErrorClass::RateLimit,
+        _ => ErrorClass::BadRequest,
+    }
+}
+
+/// A model or parameter that this provider does not know says nothing about the others.
+fn wrong_request(said: &Said) -> ErrorClass {
+    let unsupported = [
+        "unsupported_parameter",
+        "unsupported_value",
+        "unsupported_model",
+        "model_not_found",
+        "model_not_supported",
+        "invalid_model",
+    ];
+    if said.mentions(&["api key not valid", "invalid api key", "incorrect api key"]) {
+        ErrorClass::Auth
+    } else if said.is(&unsupported)
+        || said.param == "model"
+        || said.mentions(&["not supported", "unsupported", "does not support"])
+    {
+        ErrorClass::Unsupported
+    } else {
+        ErrorClass::BadRequest
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
 
-    fn check(status: u16, error: Value, headers: (Option<&str>, Option<&str>), wanted: (ErrorClass, Option<u64>)) {
-        let body = json!({"error": error});
-        let refusal = Refusal { status, retry_after_ms: headers.0, retry_after: headers.1, body: Some(&body) };
-        let found = classify(refusal);
-        assert_eq!((found.class, found.retry_after_ms), wanted, "{status} {body}");
+    fn check(status: u16, error: Value, wanted: ErrorClass) {
+        let body = json!({"error": error}).to_string();
+        assert_eq!(refused(status, body.as_bytes(), None).error.class, wanted, "{status} {body}");
     }
 
     #[test]
     fn each_failure_has_its_class() {
-        let none = (None, None);
-        check(429, json!({"message": "slow down"}), (None, Some("2")), (ErrorClass::RateLimit, Some(2_000)));
-        check(429, json!({}), (Some("120.5"), Some("9")), (ErrorClass::RateLimit, Some(121)));
-        check(429, json!({"code": "insufficient_quota"}), none, (ErrorClass::Quota, None));
-        check(402, json!({}), none, (ErrorClass::Quota, None));
-        check(401, json!({}), none, (ErrorClass::Auth, None));
-        check(403, json!({}), none, (ErrorClass::Auth, None));
-        check(400, json!({"code": "context_length_exceeded"}), none, (ErrorClass::ContextLength, None));
-        check(400, json!({"message": "This model's maximum context length is 8192"}), none, (ErrorClass::ContextLength, None));
-        check(400, json!({"code": "content_filter"}), none, (ErrorClass::Refusal, None));
-        check(400, json!({"message": "bad tool"}), none, (ErrorClass::BadRequest, None));
-        check(404, json!({"code": "model_not_found"}), none, (ErrorClass::Malformed, None));
-        check(500, json!({}), none, (ErrorClass::Overload, None));
-        check(529, json!({}), (None, Some("junk")), (ErrorClass::Overload, None));
-        check(504, json!({}), none, (ErrorClass::Timeout, None));
-        check(503, json!({}), (None, Some("-3")), (ErrorClass::Overload, None));
+        check(302, json!({}), ErrorClass::Malformed);
+        check(400, json!({"message": "bad tool"}), ErrorClass::BadRequest);
+        check(400, json!({"code": "context_length_exceeded"}), ErrorClass::ContextLength);
+        check(400, json!({"message": "This model's maximum context length is 8192"}), ErrorClass::ContextLength);
+        check(400, json!({"code": "content_filter"}), ErrorClass::Refusal);
+        check(400, json!({"type": "invalid_request_error", "code": "content_policy_violation"}), ErrorClass::Refusal);
+        check(400, json!({"code": "unsupported_parameter", "param": "temperature"}), ErrorClass::Unsupported);
+        check(400, json!({"code": "invalid_value", "param": "model"}), ErrorClass::Unsupported);
+        check(400, json!({"message": "Your credit balance is too low"}), ErrorClass::Quota);
+        check(400, json!({"message": "API key not valid. Please pass a valid API key."}), ErrorClass::Auth);
+        check(401, json!({}), ErrorClass::Auth);
+        check(402, json!({}), ErrorClass::Quota);
+        check(403, json!({}), ErrorClass::Auth);
+        check(404, json!({"code": "model_not_found"}), ErrorClass::Unsupported);
+        check(408, json!({}), ErrorClass::Timeout);
+        check(413, json!({}), ErrorClass::ContextLength);
+        check(422, json!({"message": "field required"}), ErrorClass::BadRequest);
+        check(429, json!({"code": "rate_limit_exceeded"}), ErrorClass::RateLimit);
+        check(429, json!({"code": "insufficient_quota"}), ErrorClass::Quota);
+        check(429, json!({"type": "insufficient_quota"}), ErrorClass::Quota);
+        for status in [500, 502, 503, 504, 529] {
+            check(status, json!({"message": "maximum context length"}), ErrorClass::Overload);
+        }
     }
 
     #[test]
-    fn a_long_message_is_cut_and_a_missing_one_is_the_status() {
-        let body = json!({"error": {"message": "é".repeat(1_000)}});
-        let refusal = Refusal { status: 500, retry_after_ms: None, retry_after: None, body: Some(&body) };
-        assert_eq!(classify(refusal).message.chars().count(), MESSAGE_LIMIT);
-        let refusal = Refusal { body: None, ..refusal };
-        assert_eq!(classify(refusal).message, "HTTP status 500");
+    fn errors_of_compatible_servers_are_read_too() {
+        for (body, wanted) in [
+            (
+                json!({"object": "error", "message": "maximum context length is 4096", "code": 400}),
+                ErrorClass::ContextLength,
+            ),
+            (json!([{"error": {"code": 400, "message": "API key not valid"}}]), ErrorClass::Auth),
+            (json!({"error": "model 'x' does not support tools"}), ErrorClass::Unsupported),
+            (json!("nonsense"), ErrorClass::BadRequest),
+        ] {
+            assert_eq!(refused_with(400, &body, None).error.class, wanted, "{body}");
+        }
+        assert_eq!(refused(500, b"<html>", None).error.message, "HTTP status 500");
+    }
+
+    #[test]
+    fn the_providers_words_are_not_repeated() {
+        let body = json!({"error": {"message": "Incorrect API key provided: sk-secret", "code": "invalid_api_key", "param": "my secret plan"}});
+        let failure = refused_with(401, &body, Some(7));
+        assert_eq!(failure.error.message, "HTTP status 401, code invalid_api_key");
+        assert_eq!((failure.error.http_status, failure.error.retry_after_ms), (Some(401), Some(7)));
+    }
+
+    #[test]
+    fn only_a_gateways_timeout_may_have_been_billed() {
+        for (status, billed) in
+            [(400, Billed::No), (429, Billed::No), (500, Billed::No), (504, Billed::Perhaps), (408, Billed::Perhaps)]
+        {
+            assert_eq!(refused(status, b"{}", None).billed, billed, "{status}");
+        }
     }
 }

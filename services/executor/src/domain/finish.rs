@@ -1,9 +1,9 @@
 //! The finished fact of a task that reached the executor.
 
-use super::step::Step;
+use super::step::End;
 use neptune_contracts::{
     PicoUsd, Timestamp,
-    attempt::{Attempt, ErrorClass},
+    attempt::{Attempt, AttemptError, ErrorClass},
     finished::{Outcome, TaskError, TaskFinished, Times},
     plan::TaskRouted,
 };
@@ -11,12 +11,10 @@ use serde_json::Value;
 
 /// What is known when a task ends.
 pub struct Ending {
-    /// The answer, when a model gave one.
-    pub output: Option<Value>,
-    /// The outcome and why, when it is not completed.
-    pub failure: Option<(Outcome, TaskError)>,
-    /// All attempts, other executors' included.
-    pub attempts: Vec<Attempt>,
+    /// The answer, or the outcome and why there is none.
+    pub result: Result<Value, (Outcome, TaskError)>,
+    /// The attempts of this executor.
+    pub made: Vec<Attempt>,
     /// When this executor took the task.
     pub started_at: Timestamp,
     /// When it ended.
@@ -26,23 +24,23 @@ pub struct Ending {
 /// The fact. Takes the task apart rather than copying it.
 #[must_use]
 pub fn finished(routed: TaskRouted, ending: Ending) -> TaskFinished {
-    let TaskRouted { task, admission, plan, .. } = routed;
-    let cost_usd: PicoUsd = ending.attempts.iter().map(|attempt| attempt.cost_usd).sum();
-    let waited_us: u64 = ending.attempts.iter().map(|attempt| attempt.latency_us).sum();
+    let TaskRouted { task, admission, plan, attempts_made: mut attempts } = routed;
+    attempts.extend(ending.made);
+    let waited_us: u64 = attempts.iter().map(|attempt| attempt.latency_us).sum();
     let total_us = ending.finished_at.micros_since(task.submitted_at);
-    let (outcome, error) = match ending.failure {
-        None => (Outcome::Completed, None),
-        Some((outcome, error)) => (outcome, Some(error)),
+    let (outcome, output, error) = match ending.result {
+        Ok(output) => (Outcome::Completed, Some(output), None),
+        Err((outcome, error)) => (outcome, None, Some(error)),
     };
     TaskFinished {
         id: task.id,
         team: task.team,
         origin: task.origin,
         outcome,
-        output: ending.output,
+        output,
         error,
-        attempts: ending.attempts,
-        cost_usd,
+        cost_usd: attempts.iter().map(|attempt| attempt.cost_usd).sum::<PicoUsd>(),
+        attempts,
         task_type: Some(plan.explanation.task_type),
         lane: task.constraints.lane,
         key: task.key,
@@ -62,43 +60,83 @@ pub fn finished(routed: TaskRouted, ending: Ending) -> TaskFinished {
     }
 }
 
-/// The outcome and error for the step at which a task without an answer ended.
+/// The fact of a task whose answer cannot be stored: the same without the answer, its cost kept.
 #[must_use]
-pub fn failure(step: &Step<'_>, attempts: &[Attempt]) -> (Outcome, TaskError) {
-    match step {
-        Step::Expired => (Outcome::Expired, error("deadline_exceeded", "the deadline passed before a model answered; give more time".into(), None)),
-        Step::OverCost { spent, limit } => {
-            let text = format!("{spent} US dollars are spent and another attempt could exceed the limit of {limit}; raise constraints.max_cost_usd");
-            (Outcome::Failed, error("cost_limit_reached", text, None))
+pub fn without_output(finished: TaskFinished, reason: String) -> TaskFinished {
+    let error = error("answer_not_storable", format!("a model answered and the answer cannot be stored: {reason}"));
+    TaskFinished { outcome: Outcome::Failed, output: None, error: Some(error), ..finished }
+}
+
+/// The outcome and error of a task that ended without an answer after all its `attempts`.
+#[must_use]
+pub fn failure<'a>(end: End, attempts: impl Iterator<Item = &'a Attempt>) -> (Outcome, TaskError) {
+    let failed: Vec<(&str, &AttemptError)> =
+        attempts.filter_map(|attempt| Some((attempt.model.as_str(), attempt.error.as_ref()?))).collect();
+    let tried = if failed.is_empty() { String::new() } else { format!(" ({})", list(&failed)) };
+    let (outcome, code, message) = match end {
+        End::Exhausted if failed.is_empty() => {
+            (Outcome::Failed, "upstream_failed", "the plan names no model to call".to_owned())
         }
-        Step::NotAdmitted(planned) => {
-            (Outcome::Failed, error("admission_invalid", format!("the plan names {}, which governance did not admit", planned.model), None))
+        End::Exhausted => (Outcome::Failed, code(&failed), format!("no model answered: {}", list(&failed))),
+        End::Expired => (
+            Outcome::Expired,
+            "deadline_exceeded",
+            format!("the deadline passed before a model answered; give more time{tried}"),
+        ),
+        End::AdmissionExpired => (
+            Outcome::Failed,
+            "admission_invalid",
+            format!("the admission expired before a model answered; submit the task again{tried}"),
+        ),
+        End::OverCost { spent, next, limit } => {
+            let message = format!(
+                "{spent} US dollars are spent and the next attempt is expected to cost {next}, which exceeds the limit of {limit}; raise constraints.max_cost_usd{tried}"
+            );
+            (Outcome::Failed, "cost_limit_reached", message)
         }
-        _ => (Outcome::Failed, upstream(attempts)),
+    };
+    let retry_after_ms = failed.iter().filter_map(|(_, error)| error.retry_after_ms).min();
+    (outcome, TaskError { retry_after_ms, ..error(code, message) })
+}
+
+/// The outcome and error of a task whose admission does not hold.
+#[must_use]
+pub fn not_admitted(reason: String) -> (Outcome, TaskError) {
+    (Outcome::Failed, error("admission_invalid", reason))
+}
+
+fn error(code: &str, message: String) -> TaskError {
+    TaskError { code: code.into(), message, problems: Vec::new(), retry_after_ms: None }
+}
+
+fn list(failed: &[(&str, &AttemptError)]) -> String {
+    let each: Vec<String> =
+        failed.iter().map(|(model, error)| format!("{model}: {} ({})", words(error.class), error.message)).collect();
+    each.join("; ")
+}
+
+/// The code of the class that all failures share, `upstream_failed` when they differ. A request
+/// that was refused as wrong decides alone, because nothing was tried after it.
+fn code(failed: &[(&str, &AttemptError)]) -> &'static str {
+    let all = |classes: &[ErrorClass]| failed.iter().all(|(_, error)| classes.contains(&error.class));
+    if failed.last().is_some_and(|(_, error)| error.class == ErrorClass::BadRequest) {
+        "invalid_request"
+    } else if all(&[ErrorClass::ContextLength]) {
+        "context_length_exceeded"
+    } else if all(&[ErrorClass::RateLimit]) {
+        "rate_limit_exceeded"
+    } else if all(&[ErrorClass::Auth, ErrorClass::Quota]) {
+        "upstream_credentials_exhausted"
+    } else if all(&[ErrorClass::Refusal]) {
+        "content_refused"
+    } else if all(&[ErrorClass::Timeout]) {
+        "upstream_timeout"
+    } else {
+        "upstream_failed"
     }
 }
 
-fn upstream(attempts: &[Attempt]) -> TaskError {
-    let errors = || attempts.iter().filter_map(|attempt| Some((attempt, attempt.error.as_ref()?)));
-    let each: Vec<String> = errors().map(|(attempt, error)| format!("{}: {} ({})", attempt.model, class_name(error.class), error.message)).collect();
-    let retry_after_ms = errors().filter_map(|(_, error)| error.retry_after_ms).min();
-    let last = errors().next_back().map(|(_, error)| error.class);
-    let code = match last {
-        Some(ErrorClass::BadRequest) => "invalid_request",
-        Some(ErrorClass::ContextLength) if each.len() == 1 => "context_length_exceeded",
-        _ if errors().all(|(_, error)| error.class == ErrorClass::Auth || error.class == ErrorClass::Quota) => "upstream_credentials_exhausted",
-        _ => "upstream_failed",
-    };
-    error(code, format!("no model answered: {}", each.join("; ")), retry_after_ms)
-}
-
-/// A task error without faults of the input.
-#[must_use]
-pub fn error(code: &str, message: String, retry_after_ms: Option<u64>) -> TaskError {
-    TaskError { code: code.into(), message, problems: Vec::new(), retry_after_ms }
-}
-
-fn class_name(class: ErrorClass) -> &'static str {
+fn words(class: ErrorClass) -> &'static str {
     match class {
         ErrorClass::RateLimit => "rate limited",
         ErrorClass::Quota => "out of credit",
@@ -106,9 +144,13 @@ fn class_name(class: ErrorClass) -> &'static str {
         ErrorClass::ContextLength => "input too long",
         ErrorClass::Refusal => "content refused",
         ErrorClass::BadRequest => "request refused",
+        ErrorClass::Unsupported => "not supported",
         ErrorClass::Timeout => "timed out",
         ErrorClass::Overload => "overloaded",
         ErrorClass::Malformed => "unusable answer",
         ErrorClass::Network => "connection failed",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,16 +17,24 @@ pub fn cost(usage: &Usage, price: &PriceSpec) -> PicoUsd {
     ])
 }
 
+/// A count beyond this is nonsense, not tokens.
+const MOST_TOKENS: u64 = 1_000_000_000;
+
 /// The disjoint token classes of an OpenAI `usage` object, whose prompt tokens include cached ones
-/// and whose completion tokens include reasoning. Nothing when there is no usage.
+/// and whose completion tokens include reasoning. Compatible servers that count reasoning on top
+/// show it by their total. Nothing when there is no usage, or no sense in it.
 #[must_use]
 pub fn openai_usage(answer: &Value) -> Option<Usage> {
     let usage = answer.get("usage")?;
-    let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64);
-    let (input, output) = (count("/prompt_tokens")?, count("/completion_tokens")?);
-    let cache_read = count("/prompt_tokens_details/cached_tokens").unwrap_or(0).min(input);
+    let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64).filter(|count| *count <= MOST_TOKENS);
+    let (input, completion) = (count("/prompt_tokens")?, count("/completion_tokens")?);
+    let cached = count("/prompt_tokens_details/cached_tokens").or_else(|| count("/prompt_cache_hit_tokens"));
+    let cache_read = cached.unwrap_or(0).min(input);
     let cache_write = count("/prompt_tokens_details/cache_write_tokens").unwrap_or(0).min(input - cache_read);
-    let reasoning = count("/completion_tokens_details/reasoning_tokens").unwrap_or(0).min(output);
+    let reasoning = count("/completion_tokens_details/reasoning_tokens").unwrap_or(0);
+    let on_top = reasoning > 0 && count("/total_tokens") == Some(input + completion + reasoning);
+    let output = if on_top { completion + reasoning } else { completion };
+    let reasoning = reasoning.min(output);
     Some(Usage {
         input_uncached: input - cache_read - cache_write,
         cache_read,
@@ -36,17 +44,25 @@ pub fn openai_usage(answer: &Value) -> Option<Usage> {
     })
 }
 
-/// Usage of an answer whose provider counted nothing: a quarter of the characters.
+/// Usage of an answer whose provider counted nothing: a quarter of the characters of its texts and
+/// tool calls.
 #[must_use]
 pub fn estimated_usage(input_tokens: u64, answer: &Value) -> Usage {
-    let text = answer.pointer("/choices/0/message/content").and_then(Value::as_str).unwrap_or_default();
-    Usage { input_uncached: input_tokens, output: text.len().div_ceil(4) as u64, ..Usage::default() }
+    let choices = answer.get("choices").and_then(Value::as_array);
+    let said = |choice: &Value| {
+        let text = choice.pointer("/message/content").and_then(Value::as_str).map_or(0, |text| text.chars().count());
+        let tools = choice.pointer("/message/tool_calls").map_or(0, |calls| calls.to_string().chars().count());
+        text + tools
+    };
+    let characters: usize = choices.into_iter().flatten().map(said).sum();
+    Usage { input_uncached: input_tokens, output: characters.div_ceil(4) as u64, ..Usage::default() }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
 
     fn usd(text: &str) -> PicoUsd {
@@ -73,6 +89,29 @@ mod tests {
         assert_eq!((usage.input_total(), usage.output_total()), (1, 1));
         assert_eq!(openai_usage(&json!({"usage": {"prompt_tokens": -1}})), None);
         assert_eq!(openai_usage(&json!({})), None);
+        assert_eq!(openai_usage(&json!({"usage": {"prompt_tokens": u64::MAX, "completion_tokens": 1}})), None);
+        assert_eq!(openai_usage(&json!({"usage": null})), None);
+    }
+
+    #[test]
+    fn other_ways_to_count_are_recognised() {
+        let on_top = json!({"usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 35, "completion_tokens_details": {"reasoning_tokens": 20}}});
+        assert_eq!(
+            openai_usage(&on_top),
+            Some(Usage { input_uncached: 10, output: 5, reasoning: 20, ..Usage::default() })
+        );
+        let hits = json!({"usage": {"prompt_tokens": 10, "completion_tokens": 5, "prompt_cache_hit_tokens": 8, "prompt_cache_miss_tokens": 2}});
+        assert_eq!(
+            openai_usage(&hits),
+            Some(Usage { input_uncached: 2, cache_read: 8, output: 5, ..Usage::default() })
+        );
+    }
+
+    #[test]
+    fn what_nobody_counted_is_estimated_over_all_choices() {
+        let answer = json!({"choices": [{"message": {"content": "12345678"}}, {"message": {"content": null, "tool_calls": [1]}}]});
+        // Eight characters of text and the three of `[1]`.
+        assert_eq!(estimated_usage(7, &answer), Usage { input_uncached: 7, output: 3, ..Usage::default() });
     }
 
     #[test]
@@ -86,5 +125,15 @@ mod tests {
         let usage = Usage { input_uncached: 100, cache_read: 10, cache_write: 1, output: 7, reasoning: 3 };
         // 100·2 + 10·0.5 + 1·2 + 10·8 micro-dollars.
         assert_eq!(cost(&usage, &price), usd("0.000287"));
+    }
+
+    proptest! {
+        #[test]
+        fn classes_never_hold_more_than_was_counted(input in 0..2_000_u64, completion in 0..2_000_u64, cached in 0..3_000_u64, written in 0..3_000_u64, reasoning in 0..3_000_u64) {
+            let usage = openai_usage(&json!({"usage": {"prompt_tokens": input, "completion_tokens": completion,
+                "prompt_tokens_details": {"cached_tokens": cached, "cache_write_tokens": written},
+                "completion_tokens_details": {"reasoning_tokens": reasoning}}})).unwrap();
+            prop_assert_eq!((usage.input_total(), usage.output_total()), (input, completion));
+        }
     }
 }

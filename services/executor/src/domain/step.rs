@@ -5,11 +5,11 @@ use neptune_contracts::{
     PicoUsd, Timestamp,
     attempt::Attempt,
     names::Zone,
-    plan::{PlannedAttempt, TaskRouted},
+    plan::{PlannedAttempt, Strategy, TaskRouted},
 };
 
 /// What to do next.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Step<'p> {
     /// Make this attempt.
     Attempt(&'p PlannedAttempt),
@@ -17,23 +17,36 @@ pub enum Step<'p> {
     HandOver(usize),
     /// The task is answered.
     Completed,
+    /// The task ends without an answer.
+    End(End),
+}
+
+/// Why a task ends without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
     /// Every attempt was made, or none that is left can help.
     Exhausted,
     /// The deadline has passed.
     Expired,
+    /// The admission is void by now.
+    AdmissionExpired,
     /// The next attempt could exceed what the task may cost.
     OverCost {
         /// What is spent already.
         spent: PicoUsd,
+        /// What the next attempt is expected to cost.
+        next: PicoUsd,
         /// The limit.
         limit: PicoUsd,
     },
-    /// The plan names a model that governance did not admit.
-    NotAdmitted(&'p PlannedAttempt),
 }
 
 /// The next step of `routed` after `made` attempts (those of other executors left out), for an
 /// executor of `zones`, at `now`.
+///
+/// A `single` plan has one attempt. The attempts of every other strategy are made one after the
+/// other: `hedge`, `cascade` and `ensemble` are treated like `fallback`, and the router emits none
+/// of the three.
 #[must_use]
 pub fn next<'p>(routed: &'p TaskRouted, made: &[Attempt], zones: &[Zone], now: Timestamp) -> Step<'p> {
     let last = made.last();
@@ -41,23 +54,33 @@ pub fn next<'p>(routed: &'p TaskRouted, made: &[Attempt], zones: &[Zone], now: T
         return Step::Completed;
     }
     if last.and_then(|attempt| attempt.error.as_ref()).is_some_and(|error| !another_may_succeed(error.class)) {
-        return Step::Exhausted;
+        return Step::End(End::Exhausted);
     }
-    let deadline = routed.task.constraints.deadline;
-    if deadline.is_some_and(|deadline| deadline <= now) {
-        return Step::Expired;
+    if routed.task.constraints.deadline.is_some_and(|deadline| deadline <= now) {
+        return Step::End(End::Expired);
     }
-    let Some(planned) = routed.plan.attempts.get(made.len()) else { return Step::Exhausted };
-    let admission = &routed.admission;
-    if !admission.allowed_models.contains(&planned.model) || !admission.allowed_zones.contains(&planned.zone) {
-        return Step::NotAdmitted(planned);
+    let Some(planned) = routed.plan.attempts.get(made.len()).filter(|_| may_follow(routed, made)) else {
+        return Step::End(End::Exhausted);
+    };
+    if routed.admission.expires_at <= now {
+        return Step::End(End::AdmissionExpired);
     }
-    let spent: PicoUsd = routed.attempts_made.iter().chain(made).map(|attempt| attempt.cost_usd).sum();
-    if let Some(limit) = admission.max_cost_usd.filter(|limit| spent.saturating_add(planned.expected_cost_usd) > *limit) {
-        // The first attempt was weighed against the limit by the router; what was spent since was not.
-        if spent > PicoUsd::ZERO {
-            return Step::OverCost { spent, limit };
-        }
+    if let Some(end) = over_cost(routed, made, planned) {
+        return Step::End(end);
     }
     if zones.contains(&planned.zone) { Step::Attempt(planned) } else { Step::HandOver(made.len()) }
 }
+
+fn may_follow(routed: &TaskRouted, made: &[Attempt]) -> bool {
+    routed.plan.strategy != Strategy::Single || (made.is_empty() && routed.attempts_made.is_empty())
+}
+
+fn over_cost(routed: &TaskRouted, made: &[Attempt], planned: &PlannedAttempt) -> Option<End> {
+    let limit = routed.admission.max_cost_usd?;
+    let spent: PicoUsd = routed.attempts_made.iter().chain(made).map(|attempt| attempt.cost_usd).sum();
+    let next = planned.expected_cost_usd;
+    (spent.saturating_add(next) > limit).then_some(End::OverCost { spent, next, limit })
+}
+
+#[cfg(test)]
+mod tests;

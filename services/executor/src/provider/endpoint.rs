@@ -1,42 +1,55 @@
 //! Endpoints and credentials of models, filled in from the environment.
 
-use super::failure;
-use neptune_contracts::{
-    attempt::{AttemptError, ErrorClass},
-    resource::ModelSpec,
-};
+use crate::domain::failure::Failure;
+use neptune_contracts::{attempt::ErrorClass, resource::ModelSpec};
 use std::collections::HashMap;
 use url::Url;
 
+/// Variables that hold Neptune's own secrets: no resource may send them anywhere.
+const OWN_PREFIXES: &[&str] =
+    &["NEPTUNE_NATS_", "NEPTUNE_GOVERNANCE_", "NEPTUNE_EXECUTOR_", "NEPTUNE_REDIS_", "NEPTUNE_DATABASE_"];
+const OWN: &[&str] =
+    &["NEPTUNE_KEY_PEPPER", "NEPTUNE_API_KEY", "NEPTUNE_ADMIN_KEY", "NEPTUNE_WEBHOOK_SECRET", "NEPTUNE_SMTP_URL"];
+
 /// The URL of `path` below the model's endpoint.
-pub(super) fn url(model: &ModelSpec, path: &str, environment: &HashMap<String, String>) -> Result<Url, AttemptError> {
+pub(super) fn url(model: &ModelSpec, path: &str, environment: &HashMap<String, String>) -> Result<Url, Failure> {
     let endpoint = fill_in(&model.endpoint, environment)?;
     let full = format!("{}/{path}", endpoint.trim_end_matches('/'));
-    let url = Url::parse(&full).map_err(|_| failure(ErrorClass::Network, "the model's endpoint is not a URL"))?;
+    let url = Url::parse(&full).map_err(|_| Failure::new(ErrorClass::Network, "the model's endpoint is not a URL"))?;
     if matches!(url.scheme(), "http" | "https") && url.has_host() {
         Ok(url)
     } else {
-        Err(failure(ErrorClass::Network, "the model's endpoint is not an http or https URL"))
+        Err(Failure::new(ErrorClass::Network, "the model's endpoint is not an http or https URL"))
     }
 }
 
 /// The model's credential, when it needs one.
-pub(super) fn credential<'e>(model: &ModelSpec, environment: &'e HashMap<String, String>) -> Result<Option<&'e str>, AttemptError> {
+pub(super) fn credential<'e>(
+    model: &ModelSpec,
+    environment: &'e HashMap<String, String>,
+) -> Result<Option<&'e str>, Failure> {
     let Some(variable) = &model.credential_env else { return Ok(None) };
-    let value = environment.get(variable).map(String::as_str).filter(|value| !value.is_empty());
-    value.map(Some).ok_or_else(|| failure(ErrorClass::Auth, format!("the executor's environment has no {variable}")))
+    let value = look_up(variable, environment);
+    value
+        .map(Some)
+        .ok_or_else(|| Failure::new(ErrorClass::Auth, format!("the executor's environment has no {variable}")))
+}
+
+fn look_up<'e>(variable: &str, environment: &'e HashMap<String, String>) -> Option<&'e str> {
+    let own = OWN.contains(&variable) || OWN_PREFIXES.iter().any(|prefix| variable.starts_with(prefix));
+    environment.get(variable).map(String::as_str).filter(|value| !own && !value.is_empty())
 }
 
 /// Replaces each `${VARIABLE}`.
-fn fill_in(text: &str, environment: &HashMap<String, String>) -> Result<String, AttemptError> {
+fn fill_in(text: &str, environment: &HashMap<String, String>) -> Result<String, Failure> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
-        let broken = || failure(ErrorClass::Network, "the model's endpoint has a ${ without }");
+        let broken = || Failure::new(ErrorClass::Network, "the model's endpoint has a ${ without }");
         let (variable, after) = after.split_once('}').ok_or_else(broken)?;
-        let missing = || failure(ErrorClass::Network, format!("the executor's environment has no {variable}"));
+        let missing = || Failure::new(ErrorClass::Network, format!("the executor's environment has no {variable}"));
         filled.push_str(before);
-        filled.push_str(environment.get(variable).ok_or_else(missing)?);
+        filled.push_str(look_up(variable, environment).ok_or_else(missing)?);
         rest = after;
     }
     filled.push_str(rest);
@@ -53,7 +66,19 @@ mod tests {
         let environment = HashMap::from([("HOST".to_owned(), "http://h:1".to_owned())]);
         assert_eq!(fill_in("${HOST}/v1", &environment).unwrap(), "http://h:1/v1");
         assert_eq!(fill_in("http://x", &environment).unwrap(), "http://x");
-        assert!(fill_in("${NOPE}", &environment).unwrap_err().message.contains("NOPE"));
+        assert!(fill_in("${NOPE}", &environment).unwrap_err().error.message.contains("NOPE"));
         assert!(fill_in("${HOST", &environment).is_err());
+    }
+
+    #[test]
+    fn neptunes_own_secrets_are_sent_nowhere() {
+        for name in ["NEPTUNE_NATS_PASSWORD", "NEPTUNE_KEY_PEPPER", "NEPTUNE_GOVERNANCE_SIGNING_KEY"] {
+            let environment = HashMap::from([(name.to_owned(), "secret".to_owned())]);
+            assert_eq!(look_up(name, &environment), None, "{name}");
+        }
+        let environment =
+            HashMap::from([("OPENAI_API_KEY".to_owned(), "k".to_owned()), ("EMPTY".to_owned(), String::new())]);
+        assert_eq!(look_up("OPENAI_API_KEY", &environment), Some("k"));
+        assert_eq!(look_up("EMPTY", &environment), None);
     }
 }

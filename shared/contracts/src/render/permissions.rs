@@ -119,6 +119,8 @@ fn consuming(publish: &mut BTreeSet<String>, namespace: &Namespace, consumer: &C
 fn following_resources(publish: &mut BTreeSet<String>, namespace: &Namespace) {
     let stream = format!("KV_{}", namespace.resource(CONFIG_BUCKET));
     publish.insert(format!("$JS.API.STREAM.INFO.{stream}"));
+    // Consumers without a name of their own are created on the bare subject.
+    publish.insert(format!("$JS.API.CONSUMER.CREATE.{stream}"));
     publish.insert(format!("$JS.API.CONSUMER.CREATE.{stream}.>"));
     publish.insert(format!("$JS.API.CONSUMER.DELETE.{stream}.>"));
     publish.insert(format!("$JS.API.CONSUMER.INFO.{stream}.>"));
@@ -134,6 +136,8 @@ fn large_bodies(publish: &mut BTreeSet<String>, namespace: &Namespace) {
     publish.insert(format!("$JS.API.STREAM.INFO.{stream}"));
     publish.insert(format!("$JS.API.DIRECT.GET.{stream}.>"));
     publish.insert(format!("$JS.API.STREAM.MSG.GET.{stream}"));
+    // Consumers without a name of their own are created on the bare subject.
+    publish.insert(format!("$JS.API.CONSUMER.CREATE.{stream}"));
     publish.insert(format!("$JS.API.CONSUMER.CREATE.{stream}.>"));
     publish.insert(format!("$JS.API.CONSUMER.DELETE.{stream}.>"));
     publish.insert(format!("$JS.FC.{stream}.>"));

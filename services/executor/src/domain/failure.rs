@@ -1,0 +1,38 @@
+//! A call that brought no answer: what kind of failure it is, and who pays for it.
+
+use neptune_contracts::attempt::{AttemptError, ErrorClass, Usage};
+
+/// A call that brought no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What is recorded and told.
+    pub error: AttemptError,
+    /// What the provider charges for it.
+    pub billed: Billed,
+}
+
+/// What a provider charges for a call that brought no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Billed {
+    /// Nothing: it refused the call, or was never reached.
+    No,
+    /// Unknown: it may have done the work, and its answer did not arrive or cannot be read.
+    Perhaps,
+    /// These tokens, by its own count.
+    Counted(Usage),
+}
+
+impl Failure {
+    /// A failure that is not charged.
+    #[must_use]
+    pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
+        let error = AttemptError { class, message: message.into(), http_status: None, retry_after_ms: None };
+        Self { error, billed: Billed::No }
+    }
+
+    /// The same failure, charged as given.
+    #[must_use]
+    pub fn billed(self, billed: Billed) -> Self {
+        Self { billed, ..self }
+    }
+}

@@ -1,0 +1,161 @@
+//! A task's plan, attempt by attempt.
+
+use crate::{
+    upstream::{Reply, Upstream},
+    world::{World, planned},
+};
+use futures::StreamExt as _;
+use neptune_contracts::{
+    PicoUsd, Timestamp,
+    attempt::{AttemptFailed, ErrorClass},
+    finished::Outcome,
+    names::{Lane, Service, TaskType, Zone},
+};
+use serde_json::json;
+
+fn usd(text: &str) -> PicoUsd {
+    text.parse().unwrap()
+}
+
+fn both() -> Vec<neptune_contracts::plan::PlannedAttempt> {
+    vec![planned("acme/a", Zone::External), planned("acme/b", Zone::External)]
+}
+
+fn refused(status: u16, headers: &'static str, code: &str) -> Reply {
+    Reply::With(status, headers, json!({"error": {"code": code, "message": "hello is not allowed here"}}).to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_answer_ends_the_task_with_everything_in_its_fact() {
+    let world = World::start(both(), |_| {}).await;
+    let (a, b) = (Upstream::answering("from a").await, Upstream::answering("from b").await);
+    world.declare("acme/a", Zone::External, &a).await;
+    world.declare("acme/b", Zone::External, &b).await;
+    world.execute(&[Zone::External]);
+    let task = world
+        .submit(|task| {
+            task.input.model = Some("auto".into());
+            task.input.temperature = Some(0.3);
+            task.input.other.insert("metadata".into(), json!({"x": 1}));
+            task.input.stream = Some(true);
+            task.metadata.insert("ticket".into(), 7.into());
+            task.key = Some("k1".into());
+        })
+        .await;
+    let fact = world.finished(task).await;
+    assert_eq!((fact.outcome, fact.text(), &fact.error), (Outcome::Completed, Some("from a"), &None));
+    assert_eq!(fact.output.as_ref().unwrap()["model"], "acme/a");
+    // 800 · 2 + 200 · 0.5 + 100 · 8 micro-dollars.
+    assert_eq!(fact.cost_usd, usd("0.0025"));
+    assert_eq!((fact.lane, fact.task_type, fact.key.as_deref()), (Lane::Realtime, Some(TaskType::Chat), Some("k1")));
+    assert_eq!(fact.metadata["ticket"], 7);
+    assert!(fact.admission.is_some() && fact.route.is_some());
+    let times = fact.times;
+    let order =
+        [Some(times.submitted_at), times.admitted_at, times.routed_at, times.started_at, Some(times.finished_at)];
+    assert!(order.is_sorted() && order.iter().all(Option::is_some), "{times:?}");
+    assert!(times.added_us <= times.finished_at.micros_since(times.submitted_at));
+    let attempt = &fact.attempts[0];
+    assert_eq!((fact.attempts.len(), attempt.provider.as_str(), attempt.estimated), (1, "openai", false));
+    let asked = &a.asked()[0];
+    assert_eq!(asked.headers["idempotency-key"], attempt.id.to_string());
+    let body = json!({"model": "upstream-name", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.3, "metadata": {"x": 1}});
+    assert_eq!(asked.body, body);
+    assert_eq!((a.calls(), b.calls()), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_told_at_once_and_the_next_model_answers() {
+    let world = World::start(both(), |_| {}).await;
+    let (a, b) = (Upstream::that(Reply::Cut).await, Upstream::answering("from b").await);
+    world.declare("acme/a", Zone::External, &a).await;
+    world.declare("acme/b", Zone::External, &b).await;
+    let router = world.bus(Service::Router).await;
+    let mut failures = Box::pin(router.listen::<AttemptFailed>().await.unwrap());
+    world.execute(&[Zone::External, Zone::Private, Zone::Onprem]);
+    let task = world.submit(|_| {}).await;
+    let fact = world.finished(task).await;
+    assert_eq!((fact.outcome, fact.text(), fact.attempts.len()), (Outcome::Completed, Some("from b"), 2));
+    let told = failures.next().await.unwrap();
+    assert_eq!((told.task, &told.attempt), (task, &fact.attempts[0]));
+    // The provider may have billed the input of the call that was cut: 6 tokens at 2 dollars.
+    assert!(told.attempt.estimated);
+    assert_eq!((told.attempt.usage.input_uncached, told.attempt.cost_usd), (6, usd("0.000012")));
+    assert_eq!(fact.cost_usd, usd("0.002512"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_every_model_fails_the_error_names_them_and_the_earliest_retry() {
+    let world = World::start(both(), |_| {}).await;
+    let a = Upstream::that(refused(429, "retry-after: 9\r\n", "rate_limit_exceeded")).await;
+    let b = Upstream::that(refused(503, "retry-after-ms: 1500\r\n", "overloaded")).await;
+    world.declare("acme/a", Zone::External, &a).await;
+    world.declare("acme/b", Zone::External, &b).await;
+    world.execute(&[Zone::External]);
+    let task = world.submit(|_| {}).await;
+    let fact = world.finished(task).await;
+    let error = fact.error.unwrap();
+    assert_eq!(
+        (fact.outcome, error.code.as_str(), error.retry_after_ms),
+        (Outcome::Failed, "upstream_failed", Some(1_500))
+    );
+    for part in ["acme/a: rate limited", "acme/b: overloaded", "code rate_limit_exceeded"] {
+        assert!(error.message.contains(part), "{}", error.message);
+    }
+    assert!(!error.message.contains("hello"), "the provider's words repeat the task's");
+    assert_eq!((fact.attempts.len(), fact.cost_usd), (2, PicoUsd::ZERO));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_request_is_not_tried_elsewhere() {
+    let world = World::start(both(), |_| {}).await;
+    let (a, b) = (Upstream::that(refused(400, "", "invalid_value")).await, Upstream::answering("from b").await);
+    world.declare("acme/a", Zone::External, &a).await;
+    world.declare("acme/b", Zone::External, &b).await;
+    world.execute(&[Zone::External]);
+    let task = world.submit(|_| {}).await;
+    let fact = world.finished(task).await;
+    assert_eq!((fact.outcome, fact.error.unwrap().code.as_str()), (Outcome::Failed, "invalid_request"));
+    assert_eq!(fact.attempts[0].error.as_ref().unwrap().class, ErrorClass::BadRequest);
+    assert_eq!((a.calls(), b.calls()), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passed_deadline_expires_the_task_and_cuts_the_call() {
+    let world = World::start(both(), |_| {}).await;
+    let (a, b) = (Upstream::that(Reply::Stalled).await, Upstream::answering("from b").await);
+    world.declare("acme/a", Zone::External, &a).await;
+    world.declare("acme/b", Zone::External, &b).await;
+    world.execute(&[Zone::External]);
+    // The executor must be there before the clock runs.
+    let warm_up = world.submit(|task| task.constraints.deadline = Some(Timestamp::now().plus_millis(-1))).await;
+    assert_eq!(world.finished(warm_up).await.outcome, Outcome::Expired);
+    let task = world.submit(|task| task.constraints.deadline = Some(Timestamp::now().plus_millis(700))).await;
+    let fact = world.finished(task).await;
+    assert_eq!((fact.outcome, fact.error.unwrap().code.as_str()), (Outcome::Expired, "deadline_exceeded"));
+    assert_eq!(fact.attempts[0].error.as_ref().unwrap().class, ErrorClass::Timeout);
+    assert_eq!((a.calls(), b.calls()), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_called_on_an_admission_that_was_changed_or_expired() {
+    for (what, tamper) in [
+        (
+            "a forged cap",
+            (|admission| admission.max_cost_usd = None) as fn(&mut neptune_contracts::admission::Admission),
+        ),
+        ("another input", |admission| admission.input_sha256 = "x".into()),
+        ("a model more", |admission| admission.allowed_models.push("acme/c".into())),
+        ("a model less", |admission| drop(admission.allowed_models.pop())),
+        ("a longer life", |admission| admission.expires_at = admission.expires_at.plus_millis(1)),
+    ] {
+        let world = World::start(both(), tamper).await;
+        let a = Upstream::answering("from a").await;
+        world.declare("acme/a", Zone::External, &a).await;
+        world.execute(&[Zone::External]);
+        let task = world.submit(|_| {}).await;
+        let fact = world.finished(task).await;
+        assert_eq!((fact.outcome, fact.error.unwrap().code.as_str()), (Outcome::Failed, "admission_invalid"), "{what}");
+        assert_eq!((a.calls(), fact.attempts.len()), (0, 0), "{what}");
+    }
+}

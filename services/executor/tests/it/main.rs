@@ -1,0 +1,9 @@
+//! The executor against a real broker and real HTTP servers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod upstream;
+mod world;
+
+mod attempts;
+mod deliveries;
+mod provider;

@@ -1,0 +1,135 @@
+//! What the provider adapter makes of servers that misbehave.
+
+use crate::upstream::{Reply, Upstream, answer};
+use neptune_contracts::{
+    attempt::{ErrorClass, Usage},
+    ids::AttemptId,
+    resource::ModelSpec,
+};
+use neptune_executor::{
+    config::Environment,
+    domain::{
+        answer::Answer,
+        failure::{Billed, Failure},
+    },
+    http,
+    provider::{Call, Provider},
+};
+use serde_json::json;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+fn environment() -> Environment {
+    Arc::new(HashMap::from([("MODEL_KEY".to_owned(), "sk-test".to_owned())]))
+}
+
+fn model(endpoint: &str) -> ModelSpec {
+    let price = json!({"inputUsdPerMtok": "2", "outputUsdPerMtok": "8"});
+    serde_json::from_value(
+        json!({"provider": "openai", "endpoint": endpoint, "credentialEnv": "MODEL_KEY", "price": price}),
+    )
+    .unwrap()
+}
+
+async fn call(model: &ModelSpec, timeout: Duration) -> Result<Answer, Failure> {
+    let provider = Provider::new(http::client().unwrap(), environment());
+    let request = json!({"model": "m", "messages": []}).to_string().into_bytes();
+    provider.call(Call { name: "acme/m", model, request, attempt: AttemptId::mint(), timeout }).await
+}
+
+async fn failure_of(reply: Reply, timeout_ms: u64) -> Failure {
+    let upstream = Upstream::that(reply).await;
+    let failure = call(&model(&upstream.endpoint()), Duration::from_millis(timeout_ms)).await.unwrap_err();
+    assert_eq!(upstream.calls(), 1);
+    failure
+}
+
+/// Longer than any of these calls takes.
+const LONG: u64 = 30_000;
+
+#[tokio::test]
+async fn an_answer_comes_with_its_usage_and_the_credential_went_along() {
+    let upstream = Upstream::answering("hi").await;
+    let answer = call(&model(&upstream.endpoint()), Duration::from_millis(LONG)).await.unwrap();
+    assert_eq!(answer.usage, Some(Usage { input_uncached: 800, cache_read: 200, output: 100, ..Usage::default() }));
+    assert_eq!(answer.output["model"], "acme/m");
+    assert_eq!(answer.output["choices"][0]["message"]["content"], "hi");
+    let asked = &upstream.asked()[0];
+    assert_eq!(
+        (asked.path.as_str(), asked.headers["authorization"].as_str()),
+        ("/v1/chat/completions", "Bearer sk-test")
+    );
+    assert!(!asked.headers.contains_key("referer"));
+}
+
+#[tokio::test]
+async fn each_way_to_misbehave_has_its_class_and_its_bill() {
+    let malformed = Reply::With(200, "", "{\"choices\": [".into());
+    let no_choice = Reply::With(200, "", "{\"choices\": []}".into());
+    let redirect = Reply::With(302, "location: http://127.0.0.1:1/\r\n", String::new());
+    let overload = Reply::With(503, "retry-after: 2\r\n", "<html>".into());
+    for (what, reply, timeout_ms, class, billed) in [
+        ("cut", Reply::Cut, LONG, ErrorClass::Network, Billed::Perhaps),
+        ("reset", Reply::Reset, LONG, ErrorClass::Network, Billed::Perhaps),
+        ("stalled", Reply::Stalled, 200, ErrorClass::Timeout, Billed::Perhaps),
+        ("endless", Reply::Endless, LONG, ErrorClass::Malformed, Billed::Perhaps),
+        ("malformed", malformed, LONG, ErrorClass::Malformed, Billed::Perhaps),
+        ("no choice", no_choice, LONG, ErrorClass::Malformed, Billed::Perhaps),
+        ("redirect", redirect, LONG, ErrorClass::Malformed, Billed::No),
+        ("overload", overload, LONG, ErrorClass::Overload, Billed::No),
+    ] {
+        let failure = failure_of(reply, timeout_ms).await;
+        assert_eq!((failure.error.class, failure.billed), (class, billed), "{what}: {failure:?}");
+        assert!(!format!("{failure:?}").contains("sk-test"));
+    }
+}
+
+#[tokio::test]
+async fn a_throttled_call_says_when_to_come_back() {
+    let body = json!({"error": {"code": "rate_limit_exceeded", "message": "slow down"}}).to_string();
+    let failure = failure_of(Reply::With(429, "retry-after-ms: 250\r\nretry-after: 9\r\n", body), LONG).await;
+    assert_eq!(
+        (failure.error.class, failure.error.http_status, failure.error.retry_after_ms),
+        (ErrorClass::RateLimit, Some(429), Some(250))
+    );
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_be_reached_is_not_billed() {
+    let free_port = neptune_testkit::process::free_port();
+    for (endpoint, class) in [
+        (format!("http://127.0.0.1:{free_port}"), ErrorClass::Network),
+        ("not a url".to_owned(), ErrorClass::Network),
+        ("ftp://127.0.0.1".to_owned(), ErrorClass::Network),
+        ("${NOT_SET}/v1".to_owned(), ErrorClass::Network),
+    ] {
+        let failure = call(&model(&endpoint), Duration::from_millis(LONG)).await.unwrap_err();
+        assert_eq!((failure.error.class, failure.billed), (class, Billed::No), "{endpoint}");
+    }
+    let upstream = Upstream::answering("hi").await;
+    let model = ModelSpec { credential_env: Some("NO_KEY".into()), ..model(&upstream.endpoint()) };
+    let failure = call(&model, Duration::from_millis(LONG)).await.unwrap_err();
+    assert_eq!((failure.error.class, upstream.calls()), (ErrorClass::Auth, 0));
+    assert!(failure.error.message.contains("NO_KEY"));
+}
+
+#[tokio::test]
+async fn one_connection_serves_many_calls() {
+    let upstream = Upstream::that(Reply::With(200, "", answer("hi"))).await;
+    let provider = Provider::new(http::client().unwrap(), environment());
+    let model = model(&upstream.endpoint());
+    let mut ports = std::collections::BTreeSet::new();
+    for _ in 0..5 {
+        let request = b"{\"messages\":[]}".to_vec();
+        let call = Call {
+            name: "m",
+            model: &model,
+            request,
+            attempt: AttemptId::mint(),
+            timeout: Duration::from_millis(LONG),
+        };
+        provider.call(call).await.unwrap();
+        ports.extend(upstream.asked().last().unwrap().headers.get("x-peer").cloned());
+    }
+    assert_eq!(upstream.calls(), 5);
+    assert_eq!(ports.len(), 1, "{ports:?}");
+}

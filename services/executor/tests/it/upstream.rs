@@ -1,0 +1,149 @@
+//! A provider on a port of its own, which answers by a script and remembers what it was asked.
+
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+
+/// What a provider was asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Value,
+}
+
+/// What it does then.
+#[derive(Clone)]
+pub(crate) enum Reply {
+    /// Answers with status, further header lines and body.
+    With(u16, &'static str, String),
+    /// Closes the connection in the middle of the body.
+    Cut,
+    /// Closes the connection without a word.
+    Reset,
+    /// Says nothing more after the first bytes of the body.
+    Stalled,
+    /// Sends a body without end.
+    Endless,
+    /// Answers once the test allows it.
+    Held(Arc<Semaphore>, String),
+}
+
+pub(crate) struct Upstream {
+    port: u16,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+/// An answer of 1,000 input tokens, of which 200 come from a cache, and 100 output tokens.
+pub(crate) fn answer(text: &str) -> String {
+    let message = json!({"role": "assistant", "content": text});
+    let usage =
+        json!({"prompt_tokens": 1_000, "completion_tokens": 100, "prompt_tokens_details": {"cached_tokens": 200}});
+    json!({"id": "c1", "object": "chat.completion", "created": 1, "model": "upstream-name", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}).to_string()
+}
+
+impl Upstream {
+    /// A provider that always does the same.
+    pub(crate) async fn that(reply: Reply) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let remembered = asked.clone();
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                tokio::spawn(serve(connection, reply.clone(), remembered.clone()));
+            }
+        });
+        Self { port, asked }
+    }
+
+    pub(crate) async fn answering(text: &str) -> Self {
+        Self::that(Reply::With(200, "", answer(text))).await
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}/v1", self.port)
+    }
+
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+}
+
+async fn serve(mut connection: TcpStream, reply: Reply, asked: Arc<Mutex<Vec<Asked>>>) {
+    let peer = connection.peer_addr().unwrap().to_string();
+    while let Some(mut request) = read(&mut connection).await {
+        request.headers.insert("x-peer".into(), peer.clone());
+        asked.lock().unwrap().push(request);
+        if !act(&mut connection, &reply).await {
+            return;
+        }
+    }
+}
+
+/// Reads a request with a content length; nothing when the connection ends.
+async fn read(connection: &mut TcpStream) -> Option<Asked> {
+    let mut bytes = Vec::new();
+    let head_end = loop {
+        if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break at;
+        }
+        if connection.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
+    let mut lines = head.lines();
+    let path = lines.next()?.split(' ').nth(1)?.to_owned();
+    let headers: BTreeMap<String, String> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    let length: usize = headers["content-length"].parse().unwrap();
+    let mut body = bytes.split_off(head_end + 4);
+    while body.len() < length {
+        if connection.read_buf(&mut body).await.ok()? == 0 {
+            return None;
+        }
+    }
+    Some(Asked { path, headers, body: serde_json::from_slice(&body).unwrap() })
+}
+
+/// Whether the connection stays open.
+async fn act(connection: &mut TcpStream, reply: &Reply) -> bool {
+    let full = |status: u16, headers: &str, body: &str| {
+        format!("HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())
+    };
+    let text = match reply {
+        Reply::With(status, headers, body) => full(*status, headers, body),
+        Reply::Cut | Reply::Stalled => "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"choices\":".to_owned(),
+        Reply::Reset => return false,
+        Reply::Endless => "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned(),
+        Reply::Held(gate, body) => {
+            gate.acquire().await.unwrap().forget();
+            full(200, "", body)
+        }
+    };
+    let written = connection.write_all(text.as_bytes()).await.is_ok();
+    match reply {
+        Reply::Cut => false,
+        Reply::Stalled => connection.read_u8().await.is_ok(),
+        Reply::Endless => {
+            let chunk = format!("{:x}\r\n{}\r\n", 65_536, " ".repeat(65_536));
+            while connection.write_all(chunk.as_bytes()).await.is_ok() {}
+            false
+        }
+        _ => written,
+    }
+}

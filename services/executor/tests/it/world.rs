@@ -1,0 +1,215 @@
+//! A broker, a governance that signs everything, a router with one fixed plan, and executors.
+
+use crate::upstream::Upstream;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use neptune_bus::{Bus, BusConfig, Cause, Incoming, Outcome, setup};
+use neptune_contracts::{
+    Timestamp,
+    admission::{Admission, Task, TaskAdmitted},
+    chat::ChatRequest,
+    finished::TaskFinished,
+    ids::TaskId,
+    names::{Service, TaskType, Zone},
+    plan::{Explanation, Plan, PlannedAttempt, Strategy, TaskRouted},
+    resource::{Manifest, Metadata},
+    subject::Namespace,
+    task::TaskSubmitted,
+    topology::{GOVERNANCE_SUBMITTED, ROUTER_REALTIME},
+};
+use neptune_executor::config::Config;
+use neptune_runtime::Shutdown;
+use neptune_testkit::{Nats, wait_until};
+use ring::{
+    digest,
+    signature::{Ed25519KeyPair, KeyPair as _},
+};
+use serde_json::json;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+/// Longer than a task takes that is handed out again after a crash.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+pub(crate) struct World {
+    pub(crate) nats: Nats,
+    pub(crate) namespace: Namespace,
+    pub(crate) operator: Bus,
+    pub(crate) shutdown: Shutdown,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+impl World {
+    /// With a router that plans `attempts` and a governance that does `admit` to each admission
+    /// after signing it.
+    pub(crate) async fn start(attempts: Vec<PlannedAttempt>, tamper: fn(&mut Admission)) -> Self {
+        let nats = Nats::start().await;
+        let namespace = neptune_testkit::namespace();
+        let operator = bus_of(&nats, &namespace, Service::Operator).await;
+        setup::apply(&operator).await.unwrap();
+        let world = Self { nats, namespace, operator, shutdown: Shutdown::new() };
+        world.govern(tamper).await;
+        world.route(attempts).await;
+        world
+    }
+
+    pub(crate) async fn bus(&self, service: Service) -> Bus {
+        bus_of(&self.nats, &self.namespace, service).await
+    }
+
+    /// Declares a model that `upstream` answers for.
+    pub(crate) async fn declare(&self, name: &str, zone: Zone, upstream: &Upstream) {
+        let price = json!({"inputUsdPerMtok": "2", "cachedInputUsdPerMtok": "0.5", "outputUsdPerMtok": "8"});
+        let spec = json!({
+            "provider": "openai", "endpoint": upstream.endpoint(), "upstreamModel": "upstream-name", "zone": zone, "price": price,
+            "credentialEnv": "MODEL_KEY"
+        });
+        let manifest = Manifest {
+            api_version: "neptune/v1".into(),
+            kind: "Model".into(),
+            metadata: Metadata { name: name.into() },
+            spec,
+        };
+        manifest.check().unwrap();
+        self.operator.put_resource(&manifest).await.unwrap();
+    }
+
+    pub(crate) fn config(&self, zones: &[Zone]) -> Config {
+        Config {
+            bus: BusConfig::open(self.nats.url(), self.namespace.clone()),
+            zones: zones.to_vec(),
+            realtime_concurrency: 64,
+            batch_concurrency: 4,
+            governance_key: signing_key().public_key().as_ref().to_vec(),
+            environment: Arc::new(HashMap::from([("MODEL_KEY".to_owned(), "sk-test".to_owned())])),
+        }
+    }
+
+    /// Starts an executor that lives as long as the world.
+    pub(crate) fn execute(&self, zones: &[Zone]) {
+        tokio::spawn(neptune_executor::run(self.config(zones), self.shutdown.clone()));
+    }
+
+    pub(crate) async fn submit(&self, change: impl FnOnce(&mut TaskSubmitted)) -> TaskId {
+        let mut task = TaskSubmitted::new("support".parse().unwrap(), ChatRequest::user("hello"));
+        change(&mut task);
+        self.operator.publish(&task, &Cause::root()).await.unwrap();
+        task.id.unwrap()
+    }
+
+    /// The finished fact of a task, once it is there and the accept is gone.
+    pub(crate) async fn finished(&self, task: TaskId) -> TaskFinished {
+        let team = "support".parse().unwrap();
+        let accepts = self.namespace.resource("TASKS");
+        let ended = || async {
+            self.operator.result(&team, task).await.unwrap().is_some() && self.nats.stream_messages(&accepts).await == 0
+        };
+        wait_until("the task is finished and its accept acknowledged", LONG, ended).await;
+        self.operator.result(&team, task).await.unwrap().unwrap()
+    }
+
+    async fn govern(&self, tamper: fn(&mut Admission)) {
+        let (bus, stop) = (self.bus(Service::Governance).await, self.shutdown.clone());
+        tokio::spawn(async move {
+            let publisher = bus.clone();
+            let handler = move |incoming: Incoming<TaskSubmitted>| {
+                let bus = publisher.clone();
+                async move {
+                    let cause = incoming.cause();
+                    let task = incoming.message.settle(TaskId::mint(), incoming.meta.stored_at).unwrap();
+                    let mut admission = admission(&task);
+                    tamper(&mut admission);
+                    bus.publish(&TaskAdmitted { task, admission }, &cause).await.unwrap();
+                    Outcome::HandedOn
+                }
+            };
+            bus.consume(&GOVERNANCE_SUBMITTED, 64, &stop, handler).await.unwrap();
+        });
+    }
+
+    async fn route(&self, attempts: Vec<PlannedAttempt>) {
+        let (bus, stop) = (self.bus(Service::Router).await, self.shutdown.clone());
+        tokio::spawn(async move {
+            let publisher = bus.clone();
+            let handler = move |incoming: Incoming<TaskAdmitted>| {
+                let (bus, attempts) = (publisher.clone(), attempts.clone());
+                async move {
+                    let cause = incoming.cause();
+                    let TaskAdmitted { task, admission } = incoming.message;
+                    let plan = Plan {
+                        routed_at: Timestamp::now(),
+                        strategy: Strategy::Fallback,
+                        attempts,
+                        explanation: explanation(),
+                    };
+                    bus.publish(&TaskRouted { task, admission, plan, attempts_made: Vec::new() }, &cause)
+                        .await
+                        .unwrap();
+                    Outcome::HandedOn
+                }
+            };
+            bus.consume(&ROUTER_REALTIME, 64, &stop, handler).await.unwrap();
+        });
+    }
+}
+
+async fn bus_of(nats: &Nats, namespace: &Namespace, service: Service) -> Bus {
+    Bus::connect(&BusConfig::open(nats.url(), namespace.clone()), service).await.unwrap()
+}
+
+pub(crate) fn planned(model: &str, zone: Zone) -> PlannedAttempt {
+    PlannedAttempt {
+        model: model.into(),
+        zone,
+        timeout_ms: 30_000,
+        expected_cost_usd: "0.01".parse().unwrap(),
+        expected_latency_ms: 100,
+    }
+}
+
+fn signing_key() -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap()
+}
+
+fn admission(task: &Task) -> Admission {
+    let now = Timestamp::now();
+    let input = serde_json::to_vec(&task.input).unwrap();
+    let mut admission = Admission {
+        admitted_at: now,
+        expires_at: now.plus_millis(300_000),
+        class: Default::default(),
+        findings: Vec::new(),
+        allowed_models: vec!["acme/a".into(), "acme/b".into()],
+        excluded_models: Vec::new(),
+        allowed_zones: vec![Zone::External, Zone::Onprem],
+        max_cost_usd: Some("1".parse().unwrap()),
+        hold: None,
+        policy_version: "r1".into(),
+        input_sha256: BASE64_STANDARD.encode(digest::digest(&digest::SHA256, &input).as_ref()),
+        signed_by: "g1".into(),
+        signature: String::new(),
+    };
+    admission.signature =
+        BASE64_STANDARD.encode(signing_key().sign(&admission.signed_bytes(task.id, &task.team)).as_ref());
+    admission
+}
+
+fn explanation() -> Explanation {
+    Explanation {
+        route: "auto".into(),
+        task_type: TaskType::Chat,
+        task_type_by: "default".into(),
+        task_type_confidence: 0.5,
+        config_revision: 1,
+        statistics_age_ms: None,
+        value_usd: "0.1".parse().unwrap(),
+        removed: Vec::new(),
+        candidates: Vec::new(),
+        relaxed: Vec::new(),
+        because: "the test says so".into(),
+        decided_in_us: 1,
+    }
+}
