@@ -1,71 +1,87 @@
 //! Holds and spend in Redis: reserve, settle, sweep, each one atomic script.
 //!
-//! Amounts are pico-US-dollars as decimal strings, so they stay exact beyond 2^53; comparisons in
-//! the scripts are exact to about a millionth of a cent even at millions of dollars.
+//! Amounts are pico-US-dollars as decimal strings, exact over the whole range of `i64`.
 //!
-//! Keys (hash tag = namespace): `{ns}:b:<budget>:<period>` spent and held; `{ns}:h:<hold>` one hold
-//! with its budgets; `{ns}:x` expiry of open holds.
+//! | Key (hash tag = namespace) | Holds |
+//! | --- | --- |
+//! | `{ns}:budget:<budget>:<period>` | `spent` and `held` of a budget in a period |
+//! | `{ns}:hold:<team>.<origin>.<hold>` | one open hold with its amount and budgets, or the mark that it was settled |
+//! | `{ns}:holds` | names of open holds by the time they expire |
 
-use neptune_contracts::{PicoUsd, Timestamp, ids::HoldId};
+use crate::domain::{
+    budget::{Counts, Scope},
+    settle::Settlement,
+};
+use neptune_contracts::{PicoUsd, Timestamp};
 use redis::{
-    Client, RedisError, Script,
+    Client, ConnectionInfo, IntoConnectionInfo as _, RedisError, Script,
     aio::{ConnectionManager, ConnectionManagerConfig},
+    io::tcp::TcpSettings,
 };
 use std::time::Duration;
-use tokio::sync::OnceCell;
 
-/// An answer of Redis that takes longer counts as none.
-const ANSWER_TIMEOUT: Duration = Duration::from_millis(50);
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(200);
-/// A hold's record is kept this long, so that a late or repeated settlement is recognised.
-const RECORD_SECONDS: u64 = 3 * 24 * 3_600;
-/// Budget counters outlive the longest period by a month.
+/// For so long a repeated settlement is recognised. A fact is repeated within a minute unless all
+/// of governance was down meanwhile; each mark costs about 250 bytes, so a longer time costs more
+/// memory than it is worth.
+const SETTLED_SECONDS: u64 = 2 * 3_600;
+/// Counters outlive the longest period by a month.
 const COUNTER_SECONDS: u64 = 70 * 24 * 3_600;
-
-/// A budget in its period, as a task is counted against it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scope {
-    /// `<budget>:<period>`.
-    pub key: String,
-    /// The limit.
-    pub limit: PicoUsd,
-}
+/// Expired holds freed in one go; about a millisecond of Redis.
+const SWEEP_AT_MOST: u64 = 100;
 
 /// What reserving did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reserved {
     /// The money is held, now or since before.
-    Held,
+    Held {
+        /// How much; of the first reserve, when there were several.
+        amount: PicoUsd,
+    },
     /// One budget would be exceeded; nothing was touched.
     Exceeded {
         /// Which of the scopes.
         index: usize,
-        /// What it has spent.
-        spent: PicoUsd,
-        /// What it holds.
-        held: PicoUsd,
+        /// How it stands.
+        counts: Counts,
     },
+    /// It was settled before: the task has ended.
+    Settled,
 }
 
 /// The holds and budgets of one namespace.
 pub struct Budgets {
-    client: Client,
-    connection: OnceCell<ConnectionManager>,
+    connection: ConnectionManager,
     tag: String,
     reserve: Script,
     settle: Script,
     sweep: Script,
 }
 
+/// Reads the address of a Redis.
+///
+/// # Errors
+/// It is malformed.
+pub fn address(url: &str) -> Result<ConnectionInfo, RedisError> {
+    // Without it the kernel may keep a command back for 40 ms.
+    let settings = TcpSettings::default().set_nodelay(true);
+    Ok(url.into_connection_info()?.set_tcp_settings(settings))
+}
+
 impl Budgets {
-    /// Prepares; connects at the first use, so that governance starts without Redis.
+    /// Prepares; connects at the first use and again after each loss, so that governance starts and
+    /// runs without Redis. An answer that takes longer than `timeout` counts as none. To be called
+    /// within the runtime.
     ///
     /// # Errors
-    /// The address is malformed.
-    pub fn open(url: &str, namespace: &str) -> Result<Self, RedisError> {
+    /// The address cannot be used.
+    pub fn open(address: ConnectionInfo, namespace: &str, timeout: Duration) -> Result<Self, RedisError> {
+        let config = ConnectionManagerConfig::new()
+            .set_number_of_retries(0)
+            .set_response_timeout(Some(timeout))
+            .set_connection_timeout(Some(CONNECT_TIMEOUT));
         Ok(Self {
-            client: Client::open(url)?,
-            connection: OnceCell::new(),
+            connection: ConnectionManager::new_lazy_with_config(Client::open(address)?, config)?,
             tag: format!("{{{namespace}}}"),
             reserve: Script::new(include_str!("budget/reserve.lua")),
             settle: Script::new(include_str!("budget/settle.lua")),
@@ -73,86 +89,101 @@ impl Budgets {
         })
     }
 
-    /// Holds `amount` in every scope, or in none. Holding the same again changes nothing.
+    /// Holds `amount` in every scope, or in none. Reserving again under the same name keeps the
+    /// first amount and moves its expiry on.
     ///
     /// # Errors
-    /// Redis does not answer.
-    pub async fn reserve(&self, hold: HoldId, amount: PicoUsd, expires_at: Timestamp, scopes: &[Scope]) -> Result<Reserved, RedisError> {
+    /// Redis does not answer; the money may be held all the same.
+    pub async fn reserve(
+        &self,
+        hold: &str,
+        amount: PicoUsd,
+        expires_at: Timestamp,
+        scopes: &[Scope],
+    ) -> Result<Reserved, RedisError> {
         let mut call = self.reserve.prepare_invoke();
         call.key(self.hold_key(hold)).key(self.expiry_key());
         for scope in scopes {
             call.key(self.budget_key(&scope.key));
         }
-        call.arg(hold.to_string()).arg(amount.0).arg(expires_at.unix_seconds()).arg(RECORD_SECONDS).arg(COUNTER_SECONDS);
+        call.arg(hold).arg(amount.0).arg(expires_at.unix_micros() / 1_000).arg(COUNTER_SECONDS);
         for scope in scopes {
             call.arg(scope.limit.0);
         }
-        let (index, spent, held): (usize, i64, i64) = call.invoke_async(&mut self.connection().await?).await?;
-        Ok(match index.checked_sub(1) {
-            None => Reserved::Held,
-            Some(index) => Reserved::Exceeded { index, spent: PicoUsd(spent), held: PicoUsd(held) },
+        let (index, first, second): (i64, String, String) = call.invoke_async(&mut self.connection.clone()).await?;
+        Ok(match usize::try_from(index) {
+            Err(_) => Reserved::Settled,
+            Ok(0) => Reserved::Held { amount: money(&first)? },
+            Ok(index) => {
+                Reserved::Exceeded { index: index - 1, counts: Counts { spent: money(&first)?, held: money(&second)? } }
+            }
         })
     }
 
-    /// Counts `cost` as spent in every scope and frees what was held. Once per hold, also when the
-    /// hold has expired or Redis has lost it. Returns whether this call counted it.
+    /// Counts a cost as spent and frees what was held for it. Once a hold, also when the hold has
+    /// expired or Redis has lost it. Settling at no cost releases. Returns whether this call
+    /// counted it.
     ///
     /// # Errors
     /// Redis does not answer.
-    pub async fn settle(&self, hold: HoldId, cost: PicoUsd, scopes: &[Scope]) -> Result<bool, RedisError> {
+    pub async fn settle(&self, settlement: &Settlement) -> Result<bool, RedisError> {
         let mut call = self.settle.prepare_invoke();
-        call.key(self.hold_key(hold)).key(self.expiry_key());
-        for scope in scopes {
-            call.key(self.budget_key(&scope.key));
+        call.key(self.hold_key(&settlement.hold)).key(self.expiry_key());
+        for scope in &settlement.scopes {
+            call.key(self.budget_key(scope));
         }
-        call.arg(hold.to_string()).arg(cost.0).arg(RECORD_SECONDS).arg(COUNTER_SECONDS);
-        call.invoke_async(&mut self.connection().await?).await
+        call.arg(&settlement.hold).arg(settlement.cost.0).arg(SETTLED_SECONDS).arg(COUNTER_SECONDS);
+        call.invoke_async(&mut self.connection.clone()).await
     }
 
-    /// Frees the money of holds that have expired, up to a hundred; returns how many.
+    /// Frees the money of all holds that have expired at `now`; returns how many there were.
     ///
     /// # Errors
     /// Redis does not answer.
     pub async fn sweep(&self, now: Timestamp) -> Result<u64, RedisError> {
         let mut call = self.sweep.prepare_invoke();
-        call.key(self.expiry_key()).arg(now.unix_seconds()).arg(format!("{}:h:", self.tag));
-        call.invoke_async(&mut self.connection().await?).await
+        call.key(self.expiry_key()).arg(now.unix_micros() / 1_000).arg(self.hold_key("")).arg(SWEEP_AT_MOST);
+        let mut total = 0;
+        loop {
+            let freed: u64 = call.invoke_async(&mut self.connection.clone()).await?;
+            total += freed;
+            if freed < SWEEP_AT_MOST {
+                return Ok(total);
+            }
+        }
     }
 
-    /// Spent and held of each scope.
+    /// How each scope stands.
     ///
     /// # Errors
     /// Redis does not answer.
-    pub async fn read(&self, scopes: &[Scope]) -> Result<Vec<(PicoUsd, PicoUsd)>, RedisError> {
+    pub async fn read(&self, scopes: &[Scope]) -> Result<Vec<Counts>, RedisError> {
+        if scopes.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut pipeline = redis::pipe();
         for scope in scopes {
             pipeline.cmd("HMGET").arg(self.budget_key(&scope.key)).arg("spent").arg("held");
         }
-        let counts: Vec<(Option<i64>, Option<i64>)> = pipeline.query_async(&mut self.connection().await?).await?;
+        let rows: Vec<(Option<i64>, Option<i64>)> = pipeline.query_async(&mut self.connection.clone()).await?;
         let money = |count: Option<i64>| PicoUsd(count.unwrap_or(0));
-        Ok(counts.into_iter().map(|(spent, held)| (money(spent), money(held))).collect())
-    }
-
-    async fn connection(&self) -> Result<ConnectionManager, RedisError> {
-        let connect = || async {
-            let config = ConnectionManagerConfig::new()
-                .set_number_of_retries(0)
-                .set_response_timeout(Some(ANSWER_TIMEOUT))
-                .set_connection_timeout(Some(CONNECT_TIMEOUT));
-            ConnectionManager::new_with_config(self.client.clone(), config).await
-        };
-        self.connection.get_or_try_init(connect).await.cloned()
+        Ok(rows.into_iter().map(|(spent, held)| Counts { spent: money(spent), held: money(held) }).collect())
     }
 
     fn budget_key(&self, scope: &str) -> String {
-        format!("{}:b:{scope}", self.tag)
+        format!("{}:budget:{scope}", self.tag)
     }
 
-    fn hold_key(&self, hold: HoldId) -> String {
-        format!("{}:h:{hold}", self.tag)
+    fn hold_key(&self, hold: &str) -> String {
+        format!("{}:hold:{hold}", self.tag)
     }
 
     fn expiry_key(&self) -> String {
-        format!("{}:x", self.tag)
+        format!("{}:holds", self.tag)
     }
+}
+
+fn money(text: &str) -> Result<PicoUsd, RedisError> {
+    let malformed = |_| RedisError::from((redis::ErrorKind::UnexpectedReturnType, "not an amount"));
+    text.parse().map(PicoUsd).map_err(malformed)
 }

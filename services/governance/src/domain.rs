@@ -1,6 +1,9 @@
 //! What governance decides, without any I/O.
 
 pub mod admit;
+pub mod budget;
 pub mod ceiling;
 pub mod deliver;
 pub mod period;
+pub mod policy;
+pub mod settle;

@@ -20,8 +20,10 @@ pub mod domain;
 pub mod handlers;
 pub mod signing;
 
+use arc_swap::ArcSwap;
 use budget::Budgets;
 use config::Config;
+use domain::policy::Policy;
 use handlers::{budget_query, delivery_requested, task_finished, task_submitted};
 use neptune_bus::{Bus, BusError, ConnectError, ConsumeError};
 use neptune_contracts::{
@@ -55,8 +57,8 @@ pub enum Error {
     /// Consuming ended.
     #[error("consuming ended")]
     Consume(#[from] ConsumeError),
-    /// The address of Redis is malformed.
-    #[error("NEPTUNE_GOVERNANCE_REDIS_URL cannot be used")]
+    /// The address of Redis cannot be used.
+    #[error("the address of Redis cannot be used")]
     Redis(#[from] redis::RedisError),
     /// A part of the process crashed.
     #[error("a part of the process crashed")]
@@ -67,8 +69,8 @@ pub enum Error {
 pub struct Office {
     /// The bus.
     pub bus: Bus,
-    /// The resources in force.
-    pub resources: watch::Receiver<Arc<Resources>>,
+    /// What is allowed by the resources in force.
+    pub policy: ArcSwap<Policy>,
     /// Holds and spend.
     pub budgets: Budgets,
     /// Signs admissions.
@@ -80,10 +82,12 @@ pub struct Office {
 /// # Errors
 /// The bus refuses the connection or closes it for good.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
-    let bus = Bus::connect(&config.bus, Service::Governance).await?;
+    let connecting = Bus::connect(&config.bus, Service::Governance);
+    let Some(bus) = shutdown.run_until_cancelled(connecting).await.transpose()? else { return Ok(()) };
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
-    let budgets = Budgets::open(&config.redis_url, bus.namespace().as_str())?;
-    let office = Arc::new(Office { bus: bus.clone(), resources, budgets, signer: config.signer });
+    let budgets = Budgets::open(config.redis, bus.namespace().as_str(), config.redis_timeout)?;
+    let policy = ArcSwap::from_pointee(Policy::of(resources.borrow().clone()));
+    let office = Arc::new(Office { bus: bus.clone(), policy, budgets, signer: config.signer });
     let mut parts: JoinSet<Result<(), Error>> = JoinSet::new();
     let (on_bus, stop, at) = (bus.clone(), shutdown.clone(), office.clone());
     parts.spawn(async move {
@@ -106,11 +110,27 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     });
     let (on_bus, stop) = (bus.clone(), shutdown.clone());
     parts.spawn(async move { Ok(on_bus.announce(env!("CARGO_PKG_VERSION"), &stop).await?) });
+    parts.spawn(follow(office.clone(), resources, shutdown.clone()));
     parts.spawn(sweep(office, shutdown));
     while let Some(ended) = parts.join_next().await {
         ended??;
     }
     bus.close().await;
+    Ok(())
+}
+
+/// Keeps the policy in step with the resources.
+async fn follow(
+    office: Arc<Office>,
+    mut resources: watch::Receiver<Arc<Resources>>,
+    shutdown: Shutdown,
+) -> Result<(), Error> {
+    // The first look also takes in what changed since the policy was made.
+    resources.mark_changed();
+    while let Some(Ok(())) = shutdown.run_until_cancelled(resources.changed()).await {
+        let current = resources.borrow_and_update().clone();
+        office.policy.store(Arc::new(Policy::of(current)));
+    }
     Ok(())
 }
 

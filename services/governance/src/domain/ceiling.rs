@@ -1,18 +1,75 @@
 //! The most a task can cost: what is held for it.
 
-use neptune_contracts::{PicoUsd, admission::Task, resource::ModelSpec};
+use super::policy::AllowedModel;
+use neptune_contracts::{PicoUsd, admission::Task};
 
 /// Output tokens assumed when the task sets no limit.
 const ASSUMED_OUTPUT_TOKENS: u64 = 4_096;
 
-/// The cost of one attempt at the dearest of `models`, with all the output the task allows.
+/// The cost of one attempt at the dearest of `models`, with all the output the task allows and the
+/// dearest class of input.
 #[must_use]
-pub fn ceiling(task: &Task, models: &[&ModelSpec]) -> PicoUsd {
+pub fn ceiling(task: &Task, models: &[&AllowedModel]) -> PicoUsd {
     let input_tokens = task.input.estimated_input_tokens();
     let choices = u64::from(task.input.n.unwrap_or(1));
-    let of_model = |model: &&ModelSpec| {
-        let limit = task.input.output_limit().map_or(ASSUMED_OUTPUT_TOKENS, u64::from).min(model.capabilities.max_output_tokens);
-        PicoUsd::of_quantities(&[(input_tokens, model.price.input_usd_per_mtok), (limit * choices, model.price.output_usd_per_mtok)])
+    let asked = task.input.output_limit().map_or(ASSUMED_OUTPUT_TOKENS, u64::from);
+    let of_model = |model: &&AllowedModel| {
+        let price = &model.price;
+        let input = price
+            .cache_write_usd_per_mtok
+            .map_or(price.input_usd_per_mtok, |write| write.max(price.input_usd_per_mtok));
+        let output_tokens = asked.min(model.max_output_tokens) * choices;
+        PicoUsd::of_quantities(&[(input_tokens, input), (output_tokens, price.output_usd_per_mtok)])
     };
     models.iter().map(of_model).max().unwrap_or(PicoUsd::ZERO)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use neptune_contracts::{Timestamp, chat::ChatRequest, ids::TaskId, resource::PriceSpec, task::TaskSubmitted};
+
+    fn model(input: i64, output: i64, max_output_tokens: u64) -> AllowedModel {
+        let price = PriceSpec {
+            input_usd_per_mtok: PicoUsd(input * 1_000_000),
+            cached_input_usd_per_mtok: None,
+            cache_write_usd_per_mtok: None,
+            output_usd_per_mtok: PicoUsd(output * 1_000_000),
+        };
+        AllowedModel { name: "m".into(), price, max_output_tokens }
+    }
+
+    /// Prices are in pico-dollars a token; the input is 14 tokens: 40 characters and one message.
+    fn check(change: impl FnOnce(&mut ChatRequest), models: &[AllowedModel], expected: i64) {
+        let mut input = ChatRequest::user("x".repeat(40));
+        change(&mut input);
+        let task = TaskSubmitted::new("support".parse().unwrap(), input);
+        let now = Timestamp::from_unix_micros(0).unwrap();
+        let task = task.settle(TaskId::of_stored("s", 1), now).unwrap();
+        assert_eq!(ceiling(&task, &models.iter().collect::<Vec<_>>()), PicoUsd(expected));
+    }
+
+    #[test]
+    fn the_dearest_model_counts() {
+        check(|_| (), &[], 0);
+        check(|input| input.max_tokens = Some(10), &[model(2, 3, 100), model(1, 9, 100)], 14 + 90);
+        check(|input| input.max_tokens = Some(10), &[model(50, 3, 100), model(1, 9, 100)], 14 * 50 + 30);
+    }
+
+    #[test]
+    fn output_is_what_task_and_model_allow() {
+        check(|_| (), &[model(0, 1, 100_000)], 4_096);
+        check(|_| (), &[model(0, 1, 1_000)], 1_000);
+        check(|input| input.max_tokens = Some(50_000), &[model(0, 1, 1_000)], 1_000);
+        check(|input| input.max_completion_tokens = Some(5_000), &[model(0, 1, 8_000)], 5_000);
+        check(|input| (input.max_tokens, input.n) = (Some(10), Some(4)), &[model(0, 1, 8_000)], 40);
+    }
+
+    #[test]
+    fn input_counts_in_its_dearest_class() {
+        let mut dear = model(2, 0, 1);
+        dear.price.cache_write_usd_per_mtok = Some(PicoUsd(3_000_000));
+        check(|_| (), &[dear], 14 * 3);
+    }
 }

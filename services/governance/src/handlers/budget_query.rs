@@ -1,7 +1,6 @@
 //! How do a team's budgets stand?
 
-use super::budgets_of;
-use crate::{Office, budget::Scope};
+use crate::{Office, domain::period};
 use neptune_contracts::{
     Timestamp,
     query::{BudgetQuery, BudgetReport, BudgetView, QueryError},
@@ -13,20 +12,22 @@ use std::sync::Arc;
 /// # Errors
 /// The team is unknown, or Redis does not answer.
 pub async fn handle(office: Arc<Office>, query: BudgetQuery) -> Result<BudgetReport, QueryError> {
-    let resources = office.resources.borrow().clone();
-    if !resources.teams.contains_key(query.team.as_str()) {
+    let policy = office.policy.load_full();
+    let Some(team) = policy.team(&query.team) else {
         return Err(QueryError { code: "not_found".into(), message: format!("there is no team {}", query.team) });
-    }
-    let budgets = budgets_of(&resources, &query.team, Timestamp::now());
-    let scopes: Vec<Scope> = budgets.iter().map(|(_, _, scope)| scope.clone()).collect();
-    let unavailable = |error: redis::RedisError| QueryError { code: "unavailable".into(), message: format!("budgets cannot be read: {error}") };
-    let counts = if scopes.is_empty() { Vec::new() } else { office.budgets.read(&scopes).await.map_err(unavailable)? };
-    let view = |((name, budget, scope), (spent_usd, held_usd)): ((&str, &neptune_contracts::resource::BudgetSpec, Scope), _)| BudgetView {
-        name: name.to_owned(),
-        period: scope.key.rsplit(':').next().unwrap_or_default().to_owned(),
-        limit_usd: budget.limit_usd,
-        spent_usd,
-        held_usd,
     };
-    Ok(BudgetReport { budgets: budgets.into_iter().zip(counts).map(view).collect() })
+    let now = Timestamp::now();
+    let scopes: Vec<_> = team.budgets.iter().map(|budget| budget.scope(now)).collect();
+    let counts = office.budgets.read(&scopes).await.map_err(|error| {
+        tracing::warn!(%error, "budgets cannot be read");
+        QueryError { code: "unavailable".into(), message: "budgets cannot be read at the moment".into() }
+    })?;
+    let views = team.budgets.iter().zip(counts).map(|(budget, counts)| BudgetView {
+        name: budget.name.clone(),
+        period: period::name(budget.period, now),
+        limit_usd: budget.limit,
+        spent_usd: counts.spent,
+        held_usd: counts.held,
+    });
+    Ok(BudgetReport { budgets: views.collect() })
 }

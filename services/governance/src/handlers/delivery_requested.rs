@@ -1,7 +1,7 @@
 //! A delivery was requested: may the result leave over this channel?
 
 use crate::{Office, domain::deliver};
-use neptune_bus::{Incoming, Outcome};
+use neptune_bus::{Incoming, Outcome, PublishError};
 use neptune_contracts::{
     PicoUsd, Timestamp,
     delivery::{DeliveryAdmitted, DeliveryFinished, DeliveryOutcome, DeliveryRequested},
@@ -15,10 +15,10 @@ const RETRY: Duration = Duration::from_millis(500);
 pub async fn handle(office: Arc<Office>, incoming: Incoming<DeliveryRequested>) -> Outcome {
     let cause = incoming.cause();
     let delivery = incoming.message.delivery;
-    let resources = office.resources.borrow().clone();
-    let stored = match deliver::refusal(&delivery, &resources) {
+    let policy = office.policy.load_full();
+    let stored = match deliver::refusal(&delivery, &policy) {
         None => {
-            let policy_version = format!("r{}", resources.revision);
+            let policy_version = policy.version.clone();
             office.bus.publish(&DeliveryAdmitted { delivery, policy_version }, &cause).await
         }
         Some(reason) => {
@@ -40,6 +40,9 @@ pub async fn handle(office: Arc<Office>, incoming: Incoming<DeliveryRequested>) 
     };
     match stored {
         Ok(_) => Outcome::Done,
+        Err(error @ (PublishError::TooLarge { .. } | PublishError::Encode(_))) => {
+            Outcome::Reject { reason: error.to_string() }
+        }
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "delivery not passed on, trying again");
             Outcome::Retry { after: RETRY }

@@ -1,12 +1,11 @@
 //! A task was submitted: check it, decide, hold the money, sign, pass it on.
 
-use super::budgets_of;
 use crate::{
     Office,
-    budget::{Reserved, Scope},
+    budget::Reserved,
     domain::{
         admit::{Decision, check_form, decide, refusal},
-        period::resets,
+        budget::{Budget, Scope, exceeded, hold_expiry, hold_id, hold_name, unavailable},
     },
 };
 use neptune_bus::{Accept, Cause, Incoming, Outcome, PublishError};
@@ -14,14 +13,11 @@ use neptune_contracts::{
     PicoUsd, Timestamp,
     admission::{Admission, Hold, Task, TaskAdmitted},
     finished::{Outcome as TaskOutcome, TaskError, TaskFinished},
-    ids::{HoldId, TaskId},
-    resource::{OnOutage, Resources},
+    ids::TaskId,
     task::TaskSubmitted,
 };
 use std::{sync::Arc, time::Duration};
 
-/// A task refused because a budget cannot be read may be sent again after this time.
-const OUTAGE_RETRY_MS: u64 = 2_000;
 /// Before a message that could not be stored is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -44,6 +40,9 @@ pub async fn handle(office: Arc<Office>, incoming: Incoming<TaskSubmitted>) -> O
     };
     match done {
         Ok(()) => Outcome::HandedOn,
+        Err(error @ (PublishError::TooLarge { .. } | PublishError::Encode(_))) => {
+            Outcome::Reject { reason: error.to_string() }
+        }
         Err(error) => {
             tracing::warn!(task.id = %id, error = &error as &dyn std::error::Error, "not passed on, trying again");
             Outcome::Retry { after: RETRY }
@@ -53,59 +52,66 @@ pub async fn handle(office: Arc<Office>, incoming: Incoming<TaskSubmitted>) -> O
 
 impl Office {
     async fn govern(&self, task: Task, now: Timestamp, accept: &Accept, cause: &Cause) -> Result<(), PublishError> {
-        let resources = self.resources.borrow().clone();
-        let (mut admission, ceiling) = match decide(&task, &resources, now) {
-            Decision::Admit { admission, ceiling } => (*admission, ceiling),
-            Decision::Refuse(outcome, error) => return self.refuse(&task, outcome, error, accept, cause).await,
+        let policy = self.policy.load_full();
+        let held = match decide(&task, &policy, now) {
+            Decision::Refuse(outcome, error) => Err((outcome, error)),
+            Decision::Admit { admission, ceiling, budgets } => {
+                let held = self.hold(&task, &admission, ceiling, budgets).await;
+                held.map(|hold| Admission { hold, ..*admission }).map_err(|error| (TaskOutcome::Rejected, error))
+            }
         };
-        match self.hold(&task, &admission, ceiling, &resources).await {
-            Ok(hold) => admission.hold = hold,
-            Err(error) => return self.refuse(&task, TaskOutcome::Rejected, error, accept, cause).await,
+        match held {
+            Ok(mut admission) => {
+                self.signer.sign(&task, &mut admission).map_err(PublishError::Encode)?;
+                self.bus.publish(&TaskAdmitted { task, admission }, cause).await.map(drop)
+            }
+            Err((outcome, error)) => self.refuse(&task, outcome, error, accept, cause).await,
         }
-        self.signer.sign(&task, &mut admission).map_err(PublishError::Encode)?;
-        self.bus.publish(&TaskAdmitted { task, admission }, cause).await?;
-        Ok(())
     }
 
     /// Reserves the most the task can cost in every budget it is counted against.
-    async fn hold(&self, task: &Task, admission: &Admission, amount: PicoUsd, resources: &Resources) -> Result<Option<Hold>, TaskError> {
-        let budgets = budgets_of(resources, &task.team, admission.admitted_at);
+    async fn hold(
+        &self,
+        task: &Task,
+        admission: &Admission,
+        ceiling: PicoUsd,
+        budgets: &[Budget],
+    ) -> Result<Option<Hold>, TaskError> {
         if budgets.is_empty() {
             return Ok(None);
         }
-        let scopes: Vec<Scope> = budgets.iter().map(|(_, _, scope)| scope.clone()).collect();
-        let id = HoldId::derive(task.id.0, "hold");
-        // A hold outlives the admission a little, so that a task finished in its last moment is settled.
-        let expires_at = admission.expires_at.plus_millis(60_000);
-        match self.budgets.reserve(id, amount, expires_at, &scopes).await {
-            Ok(Reserved::Held) => {
-                Ok(Some(Hold { id, amount_usd: amount, budgets: scopes.into_iter().map(|scope| scope.key).collect() }))
+        let scopes: Vec<Scope> = budgets.iter().map(|budget| budget.scope(admission.admitted_at)).collect();
+        let name = hold_name(&task.team, task.origin, task.id);
+        match self.budgets.reserve(&name, ceiling, hold_expiry(admission), &scopes).await {
+            Ok(Reserved::Held { amount }) => {
+                let budgets = scopes.into_iter().map(|scope| scope.key).collect();
+                Ok(Some(Hold { id: hold_id(task.id), amount_usd: amount, budgets }))
             }
-            Ok(Reserved::Exceeded { index, spent, held }) => {
-                let exceeded = budgets.get(index).map(|(name, budget, _)| {
-                    format!(
-                        "budget {name} is exceeded: limit {} US dollars, spent {spent}, held {held}, this task up to {amount}; it resets {}",
-                        budget.limit_usd,
-                        resets(budget.period)
-                    )
-                });
-                Err(refusal("budget_exceeded", &exceeded.unwrap_or_default()))
+            Ok(Reserved::Exceeded { index, counts }) => match budgets.get(index) {
+                Some(budget) => Err(exceeded(budget, counts, ceiling, admission.admitted_at)),
+                None => Err(refusal("budget_exceeded", "a budget would be exceeded")),
+            },
+            // Its fact is stored, so this refusal is dropped and the accept comes to its end.
+            Ok(Reserved::Settled) => {
+                Err(refusal("already_finished", "a task with this id has ended; send new work under a new id"))
             }
             Err(error) => {
-                tracing::warn!(%error, "budgets cannot be read");
-                let denied = budgets.iter().find(|(_, budget, _)| budget.on_outage == OnOutage::Deny);
-                denied.map_or(Ok(None), |(name, _, _)| {
-                    let text = format!("budget {name} cannot be read at the moment; send the task again");
-                    Err(TaskError { retry_after_ms: Some(OUTAGE_RETRY_MS), ..refusal("budget_unavailable", &text) })
-                })
+                tracing::warn!(task.id = %task.id, %error, "budgets cannot be read");
+                unavailable(budgets).map_or(Ok(None), Err)
             }
         }
     }
 
-    async fn refuse(&self, task: &Task, outcome: TaskOutcome, error: TaskError, accept: &Accept, cause: &Cause) -> Result<(), PublishError> {
+    async fn refuse(
+        &self,
+        task: &Task,
+        outcome: TaskOutcome,
+        error: TaskError,
+        accept: &Accept,
+        cause: &Cause,
+    ) -> Result<(), PublishError> {
         tracing::info!(task.id = %task.id, team = %task.team, code = error.code, "rejected");
         let finished = TaskFinished::without_attempts(task, outcome, error, Timestamp::now());
-        self.bus.finish(&finished, accept, cause).await?;
-        Ok(())
+        self.bus.finish(&finished, accept, cause).await.map(drop)
     }
 }
