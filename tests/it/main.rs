@@ -8,3 +8,4 @@ mod outages;
 mod poison;
 mod rejection;
 mod support;
+mod traces;

@@ -42,6 +42,7 @@ pub struct Stack {
     pub sink_url: String,
     namespace: Namespace,
     http: reqwest::Client,
+    everywhere: Environment,
     processes: BTreeMap<String, (Environment, u16, Server)>,
 }
 
@@ -55,6 +56,11 @@ impl Stack {
 
     /// The same with further lines of broker configuration.
     pub async fn start_with(nats_config: &str) -> Self {
+        Self::start_in(nats_config, &[]).await
+    }
+
+    /// The same with further variables for every service.
+    pub async fn start_in(nats_config: &str, everywhere: &[(&str, &str)]) -> Self {
         neptune_runtime::service::install_crypto_provider();
         let (nats, redis, postgres) = (Nats::start_with(nats_config).await, Redis::start().await, Postgres::start().await);
         let namespace: Namespace = "neptune".parse().unwrap();
@@ -72,6 +78,7 @@ impl Stack {
             sink_url: format!("http://127.0.0.1:{sink}"),
             namespace,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            everywhere: everywhere.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             processes: BTreeMap::new(),
         };
         stack.start_stand_ins(simulator, sink, smtp).await;
@@ -121,6 +128,7 @@ impl Stack {
         environment.push(("NEPTUNE_NATS_URL".into(), self.nats.url()));
         environment.push(("NEPTUNE_NAMESPACE".into(), self.namespace.to_string()));
         environment.push(("NEPTUNE_LOG".into(), std::env::var("NEPTUNE_TEST_LOG").unwrap_or_else(|_| "warn".into())));
+        environment.extend(self.everywhere.iter().cloned());
         let server = self.spawn(name, port, &environment);
         self.processes.insert(name.to_owned(), (environment, port, server));
     }

@@ -113,9 +113,9 @@ mod tests {
 
     #[test]
     fn hostile_names_and_subjects_become_no_headers() {
-        let message = compose(&delivery("a@b.example", Some("Hi\r\nBcc: evil@x.example")), "Neptune\r\nX-Evil: 1 <n@n.example>").unwrap();
+        let message = compose(&delivery("a@b.example", Some("Hi\r\nBcc: evil@x.example")), "\"Neptune\r\nX-Evil 1\" <n@n.example>").unwrap();
         let text = String::from_utf8(message.formatted()).unwrap();
-        assert!(!text.contains("\r\nBcc:") && !text.contains("\r\nX-Evil:"), "{text}");
+        assert!(!text.contains("\r\nBcc:") && !text.contains("\r\nX-Evil"), "{text}");
         assert!(text.contains("&lt;b&gt;hi&lt;/b&gt;"));
         assert!(compose(&delivery("a@b.example\r\nRCPT TO:<x@y>", None), "n@n.example").is_err());
     }

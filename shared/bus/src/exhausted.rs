@@ -50,7 +50,7 @@ pub(crate) fn start(bus: &Bus, spec: &'static ConsumerSpec, shutdown: &Shutdown)
     let (bus, shutdown) = (bus.clone(), shutdown.clone());
     tokio::spawn(async move {
         if can_exhaust(spec) {
-            shutdown.run_until_cancelled(watch(&bus, spec)).await;
+            shutdown.run_until_cancelled(Box::pin(watch(&bus, spec))).await;
         }
     })
 }

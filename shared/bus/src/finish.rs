@@ -1,6 +1,6 @@
 //! Finishing a task: one durable fact, then the answer, then the end of the accept.
 
-use crate::{Accept, Bus, Cause, PublishError, settle};
+use crate::{Accept, Bus, Cause, PublishError, publish::Draft, settle};
 use async_nats::{HeaderMap, HeaderValue};
 use neptune_contracts::{finished::TaskFinished, headers};
 
@@ -31,15 +31,29 @@ impl Bus {
             Err(PublishError::Taken) => Finish::Already,
             Err(error) => return Err(error),
         };
-        if let (Finish::Stored, Some(reply_to)) = (finish, &accept.reply_to) {
-            let mut headers = HeaderMap::new();
-            if let Some(reference) = draft.headers.get(headers::BODY_REFERENCE) {
-                headers.insert(headers::BODY_REFERENCE, reference.clone());
-            }
-            // Whoever misses the answer reads the stored fact.
-            self.inner.client.publish_with_headers(reply_to.clone(), headers, draft.body.clone()).await.ok();
+        if let Some(reply_to) = &accept.reply_to {
+            self.answer(reply_to, finished, finish, draft).await;
         }
         settle::tell(self, &accept.token, "+ACK").await;
         Ok(finish)
+    }
+
+    /// Publishes the stored fact where a caller waits for it. Whoever misses the answer reads the
+    /// stored fact.
+    async fn answer(&self, reply_to: &str, finished: &TaskFinished, finish: Finish, draft: Draft) {
+        let answer = match finish {
+            Finish::Stored => Some(draft),
+            // The caller sent a task that had ended before; its answer is the fact that is stored.
+            Finish::Already => match self.result(&finished.team, finished.id).await {
+                Ok(Some(stored)) => self.draft(&stored, &Cause::root()).await.ok(),
+                _ => None,
+            },
+        };
+        let Some(answer) = answer else { return };
+        let mut headers = HeaderMap::new();
+        if let Some(reference) = answer.headers.get(headers::BODY_REFERENCE) {
+            headers.insert(headers::BODY_REFERENCE, reference.clone());
+        }
+        self.inner.client.publish_with_headers(reply_to.to_owned(), headers, answer.body).await.ok();
     }
 }

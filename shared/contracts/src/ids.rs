@@ -1,6 +1,7 @@
 //! Typed identifiers. Time-ordered (UUID v7) where they are minted, name-derived (UUID v5) where
 //! the same thing must get the same id twice.
 
+use crate::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -55,6 +56,15 @@ id!(/// Money reserved before a call.
     HoldId);
 
 impl TaskId {
+    /// Whether the id was minted less than `seconds` before `now`, by its own time. Ids that hold
+    /// no time, such as those derived from an idempotency key, never are.
+    #[must_use]
+    pub fn is_younger_than(self, seconds: u64, now: Timestamp) -> bool {
+        let minted = self.0.get_timestamp().filter(|_| self.0.get_version_num() == 7);
+        let now = u64::try_from(now.unix_seconds()).unwrap_or(0);
+        minted.is_some_and(|minted| now.saturating_sub(minted.to_unix().0) < seconds)
+    }
+
     /// The id of a task that was published without one: the same on every redelivery, because it
     /// is derived from where the broker stored the message.
     #[must_use]
@@ -68,5 +78,18 @@ impl DeliveryId {
     #[must_use]
     pub fn of_task(task: TaskId, index: usize) -> Self {
         Self::derive(task.0, &format!("deliver.{index}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_fresh_ids_are_young() {
+        let now = Timestamp::now();
+        assert!(TaskId::mint().is_younger_than(60, now));
+        assert!(!TaskId::mint().is_younger_than(60, now.plus_millis(120_000)));
+        assert!(!TaskId::derive(Uuid::NAMESPACE_OID, "key").is_younger_than(60, now));
     }
 }

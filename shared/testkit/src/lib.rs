@@ -3,6 +3,7 @@
 //! A missing server program fails the test with the remedy; nothing is skipped silently.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "test support")]
 
+pub mod builders;
 pub mod nats;
 pub mod postgres;
 pub mod process;

@@ -68,9 +68,14 @@ pub async fn handle(handler: Arc<TaskRoutedHandler>, incoming: Incoming<TaskRout
     }
 }
 
+/// Within this time the broker itself recognises a repeated submit.
+const FRESH_SECONDS: u64 = 540;
+
 impl TaskRoutedHandler {
     async fn handle(&self, routed: TaskRouted, accept: &Accept, cause: &Cause) -> Result<(), Left> {
-        if accept.delivery() > 1 && self.is_finished(&routed, accept, cause).await? {
+        // An id that is old enough to have left the broker's duplicate window may be a repeat.
+        let may_be_repeat = !routed.task.id.is_younger_than(FRESH_SECONDS, Timestamp::now());
+        if (accept.delivery() > 1 || may_be_repeat) && self.is_finished(&routed, accept, cause).await? {
             return Ok(());
         }
         let key = format!("{}.{}", routed.task.team, routed.task.id);

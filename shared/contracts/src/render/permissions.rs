@@ -53,6 +53,8 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
     }
     // The accept's token travels through these; whoever holds it shows signs of life and acks.
     if matches!(service, Service::Governance | Service::Router | Service::Executor) {
+        // A task that had ended before is answered with the fact that is stored.
+        publish.insert(format!("$JS.API.DIRECT.GET.{}.>", namespace.resource(StreamName::Results.as_str())));
         publish.insert(format!("$JS.ACK.{}.governance-submitted.>", namespace.resource(StreamName::Tasks.as_str())));
         publish.insert("_INBOX.>".into());
         publish.insert(format!("{namespace}.reply.>"));
@@ -65,7 +67,6 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
             publish.insert(format!("$KV.{}.>", namespace.resource(LEASE_BUCKET)));
             // A lease is given up when a task goes on to another zone.
             publish.insert(format!("$JS.API.STREAM.MSG.DELETE.KV_{}", namespace.resource(LEASE_BUCKET)));
-            publish.insert(format!("$JS.API.DIRECT.GET.{results}.>"));
         }
         Service::Ingress => {
             publish.insert(format!("$JS.API.DIRECT.GET.{results}.>"));
