@@ -21,7 +21,7 @@ async fn refusals_name_the_rule_and_the_remedy() {
         (json!({"messages": [{"role": "user", "content": "x"}], "stream": true}), own.as_str(), 400, "invalid_request"),
         (hello("auto"), poor.as_str(), 429, "budget_exceeded"),
         (hello("auto"), "npt_test_x_y_000000", 401, "invalid_api_key"),
-        (hello("auto"), key(ADMIN).key.as_str(), 403, "key_not_valid"),
+        (hello("auto"), key(ADMIN).key.as_str(), 403, "key_not_allowed"),
     ] {
         let answer = completion(body.clone(), key).await.unwrap();
         let found = answer.status();

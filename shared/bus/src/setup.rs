@@ -5,13 +5,13 @@ use async_nats::jetstream::{
     consumer::{AckPolicy as NatsAck, DeliverPolicy, pull},
     kv,
     object_store,
-    stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
+    stream::{Config, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType},
 };
 use neptune_contracts::{
     catalogue::CATALOGUE,
     topology::{
         ACCEPT_BACKOFF_SECONDS, AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, LEASE_BUCKET, MAX_BODY_BYTES, PAYLOADS_STORE, Retention,
-        STREAMS, StreamName, StreamSpec,
+        STREAMS, Storage, StreamName, StreamSpec,
     },
 };
 use std::{collections::HashMap, time::Duration};
@@ -81,7 +81,8 @@ fn stream_config(bus: &Bus, spec: &StreamSpec) -> Config {
             Retention::WorkQueue => RetentionPolicy::WorkQueue,
             Retention::Limits => RetentionPolicy::Limits,
         },
-        storage: if spec.memory { StorageType::Memory } else { StorageType::File },
+        storage: StorageType::File,
+        persist_mode: persist_mode(spec.storage),
         discard: if spec.refuse_when_full { DiscardPolicy::New } else { DiscardPolicy::Old },
         discard_new_per_subject: spec.refuse_when_full && spec.max_messages_per_subject > 0,
         max_messages_per_subject: spec.max_messages_per_subject,
@@ -95,13 +96,21 @@ fn stream_config(bus: &Bus, spec: &StreamSpec) -> Config {
     }
 }
 
-/// A bucket whose entries expire one by one; in memory, because after a loss every lease is void.
+fn persist_mode(storage: Storage) -> Option<PersistenceMode> {
+    match storage {
+        Storage::Synced => None,
+        Storage::Lazy => Some(PersistenceMode::Async),
+    }
+}
+
+/// A bucket whose entries expire one by one; stored lazily, because a lost lease is taken again.
 fn lease_config(bus: &Bus) -> Config {
     let bucket = bus.namespace().resource(LEASE_BUCKET);
     Config {
         name: format!("KV_{bucket}"),
         subjects: vec![format!("$KV.{bucket}.>")],
-        storage: StorageType::Memory,
+        storage: StorageType::File,
+        persist_mode: persist_mode(Storage::Lazy),
         max_messages_per_subject: 1,
         max_messages: -1,
         max_bytes: 64 * 1024 * 1024,
@@ -123,6 +132,7 @@ async fn apply_stream(bus: &Bus, wanted: Config) -> Result<String, SetupError> {
     same(&name, "subjects", &stored_subjects, &wanted_subjects)?;
     same(&name, "retention", &stored.retention, &wanted.retention)?;
     same(&name, "storage", &stored.storage, &wanted.storage)?;
+    same(&name, "persist_mode", &stored.persist_mode, &wanted.persist_mode)?;
     same(&name, "discard", &stored.discard, &wanted.discard)?;
     same(&name, "discard_new_per_subject", &stored.discard_new_per_subject, &wanted.discard_new_per_subject)?;
     same(&name, "max_age", &stored.max_age, &wanted.max_age)?;

@@ -22,7 +22,7 @@ pub const MAX_HOPS: u32 = 16;
 pub enum StreamName {
     /// Accepted tasks, until they are finished.
     Tasks,
-    /// Between the stages; in memory, because the accept's ack token guards the work.
+    /// Between the stages; stored lazily, because the accept's ack token guards the work.
     Stage,
     /// The finished fact of each task.
     Results,
@@ -43,6 +43,16 @@ pub enum Retention {
     Limits,
 }
 
+/// How soon a stream's messages are on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// As the broker is configured: before the publish is acknowledged with `sync_interval: always`.
+    Synced,
+    /// Some time after. A single broker forgets streams in memory when it restarts, even that they
+    /// exist, so what may be lost is on disk too, without waiting for it.
+    Lazy,
+}
+
 /// What a stream is.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamSpec {
@@ -52,8 +62,8 @@ pub struct StreamSpec {
     pub holds: &'static str,
     /// How long messages stay.
     pub retention: Retention,
-    /// In memory instead of on disk.
-    pub memory: bool,
+    /// How soon messages are on disk.
+    pub storage: Storage,
     /// Messages older than this go, in seconds; 0 keeps them.
     pub max_age_seconds: u64,
     /// Most bytes in all.
@@ -77,7 +87,7 @@ pub const STREAMS: &[StreamSpec] = &[
         name: StreamName::Tasks,
         holds: "accepted tasks, until they are finished",
         retention: Retention::WorkQueue,
-        memory: false,
+        storage: Storage::Synced,
         max_age_seconds: 0,
         max_bytes: 2048 * MIB,
         max_messages_per_subject: 100_000,
@@ -89,7 +99,7 @@ pub const STREAMS: &[StreamSpec] = &[
         name: StreamName::Stage,
         holds: "tasks between the stages",
         retention: Retention::Limits,
-        memory: true,
+        storage: Storage::Lazy,
         max_age_seconds: 60,
         max_bytes: 256 * MIB,
         max_messages_per_subject: -1,
@@ -101,7 +111,7 @@ pub const STREAMS: &[StreamSpec] = &[
         name: StreamName::Results,
         holds: "the finished fact of each task, one a task",
         retention: Retention::Limits,
-        memory: false,
+        storage: Storage::Synced,
         max_age_seconds: DAY,
         max_bytes: 4096 * MIB,
         max_messages_per_subject: 1,
@@ -113,7 +123,7 @@ pub const STREAMS: &[StreamSpec] = &[
         name: StreamName::Facts,
         holds: "failed attempts, deliveries and other facts",
         retention: Retention::Limits,
-        memory: false,
+        storage: Storage::Synced,
         max_age_seconds: 7 * DAY,
         max_bytes: 2048 * MIB,
         max_messages_per_subject: -1,
@@ -125,7 +135,7 @@ pub const STREAMS: &[StreamSpec] = &[
         name: StreamName::Deliveries,
         holds: "deliveries asked for and admitted, until they are made",
         retention: Retention::WorkQueue,
-        memory: false,
+        storage: Storage::Synced,
         max_age_seconds: 0,
         max_bytes: 1024 * MIB,
         max_messages_per_subject: -1,
@@ -137,7 +147,7 @@ pub const STREAMS: &[StreamSpec] = &[
         name: StreamName::Dead,
         holds: "messages that were given up",
         retention: Retention::Limits,
-        memory: false,
+        storage: Storage::Synced,
         max_age_seconds: 30 * DAY,
         max_bytes: 512 * MIB,
         max_messages_per_subject: -1,

@@ -14,7 +14,7 @@ pub use secret::Secret;
 
 /// Variables that tell *other* processes where a service is or how to trust it. An operator's shell often has them
 /// set for everything it starts, so the service they name must not refuse them as misspelt.
-const ABOUT_A_SERVICE: &[&str] = &["NEPTUNE_SIMULATOR_URL", "NEPTUNE_GOVERNANCE_PUBLIC_KEY"];
+const ABOUT_A_SERVICE: &[&str] = &["NEPTUNE_SIMULATOR_URL", "NEPTUNE_SINK_URL", "NEPTUNE_GOVERNANCE_PUBLIC_KEY"];
 
 /// One variable a process reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

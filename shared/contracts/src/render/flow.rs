@@ -4,7 +4,7 @@ use crate::{
     catalogue::CATALOGUE,
     names::Service,
     query::QUERIES,
-    topology::{AckPolicy, CONSUMERS, Retention, STREAMS},
+    topology::{AckPolicy, CONSUMERS, Retention, STREAMS, Storage},
 };
 use std::fmt::Write as _;
 
@@ -27,7 +27,7 @@ pub fn flow() -> String {
             (Retention::Limits, seconds) if seconds < 3_600 => format!("{seconds} s"),
             (Retention::Limits, seconds) => format!("{} h", seconds / 3_600),
         };
-        let storage = if stream.memory { "memory" } else { "file" };
+        let storage = if stream.storage == Storage::Lazy { "file, lazily" } else { "file" };
         let full = if stream.refuse_when_full { "refuses" } else { "drops the oldest" };
         row(&mut page, &[stream.name.as_str(), stream.holds, &kept, storage, full]);
     }

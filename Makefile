@@ -1,0 +1,57 @@
+# The front door. `make` lists what there is.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.PHONY: help demo up down status test check bench schemas clean toolchain
+
+SERVERS := deploy/local/servers.sh
+# Simulated models and a receiver for mail and webhooks run along; `make up UP=` leaves them out.
+UP := --with-simulator
+export NEPTUNE_SIMULATOR_CONFIG ?= $(CURDIR)/deploy/local/demo/simulator.yaml
+BUILD_DIR := $(or $(CARGO_TARGET_DIR),target)
+NEPTUNE := $(BUILD_DIR)/local/neptune
+
+help: ## List the targets
+	@echo 'Neptune. Targets:'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo 'Start here: make demo'
+
+demo: up ## Start everything, send real tickets through it, show what happened
+	@deploy/local/demo.sh
+
+up: toolchain ## Start servers and services, and leave them running (address and keys: .neptune/env)
+	@$(SERVERS) up
+	@echo '==> building the services (some minutes the first time)'
+	@cargo build --profile local --bins
+	@$(NEPTUNE) up --detach $(UP)
+
+down: ## Stop exactly what `make up` started
+	@code=0; if [ -x $(NEPTUNE) ]; then $(NEPTUNE) down || code=$$?; fi; $(SERVERS) down || code=$$?; exit $$code
+
+status: ## Show services and servers
+	@if [ -x $(NEPTUNE) ]; then $(NEPTUNE) status; else $(SERVERS) status; fi
+
+test: toolchain ## Run every gate: format, clippy, all tests against real servers, rustdoc
+	@deploy/local/test.sh
+
+check: toolchain ## Format, clippy and rustdoc only (no servers)
+	@deploy/local/test.sh --check-only
+
+bench: up ## Measure added latency and throughput (results in target/bench/)
+	@echo '==> measuring'
+	@cargo run --quiet --profile local -p neptune-tests --bin bench
+
+schemas: toolchain ## Render schemas/ and deploy/nats/users.conf from the contracts anew
+	@UPDATE_SCHEMAS=1 cargo test --quiet -p neptune-contracts
+	@git --no-pager diff --stat -- schemas deploy/nats
+
+clean: ## Stop everything; delete build output, data and secrets
+	@if [ -x $(NEPTUNE) ]; then $(NEPTUNE) down; fi
+	@$(SERVERS) clean
+	@$(SERVERS) clean --state-dir .neptune/test
+	@rm -rf .neptune $(BUILD_DIR)
+
+toolchain:
+	@command -v cargo >/dev/null && command -v rustc >/dev/null || { \
+	  echo 'error: Rust is missing. Install it from https://rustup.rs, then open a new shell' >&2; exit 1; }
+	@command -v cc >/dev/null || { echo 'error: a C compiler is missing: sudo apt-get install -y build-essential' >&2; exit 1; }

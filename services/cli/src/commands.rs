@@ -1,0 +1,11 @@
+//! One file a command.
+
+pub mod dead;
+pub mod down;
+pub mod key;
+pub mod ledger;
+pub mod migrate;
+pub mod resources;
+pub mod status;
+pub mod submit;
+pub mod up;

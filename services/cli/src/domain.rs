@@ -1,0 +1,14 @@
+//! What the command decides without touching anything: formats, splits, differences, tables.
+
+pub mod account;
+pub mod api_key;
+pub mod backoff;
+pub mod diff;
+pub mod environment;
+pub mod program;
+pub mod references;
+pub mod request;
+pub mod run_state;
+pub mod since;
+pub mod spec;
+pub mod table;

@@ -1,0 +1,256 @@
+//! The account of a task for people: what became of it, and why.
+
+use super::table::Table;
+use neptune_contracts::{
+    attempt::Attempt,
+    finished::TaskFinished,
+    plan::Explanation,
+    query::{BudgetReport, SpendReport, TaskView},
+};
+
+/// What became of a task, in a few lines.
+#[must_use]
+pub fn summary(finished: &TaskFinished) -> String {
+    let mut lines = vec![format!("task      {}", finished.id), format!("team      {}", finished.team)];
+    lines.push(format!("outcome   {}", finished.outcome.as_str()));
+    if let Some(task_type) = finished.task_type {
+        lines.push(format!("kind      {task_type}"));
+    }
+    if let Some(winner) = finished.winner() {
+        lines.push(format!(
+            "model     {} ({} attempt{})",
+            winner.model,
+            finished.attempts.len(),
+            plural(finished.attempts.len())
+        ));
+    }
+    lines.push(format!("cost      ${}", finished.cost_usd));
+    lines.push(format!("added     {} ms by Neptune", millis(finished.times.added_us)));
+    if let Some(error) = &finished.error {
+        lines.push(format!("error     {}: {}", error.code, error.message));
+        lines.extend(error.problems.iter().map(|problem| format!("          {problem}")));
+    }
+    lines.join("\n")
+}
+
+/// A task as the ledger has it: its summary, attempts and deliveries.
+#[must_use]
+pub fn view(view: &TaskView) -> String {
+    let mut parts = vec![summary(&view.finished), format!("ledger    ${}", view.ledger_total_usd)];
+    parts.extend(attempts(&view.finished.attempts));
+    if !view.deliveries.is_empty() {
+        let mut table = Table::new(&["delivery", "channel", "state", ">tries", "last error"]);
+        for delivery in &view.deliveries {
+            let error = delivery.error.clone().unwrap_or_default();
+            table.row([
+                delivery.id.to_string(),
+                delivery.channel.to_string(),
+                delivery.state.clone(),
+                delivery.attempts.to_string(),
+                error,
+            ]);
+        }
+        parts.push(format!("\nDeliveries\n{}", table.render()));
+    }
+    parts.join("\n")
+}
+
+/// Why a task went the way it did.
+#[must_use]
+pub fn explanation(finished: &TaskFinished) -> String {
+    let mut parts = vec![summary(finished)];
+    if let Some(admission) = &finished.admission {
+        parts.push(format!(
+            "\nGovernance admitted it as {} under policy {}.",
+            admission.class, admission.policy_version
+        ));
+        if let Some(cap) = admission.max_cost_usd {
+            parts.push(format!("It may cost ${cap} at most."));
+        }
+        let found: Vec<String> =
+            admission.findings.iter().map(|finding| format!("{} x {}", finding.count, finding.kind)).collect();
+        if !found.is_empty() {
+            parts.push(format!("Sensitive data was found: {}.", found.join(", ")));
+        }
+    }
+    match &finished.route {
+        Some(route) => parts.extend(choice(route)),
+        None => parts.push("\nIt never reached the router.".into()),
+    }
+    parts.extend(attempts(&finished.attempts));
+    parts.join("\n")
+}
+
+fn choice(route: &Explanation) -> Vec<String> {
+    let mut parts = vec![format!("\nWhy this model\n{}", route.because)];
+    parts.push(format!(
+        "Route {}; {} ({}, {:.0} % sure); a right answer is worth ${}; decided in {} us.",
+        route.route,
+        route.task_type,
+        route.task_type_by,
+        route.task_type_confidence * 100.0,
+        route.value_usd,
+        route.decided_in_us
+    ));
+    if !route.relaxed.is_empty() {
+        parts.push(format!("Nothing fitted, so these constraints were given up: {}.", route.relaxed.join(", ")));
+    }
+    if !route.candidates.is_empty() {
+        let mut table = Table::new(&["candidate", ">quality", ">success", ">cost", ">latency", ">utility"]);
+        for candidate in &route.candidates {
+            table.row([
+                candidate.model.clone(),
+                format!("{:.2}", candidate.quality),
+                format!("{:.2}", candidate.success),
+                format!("${}", candidate.cost_usd),
+                format!("{} ms", candidate.latency_ms),
+                format!("{:.5}", candidate.utility_usd),
+            ]);
+        }
+        parts.push(format!("\nWeighed\n{}", table.render()));
+    }
+    if !route.removed.is_empty() {
+        let mut table = Table::new(&["model", "removed by", "reason"]);
+        for removed in &route.removed {
+            table.row([removed.model.clone(), removed.by.clone(), removed.reason.clone()]);
+        }
+        parts.push(format!("\nRemoved\n{}", table.render()));
+    }
+    parts
+}
+
+fn attempts(attempts: &[Attempt]) -> Option<String> {
+    if attempts.is_empty() {
+        return None;
+    }
+    let mut table = Table::new(&[">#", "model", "zone", ">took", ">in", ">out", ">cost", "result"]);
+    for (index, attempt) in attempts.iter().enumerate() {
+        let result = attempt.error.as_ref().map_or_else(|| "answered".to_owned(), |error| error.message.clone());
+        table.row([
+            (index + 1).to_string(),
+            attempt.model.clone(),
+            attempt.zone.to_string(),
+            format!("{} ms", millis(attempt.latency_us)),
+            attempt.usage.input_total().to_string(),
+            attempt.usage.output_total().to_string(),
+            format!("${}{}", attempt.cost_usd, if attempt.estimated { " (estimated)" } else { "" }),
+            result,
+        ]);
+    }
+    Some(format!("\nAttempts\n{}", table.render()))
+}
+
+/// Spend, one line a group.
+#[must_use]
+pub fn spend(report: &SpendReport, group: &'static str) -> String {
+    let mut table = Table::new(&[group, ">tasks", ">calls", ">input tokens", ">output tokens", ">cost"]);
+    for row in &report.rows {
+        let numbers = [row.tasks, row.calls, row.input_tokens, row.output_tokens].map(|number| number.to_string());
+        let [tasks, calls, input, output] = numbers;
+        table.row([row.group.clone(), tasks, calls, input, output, format!("${}", row.cost_usd)]);
+    }
+    let as_of = report.as_of.map(|time| format!(", as of {time}")).unwrap_or_default();
+    format!("{}\ntotal ${}{as_of}", table.render(), report.total_usd)
+}
+
+/// How budgets stand, one line each.
+#[must_use]
+pub fn budgets(report: &BudgetReport) -> String {
+    let mut table = Table::new(&["budget", "period", ">limit", ">spent", ">held"]);
+    for budget in &report.budgets {
+        let money = [budget.limit_usd, budget.spent_usd, budget.held_usd].map(|amount| format!("${amount}"));
+        let [limit, spent, held] = money;
+        table.row([budget.name.clone(), budget.period.clone(), limit, spent, held]);
+    }
+    table.render()
+}
+
+fn millis(micros: u64) -> String {
+    format!("{}.{}", micros / 1_000, micros % 1_000 / 100)
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn finished() -> TaskFinished {
+        let attempt = |id: u32, model: &str, error: Value| {
+            json!({
+                "id": format!("00000000-0000-7000-8000-00000000000{id}"), "model": model, "provider": "openai", "zone": "external",
+                "started_at": "2026-11-23T09:50:00Z", "latency_us": 120_456, "usage": {"input_uncached": 40, "output": 12},
+                "cost_usd": "0.00031", "error": error,
+            })
+        };
+        serde_json::from_value(json!({
+            "id": "00000000-0000-7000-8000-000000000000", "team": "support", "origin": "api", "outcome": "completed",
+            "attempts": [
+                attempt(1, "openai/a", json!({"class": "overload", "message": "the provider answered 500"})),
+                attempt(2, "mistral/b", Value::Null),
+            ],
+            "cost_usd": "0.00062", "task_type": "classification", "lane": "realtime",
+            "route": {
+                "route": "auto", "task_type": "classification", "task_type_by": "recognised", "task_type_confidence": 0.91,
+                "config_revision": 7, "value_usd": "0.02", "because": "openai/a has the highest utility",
+                "removed": [{"model": "meta/c", "by": "governance", "reason": "no grant"}],
+                "candidates": [
+                    {"model": "openai/a", "quality": 0.9, "success": 0.99, "cost_usd": "0.0003", "latency_ms": 800, "utility_usd": 0.0171},
+                    {"model": "mistral/b", "quality": 0.8, "success": 0.98, "cost_usd": "0.0001", "latency_ms": 600, "utility_usd": 0.0156},
+                ],
+                "relaxed": ["latency"], "decided_in_us": 41,
+            },
+            "times": {"submitted_at": "2026-11-23T09:50:00Z", "finished_at": "2026-11-23T09:50:01Z", "added_us": 1_870},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn an_account_says_what_was_chosen_and_why() {
+        let expected = "\
+task      00000000-0000-7000-8000-000000000000
+team      support
+outcome   completed
+kind      classification
+model     mistral/b (2 attempts)
+cost      $0.00062
+added     1.8 ms by Neptune
+
+Why this model
+openai/a has the highest utility
+Route auto; classification (recognised, 91 % sure); a right answer is worth $0.02; decided in 41 us.
+Nothing fitted, so these constraints were given up: latency.
+
+Weighed
+CANDIDATE  QUALITY  SUCCESS     COST  LATENCY  UTILITY
+openai/a      0.90     0.99  $0.0003   800 ms  0.01710
+mistral/b     0.80     0.98  $0.0001   600 ms  0.01560
+
+Removed
+MODEL   REMOVED BY  REASON
+meta/c  governance  no grant
+
+Attempts
+#  MODEL      ZONE          TOOK  IN  OUT      COST  RESULT
+1  openai/a   external  120.4 ms  40   12  $0.00031  the provider answered 500
+2  mistral/b  external  120.4 ms  40   12  $0.00031  answered";
+        assert_eq!(explanation(&finished()), expected);
+    }
+
+    #[test]
+    fn spend_ends_with_its_total() {
+        let report = serde_json::from_value(json!({
+            "rows": [{"group": "support", "tasks": 3, "calls": 4, "input_tokens": 120, "output_tokens": 36, "cost_usd": "0.00124"}],
+            "total_usd": "0.00124", "as_of": "2026-11-23T09:50:00Z",
+        }));
+        let expected = "\
+TEAM     TASKS  CALLS  INPUT TOKENS  OUTPUT TOKENS      COST
+support      3      4           120             36  $0.00124
+total $0.00124, as of 2026-11-23T09:50:00Z";
+        assert_eq!(spend(&report.unwrap(), "team"), expected);
+    }
+}

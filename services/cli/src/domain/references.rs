@@ -1,0 +1,71 @@
+//! References between resources that lead nowhere. They are warnings: the other end may be applied
+//! later.
+
+use super::diff::Specs;
+use serde_json::Value;
+
+/// Everything that names a team or a model that does not exist among `specs`.
+#[must_use]
+pub fn dangling(specs: &Specs) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (key, spec) in specs {
+        let kind = key.split('/').next().unwrap_or_default();
+        let fields: &[(&str, &str)] = match kind {
+            "team" => &[("models", "model")],
+            "route" => &[("candidates", "model"), ("fallback", "model")],
+            "budget" | "key" => &[("team", "team")],
+            _ => &[],
+        };
+        for (field, wanted) in fields {
+            let missing = texts(spec.get(*field)).filter(|name| !exists(specs, wanted, name));
+            warnings.extend(
+                missing.map(|name| format!("{key}: {field} names the {wanted} {name:?}, which exists nowhere")),
+            );
+        }
+    }
+    warnings
+}
+
+fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
+    let (one, many) = match value {
+        Some(Value::String(text)) => (Some(text.as_str()), [].as_slice()),
+        Some(Value::Array(items)) => (None, items.as_slice()),
+        _ => (None, [].as_slice()),
+    };
+    one.into_iter().chain(many.iter().filter_map(Value::as_str))
+}
+
+/// A name ending in `*` stands for every name with that beginning; `*` alone needs none.
+fn exists(specs: &Specs, kind: &str, name: &str) -> bool {
+    match name.strip_suffix('*') {
+        Some("") => true,
+        Some(prefix) => specs.keys().any(|key| key.starts_with(&format!("{kind}/{prefix}"))),
+        None => specs.contains_key(&format!("{kind}/{name}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn references_that_lead_nowhere_are_named() {
+        let specs: Specs = [
+            ("model/openai/gpt-4.1", json!({})),
+            ("team/support", json!({"models": ["openai/*", "mistral/*", "openai/gpt-5", "*"]})),
+            ("route/x", json!({"candidates": ["openai/gpt-4.1"], "fallback": ["gone"]})),
+            ("budget/month", json!({"team": "sales"})),
+            ("budget/all", json!({"limitUsd": "1"})),
+        ]
+        .map(|(key, spec)| (key.to_owned(), spec))
+        .into();
+        let expected = [
+            "budget/month: team names the team \"sales\", which exists nowhere",
+            "route/x: fallback names the model \"gone\", which exists nowhere",
+            "team/support: models names the model \"mistral/*\", which exists nowhere",
+            "team/support: models names the model \"openai/gpt-5\", which exists nowhere",
+        ];
+        assert_eq!(dangling(&specs), expected);
+    }
+}

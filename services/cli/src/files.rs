@@ -1,0 +1,273 @@
+//! Resource files: YAML with any number of documents, or JSON with one. Every fault is reported
+//! with file and line, all of them at once.
+
+use crate::{
+    domain::{
+        diff::Specs,
+        spec::{self, Kind},
+    },
+    error::Error,
+};
+use neptune_contracts::resource::{
+    API_VERSION, BudgetSpec, ChannelSpec, KeySpec, Manifest, Metadata, ModelSpec, RouteSpec, TeamSpec,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A resource whose spec is read as its kind's type, so that the reader knows the line of a fault.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Typed<S> {
+    #[serde(rename = "apiVersion")]
+    _api_version: String,
+    #[serde(rename = "kind")]
+    _kind: String,
+    #[serde(rename = "metadata")]
+    _metadata: Metadata,
+    #[serde(rename = "spec")]
+    _spec: S,
+}
+
+/// One document of a file. Its text starts with as many empty lines as lie before it in the file,
+/// so that the reader counts lines as a person does.
+struct Document<'f> {
+    file: &'f Path,
+    line: usize,
+    text: String,
+    is_json: bool,
+}
+
+/// Reads files and folders, and returns the manifests with their specs in full form.
+///
+/// # Errors
+/// A path cannot be read; or every fault of every file.
+pub fn manifests(paths: &[PathBuf]) -> Result<Vec<Manifest>, Error> {
+    let mut files = Vec::new();
+    for path in paths {
+        collect(path, &mut files, true)?;
+    }
+    let mut faults = Vec::new();
+    let mut found: BTreeMap<String, (Manifest, String)> = BTreeMap::new();
+    for file in &files {
+        let text =
+            fs::read_to_string(file).map_err(|source| Error::File { action: "read", path: file.clone(), source })?;
+        for document in documents(file, &text) {
+            let place = format!("{}:{}", file.display(), document.line);
+            match read(&document) {
+                Ok(manifest) => {
+                    let key = manifest.key();
+                    if let Some((_, first)) = found.get(&key) {
+                        faults.push(format!("{place}: {key} is declared already at {first}; keep one of the two"));
+                    }
+                    found.entry(key).or_insert((manifest, place));
+                }
+                Err(fault) => faults.push(fault),
+            }
+        }
+    }
+    if faults.is_empty() {
+        Ok(found.into_values().map(|(manifest, _)| manifest).collect())
+    } else {
+        Err(Error::Resources(faults))
+    }
+}
+
+/// The specs of manifests by key.
+#[must_use]
+pub fn specs(manifests: &[Manifest]) -> Specs {
+    manifests.iter().map(|manifest| (manifest.key(), manifest.spec.clone())).collect()
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>, is_given: bool) -> Result<(), Error> {
+    let failed = |source| Error::File { action: "read", path: path.into(), source };
+    if fs::metadata(path).map_err(failed)?.is_dir() {
+        let entries: Result<Vec<_>, _> = fs::read_dir(path).map_err(failed)?.collect();
+        let mut inside: Vec<PathBuf> = entries.map_err(failed)?.iter().map(fs::DirEntry::path).collect();
+        inside.sort();
+        return inside.iter().try_for_each(|path| collect(path, files, false));
+    }
+    if is_given || extension(path).is_some_and(|extension| ["yaml", "yml", "json"].contains(&extension)) {
+        files.push(path.into());
+    }
+    Ok(())
+}
+
+fn extension(path: &Path) -> Option<&str> {
+    path.extension()?.to_str()
+}
+
+fn documents<'f>(file: &'f Path, text: &str) -> Vec<Document<'f>> {
+    if extension(file) == Some("json") {
+        return vec![Document { file, line: 1, text: text.to_owned(), is_json: true }];
+    }
+    let mut documents = Vec::new();
+    let (mut body, mut first) = (String::new(), 0);
+    for (index, line) in text.lines().enumerate() {
+        // At the start of a line three dashes always end a document, even within a block of text.
+        if line == "---" || line.starts_with("--- ") {
+            documents.extend(document(file, first, &body));
+            (body, first) = (format!("{}\n", line.get(3..).unwrap_or_default()), index);
+        } else {
+            body.push_str(line);
+            body.push('\n');
+        }
+    }
+    documents.extend(document(file, first, &body));
+    documents
+}
+
+/// A document that begins after `before` lines; nothing when it is only blanks and comments.
+fn document<'f>(file: &'f Path, before: usize, body: &str) -> Option<Document<'f>> {
+    let is_content = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    let blank = body.lines().position(is_content)?;
+    Some(Document { file, line: before + blank + 1, text: format!("{}{body}", "\n".repeat(before)), is_json: false })
+}
+
+fn read(document: &Document<'_>) -> Result<Manifest, String> {
+    let mut manifest: Manifest = document.parse()?;
+    if manifest.api_version != API_VERSION {
+        return Err(document.fault(
+            document.line_of("apiVersion"),
+            &format!("apiVersion {:?} is not known; use {API_VERSION}", manifest.api_version),
+        ));
+    }
+    let Some(kind) = Kind::of(&manifest.kind) else {
+        let kinds: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        return Err(document.fault(
+            document.line_of("kind"),
+            &format!("unknown kind {:?}; use one of {}", manifest.kind, kinds.join(", ")),
+        ));
+    };
+    match kind {
+        Kind::Team => document.check::<TeamSpec>(),
+        Kind::Key => document.check::<KeySpec>(),
+        Kind::Model => document.check::<ModelSpec>(),
+        Kind::Route => document.check::<RouteSpec>(),
+        Kind::Budget => document.check::<BudgetSpec>(),
+        Kind::Channel => document.check::<ChannelSpec>(),
+    }?;
+    manifest.check().map_err(|error| document.fault(document.line, &error.to_string()))?;
+    manifest.spec =
+        spec::full_form(kind, &manifest.spec).map_err(|error| document.fault(document.line, &error.to_string()))?;
+    Ok(manifest)
+}
+
+impl Document<'_> {
+    fn check<S: DeserializeOwned>(&self) -> Result<(), String> {
+        self.parse::<Typed<S>>().map(drop)
+    }
+
+    fn parse<T: DeserializeOwned>(&self) -> Result<T, String> {
+        if self.is_json {
+            let explain = |error: serde_json::Error| {
+                let text = error.to_string();
+                let bare = text.rsplit_once(" at line ").map_or(text.as_str(), |(bare, _)| bare);
+                self.fault(error.line(), bare)
+            };
+            return serde_json::from_str(&self.text).map_err(explain);
+        }
+        let mut options = serde_saphyr::Options::default();
+        options.with_snippet = false;
+        serde_saphyr::from_str_with_options(&self.text, options).map_err(|error| {
+            let line = error.location().and_then(|place| usize::try_from(place.line()).ok()).filter(|line| *line > 0);
+            self.fault(line.unwrap_or(self.line), &plain(&error.to_string()))
+        })
+    }
+
+    /// The line of a top-level field.
+    fn line_of(&self, field: &str) -> usize {
+        let names = |line: &str| line.trim_start().trim_start_matches('"').starts_with(field);
+        self.text.lines().position(names).map_or(self.line, |index| index + 1)
+    }
+
+    fn fault(&self, line: usize, text: &str) -> String {
+        format!("{}:{line}: {text}", self.file.display())
+    }
+}
+
+/// The reader's message without the place, which stands in front already.
+fn plain(message: &str) -> String {
+    let first = message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or(message);
+    let bare = first.strip_prefix("error: ").unwrap_or(first);
+    let bare = if bare.starts_with("line ") { bare.split_once(": ").map_or(bare, |(_, rest)| rest) } else { bare };
+    bare.split(" at line ").next().unwrap_or(bare).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    fn faults(name: &str, text: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(name), text).unwrap();
+        match manifests(&[folder.path().into()]) {
+            Err(Error::Resources(faults)) => {
+                let prefix = format!("{}/", folder.path().display());
+                faults.iter().map(|fault| fault.replace(&prefix, "")).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn check(name: &str, text: &str, line: usize, part: &str) {
+        let seen = faults(name, text);
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        assert!(seen[0].starts_with(&format!("{name}:{line}: ")), "{seen:?}");
+        assert!(seen[0].contains(part), "{seen:?}");
+        assert_eq!(seen[0].lines().count(), 1, "{seen:?}");
+    }
+
+    const TEAM: &str =
+        "# A team.\napiVersion: neptune/v1\nkind: Team\nmetadata:\n  name: support\nspec:\n  models: [\"*\"]\n";
+
+    #[test]
+    fn documents_are_read_with_their_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        let json = r#"{"apiVersion": "neptune/v1", "kind": "Budget", "metadata": {"name": "b"}, "spec": {"limitUsd": 0.25, "period": "day"}}"#;
+        fs::write(
+            folder.path().join("a.yaml"),
+            format!("---\n{TEAM}---\n# nothing\n--- \n{}", TEAM.replace("support", "sales")),
+        )
+        .unwrap();
+        fs::write(folder.path().join("b.json"), json).unwrap();
+        fs::write(folder.path().join("README.md"), "not a resource").unwrap();
+        let specs = specs(&manifests(&[folder.path().into()]).unwrap());
+        assert_eq!(specs.keys().collect::<Vec<_>>(), ["budget/b", "team/sales", "team/support"]);
+        assert_eq!(specs["budget/b"]["limitUsd"], "0.25");
+        assert_eq!(specs["team/sales"]["class"], "internal");
+    }
+
+    #[test]
+    fn faults_name_file_and_line() {
+        check("a.yaml", &format!("{TEAM}  modles: []\n"), 8, "unknown field `modles`");
+        check("a.yaml", &format!("{TEAM}---\n{}", TEAM.replace("[\"*\"]", "3").replace("support", "x")), 15, "");
+        check("a.yaml", &TEAM.replace("Team", "Taem"), 3, "use one of Team, Key");
+        check("a.yaml", &TEAM.replace("neptune/v1", "neptune/v2"), 2, "use neptune/v1");
+        check("a.yaml", &TEAM.replace("support", "not a name"), 2, "is not valid");
+        check("a.yaml", &format!("{TEAM}spec: {{}}\n"), 8, "spec");
+        check("a.yaml", &TEAM.replace("kind: Team\n", ""), 5, "missing field `kind`");
+        check("a.yaml", &format!("{TEAM}  zones: external]\n"), 8, "");
+        check("a.json", "{\n\"apiVersion\": \"neptune/v1\",\n\"kin\": 1}", 3, "unknown field `kin`");
+    }
+
+    #[test]
+    fn every_fault_is_reported() {
+        let text = format!("{TEAM}  x: 1\n---\n{TEAM}  y: 1\n---\n{TEAM}---\n{TEAM}");
+        let seen = faults("a.yaml", &text);
+        assert_eq!(seen.len(), 3, "{seen:?}");
+        assert!(seen[2].contains("is declared already at"), "{seen:?}");
+    }
+
+    #[test]
+    fn the_default_resources_are_sound() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/resources");
+        let specs = specs(&manifests(&[folder]).unwrap());
+        assert_eq!(crate::domain::references::dangling(&specs), Vec::<String>::new());
+        assert!(specs.contains_key("team/support"));
+    }
+}

@@ -1,0 +1,5 @@
+//! The command against real processes and a real broker.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod bus;
+mod supervisor;
