@@ -42,7 +42,7 @@ bench: up ## Measure added latency and throughput (results in target/bench/)
 	@cargo run --quiet --profile local -p neptune-tests --bin bench
 
 schemas: toolchain ## Render schemas/ and deploy/nats/users.conf from the contracts anew
-	@UPDATE_SCHEMAS=1 cargo test --quiet -p neptune-contracts
+	@UPDATE_SCHEMAS=1 cargo test --quiet -p neptune-contracts -p neptune-ingress
 	@git --no-pager diff --stat -- schemas deploy/nats
 
 clean: ## Stop everything; delete build output, data and secrets

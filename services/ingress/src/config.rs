@@ -7,9 +7,26 @@ use std::{path::PathBuf, time::Duration};
 
 /// Variables of the ingress.
 pub const VARIABLES: &[Variable] = &[
-    Variable { name: "NEPTUNE_INGRESS_LISTEN", default: Some("127.0.0.1:7080"), help: "address to listen on; port 0 takes a free one" },
-    Variable { name: "NEPTUNE_INGRESS_ADDRESS_FILE", default: Some(""), help: "file to write the address to that is listened on" },
-    Variable { name: "NEPTUNE_INGRESS_WAIT_SECONDS", default: Some("600"), help: "how long a completion waits for its answer" },
+    Variable {
+        name: "NEPTUNE_INGRESS_LISTEN",
+        default: Some("127.0.0.1:7080"),
+        help: "address to listen on; port 0 takes a free one",
+    },
+    Variable {
+        name: "NEPTUNE_INGRESS_ADDRESS_FILE",
+        default: Some(""),
+        help: "file to write the address to that is listened on, once requests are served",
+    },
+    Variable {
+        name: "NEPTUNE_INGRESS_WAIT_SECONDS",
+        default: Some("600"),
+        help: "how long a completion waits for its answer",
+    },
+    Variable {
+        name: "NEPTUNE_INGRESS_DRAIN_SECONDS",
+        default: Some("15"),
+        help: "how long open requests may go on after a stop was asked for",
+    },
     Variable { name: "NEPTUNE_KEY_PEPPER", default: None, help: "secret under which API keys are hashed" },
 ];
 
@@ -23,6 +40,8 @@ pub struct Config {
     pub address_file: Option<PathBuf>,
     /// How long a completion waits.
     pub wait: Duration,
+    /// How long open requests may go on after a stop was asked for.
+    pub drain: Duration,
     /// Checks API keys.
     pub keys: Keys,
 }
@@ -38,6 +57,7 @@ impl Config {
             listen: values.get("NEPTUNE_INGRESS_LISTEN")?,
             address_file: values.optional("NEPTUNE_INGRESS_ADDRESS_FILE")?,
             wait: Duration::from_secs(values.get("NEPTUNE_INGRESS_WAIT_SECONDS")?),
+            drain: Duration::from_secs(values.get("NEPTUNE_INGRESS_DRAIN_SECONDS")?),
             keys: Keys::new(values.secret("NEPTUNE_KEY_PEPPER")?.expose()),
         })
     }

@@ -1,5 +1,9 @@
 //! What the ingress decides, without any I/O.
 
 pub mod answer;
+pub mod catalogue;
+pub mod hints;
+pub mod json;
 pub mod keys;
+pub mod repeat;
 pub mod submit;

@@ -4,24 +4,32 @@
 //! **Owns:** nothing. It decides nothing either: a body becomes a message, a fact becomes an answer.
 //!
 //! A task is accepted when the broker has stored it; only then is anything answered. A caller that
-//! waits is answered from the ingress's own inbox on the bus; when the answer is missed, because
-//! the process died or the wait was over, the stored fact answers `GET /v1/tasks/{id}`.
+//! waits is answered from the ingress's own inbox on the bus. When that answer is lost, the stored
+//! fact answers instead, in the same request or on `GET /v1/tasks/{id}`.
+//!
+//! **If it dies** before the broker stored the task: the caller has no answer, and there is no task.
+//! After it: the task goes on; with an `Idempotency-Key` the caller's next try finds it instead of
+//! making a second one. **While the broker is away** `/healthz` answers, `/readyz` says no, and
+//! submits wait about half a minute for it before they are refused with 503.
 
 pub mod config;
 pub mod domain;
+pub mod gate;
 pub mod problem;
 pub mod routes;
 
-use config::Config;
-use domain::keys::Keys;
-use neptune_bus::{Bus, BusError, ConnectError, Replies};
-use neptune_contracts::{names::Service, resource::Resources};
-use neptune_runtime::Shutdown;
-use std::{sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::watch};
+mod observe;
+mod receive;
+mod server;
+mod submitting;
 
-/// Time that open requests get to finish after a stop was asked for.
-const DRAIN: Duration = Duration::from_secs(25);
+use config::Config;
+use gate::{Door, Gate};
+use neptune_bus::{Bus, BusError, ConnectError};
+use neptune_contracts::names::Service;
+use neptune_runtime::Shutdown;
+use std::{net::SocketAddr, path::PathBuf};
+use tokio::net::TcpListener;
 
 /// Why the ingress ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -41,57 +49,66 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The address cannot be made known.
+    #[error("cannot write {} (NEPTUNE_INGRESS_ADDRESS_FILE)", file.display())]
+    AddressFile {
+        /// The file.
+        file: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
     /// Serving failed.
     #[error("serving failed")]
     Serve(#[from] std::io::Error),
 }
 
-/// What every route works with.
-#[derive(Clone)]
-pub struct Door {
-    /// The bus.
-    pub bus: Bus,
-    /// Where finished facts arrive.
-    pub replies: Replies,
-    /// The resources in force.
-    pub resources: watch::Receiver<Arc<Resources>>,
-    /// Checks API keys.
-    pub keys: Arc<Keys>,
-    /// How long a completion waits.
-    pub wait: Duration,
-    /// Asks for a stop.
-    pub shutdown: Shutdown,
-}
-
-/// Serves until `shutdown`.
+/// Serves until `shutdown`, then lets open requests finish.
 ///
 /// # Errors
 /// The address is taken, or the bus refuses the connection.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
-    let listen = |source| Error::Listen { address: config.listen.clone(), source };
-    let listener = TcpListener::bind(&config.listen).await.map_err(listen)?;
-    let address = listener.local_addr()?;
-    let bus = Bus::connect(&config.bus, Service::Ingress).await?;
-    let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
+    let (listener, address) = listen(&config.listen).await?;
+    let (gate, closing, drain) = (Gate::default(), Shutdown::new(), config.drain);
+    let router = routes::router(gate.clone());
+    let serving = async { Ok(server::serve(listener, router, &shutdown, &closing, drain).await?) };
+    let opening = open(config, address, &gate, &shutdown, &closing);
+    // Whichever fails first ends the other.
+    let ((), bus) = tokio::try_join!(serving, opening)?;
+    if let Some(bus) = bus {
+        bus.close().await;
+    }
+    Ok(())
+}
+
+async fn listen(address: &str) -> Result<(TcpListener, SocketAddr), Error> {
+    let failed = |source| Error::Listen { address: address.to_owned(), source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// Reaches the bus, lets requests in, and keeps the service announced until `shutdown`. Nothing when
+/// the stop came first.
+async fn open(
+    config: Config,
+    address: SocketAddr,
+    gate: &Gate,
+    shutdown: &Shutdown,
+    closing: &Shutdown,
+) -> Result<Option<Bus>, Error> {
+    let connecting = Bus::connect(&config.bus, Service::Ingress);
+    let Some(bus) = shutdown.run_until_cancelled(connecting).await.transpose()? else { return Ok(None) };
+    let Ok(resources) = bus.resources(shutdown).await else { return Ok(None) };
     let replies = bus.replies().await?;
-    let door = Door { bus: bus.clone(), replies, resources, keys: Arc::new(config.keys), wait: config.wait, shutdown: shutdown.clone() };
-    if let Some(file) = &config.address_file {
-        tokio::fs::write(file, address.to_string()).await?;
+    let (shutdown, closing) = (shutdown.clone(), closing.clone());
+    let stop = shutdown.clone();
+    gate.open(Door { bus: bus.clone(), replies, resources, keys: config.keys, wait: config.wait, shutdown, closing });
+    if let Some(file) = config.address_file {
+        let written = tokio::fs::write(&file, address.to_string()).await;
+        written.map_err(|source| Error::AddressFile { file, source })?;
     }
     tracing::info!(%address, "listening");
-    let (announced, stop) = (bus.clone(), shutdown.clone());
-    let micro = tokio::spawn(async move { announced.announce(env!("CARGO_PKG_VERSION"), &stop).await });
-    let stop = shutdown.clone();
-    let serving = axum::serve(listener, routes::router(door)).with_graceful_shutdown(async move { stop.cancelled().await });
-    let patience = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    tokio::select! {
-        served = serving => served?,
-        () = patience => tracing::warn!("open requests did not finish in time"),
-    }
-    micro.abort();
-    bus.close().await;
-    Ok(())
+    bus.announce(env!("CARGO_PKG_VERSION"), &stop).await?;
+    Ok(Some(bus))
 }

@@ -3,12 +3,16 @@
 use crate::domain::{answer::Meaning, keys::KeyError};
 use axum::{
     Json,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use neptune_bus::PublishError;
 use neptune_contracts::{finished::TaskError, ids::TaskId, problem::Problem};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// When to come back after a passing fault that does not say.
+const COME_BACK_MS: u64 = 1_000;
 
 /// Which shape errors have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +21,48 @@ pub enum Shape {
     Openai,
     /// `application/problem+json`.
     Problem,
+}
+
+/// An error in OpenAI's shape.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OpenaiError {
+    /// The error.
+    error: OpenaiErrorBody,
+}
+
+/// What OpenAI's clients read of an error.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct OpenaiErrorBody {
+    /// What is wrong, and what to do about it.
+    message: String,
+    /// The kind of error.
+    r#type: &'static str,
+    /// The field that is wrong.
+    param: Option<String>,
+    /// Stable name of the reason.
+    code: String,
+}
+
+/// An RFC 9457 problem.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ProblemDocument {
+    /// `about:blank`: the status says it.
+    r#type: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The status.
+    status: u16,
+    /// What is wrong, and what to do about it.
+    detail: String,
+    /// Stable name of the reason.
+    code: String,
+    /// Every fault of the input.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<Problem>,
+    /// The task it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<TaskId>,
 }
 
 /// An error on its way out.
@@ -31,11 +77,30 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// An error with a status of its own.
+    /// An error that another try does not mend.
     #[must_use]
     pub fn new(status: u16, kind: &'static str, code: &str, message: impl Into<String>) -> Self {
-        let meaning = Meaning { status, kind, retry: Some(status == 503) };
-        Self { meaning, code: code.into(), message: message.into(), problems: Vec::new(), retry_after_ms: None, task: None }
+        let meaning = Meaning { status, kind, retry: Some(false) };
+        Self {
+            meaning,
+            code: code.into(),
+            message: message.into(),
+            problems: Vec::new(),
+            retry_after_ms: None,
+            task: None,
+        }
+    }
+
+    /// An error that passes.
+    #[must_use]
+    pub fn unavailable(code: &str, message: impl Into<String>) -> Self {
+        Self::new(503, "service_unavailable", code, message).passing()
+    }
+
+    /// A request that cannot be understood.
+    #[must_use]
+    pub fn bad_request(field: &str, message: &str, remedy: &str) -> Self {
+        Self::invalid(vec![Problem::new(field, message, remedy)])
     }
 
     /// The faults of an input.
@@ -49,7 +114,8 @@ impl Fault {
     #[must_use]
     pub fn of_task(meaning: Meaning, error: TaskError, task: TaskId) -> Self {
         let TaskError { code, message, problems, retry_after_ms } = error;
-        Self { meaning, code, message, problems, retry_after_ms, task: Some(task) }
+        let come_back = (meaning.retry == Some(true)).then_some(COME_BACK_MS);
+        Self { meaning, code, message, problems, retry_after_ms: retry_after_ms.or(come_back), task: Some(task) }
     }
 
     /// Names the task it is about.
@@ -59,26 +125,41 @@ impl Fault {
         self
     }
 
+    fn passing(mut self) -> Self {
+        self.meaning.retry = Some(true);
+        self.retry_after_ms = Some(COME_BACK_MS);
+        self
+    }
+
     /// The answer in the given shape.
     #[must_use]
     pub fn answer(self, shape: Shape) -> Response {
         let status = StatusCode::from_u16(self.meaning.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let headers = self.headers();
-        let mut response = match shape {
-            Shape::Openai => (status, headers, Json(self.openai())).into_response(),
-            Shape::Problem => (status, headers, Json(self.problem(status))).into_response(),
-        };
-        if shape == Shape::Problem {
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status.is_server_error() {
+            tracing::warn!(
+                status = status.as_u16(),
+                code = self.code,
+                task.id = self.task.map(tracing::field::display),
+                "answered with an error"
+            );
         }
-        response
+        let headers = self.headers();
+        match shape {
+            Shape::Openai => (status, headers, Json(self.openai())).into_response(),
+            Shape::Problem => {
+                let mut response = (status, headers, Json(self.problem(status))).into_response();
+                let kind = HeaderValue::from_static("application/problem+json");
+                response.headers_mut().insert(header::CONTENT_TYPE, kind);
+                response
+            }
+        }
     }
 
     fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let mut put = |name: &'static str, value: String| {
             if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(name, value);
+                headers.insert(HeaderName::from_static(name), value);
             }
         };
         if let Some(millis) = self.retry_after_ms {
@@ -91,29 +172,30 @@ impl Fault {
         if let Some(task) = self.task {
             put("x-neptune-task-id", task.to_string());
         }
+        if self.meaning.status == 401 {
+            put("www-authenticate", "Bearer realm=\"neptune\"".into());
+        }
         headers
     }
 
-    fn openai(self) -> Value {
-        let param = self.problems.first().map(|problem| problem.field.clone());
-        json!({"error": {"message": self.message, "type": self.meaning.kind, "param": param, "code": self.code}})
+    fn openai(self) -> OpenaiError {
+        // The body as a whole is no parameter.
+        let param = self.problems.into_iter().map(|problem| problem.field).find(|field| !field.starts_with('('));
+        OpenaiError {
+            error: OpenaiErrorBody { message: self.message, r#type: self.meaning.kind, param, code: self.code },
+        }
     }
 
-    fn problem(self, status: StatusCode) -> Value {
-        let mut problem = json!({
-            "type": "about:blank",
-            "title": status.canonical_reason().unwrap_or("error"),
-            "status": status.as_u16(),
-            "detail": self.message,
-            "code": self.code,
-        });
-        if let Some(object) = problem.as_object_mut() {
-            if !self.problems.is_empty() {
-                object.insert("problems".into(), json!(self.problems));
-            }
-            object.extend(self.task.map(|task| ("task".to_owned(), json!(task))));
+    fn problem(self, status: StatusCode) -> ProblemDocument {
+        ProblemDocument {
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or("error"),
+            status: status.as_u16(),
+            detail: self.message,
+            code: self.code,
+            problems: self.problems,
+            task: self.task,
         }
-        problem
     }
 }
 
@@ -125,13 +207,13 @@ impl From<KeyError> for Fault {
 
 impl From<&PublishError> for Fault {
     fn from(error: &PublishError) -> Self {
-        let mut fault = match error {
-            PublishError::Full { .. } => Self::new(429, "rate_limit_error", "queue_full", "too many of the team's tasks are waiting; send it again later"),
-            PublishError::TooLarge { .. } => return Self::new(413, "invalid_request_error", "too_large", error.to_string()),
-            _ => Self::new(503, "service_unavailable", "bus_unavailable", "the task could not be stored; send it again"),
-        };
-        fault.retry_after_ms = Some(1_000);
-        fault.meaning.retry = Some(true);
-        fault
+        match error {
+            PublishError::Full { .. } => {
+                let text = "too many of the team's tasks are waiting; send it again later";
+                Self::new(429, "rate_limit_error", "queue_full", text).passing()
+            }
+            PublishError::TooLarge { .. } => Self::new(413, "invalid_request_error", "too_large", error.to_string()),
+            _ => Self::unavailable("bus_unavailable", "the task could not be stored; send it again"),
+        }
     }
 }

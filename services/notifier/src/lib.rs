@@ -67,7 +67,8 @@ pub struct Post {
 /// # Errors
 /// The bus refuses the connection or closes it for good.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
-    let bus = Bus::connect(&config.bus, Service::Notifier).await?;
+    let connecting = shutdown.run_until_cancelled(Bus::connect(&config.bus, Service::Notifier));
+    let Some(bus) = connecting.await.transpose()? else { return Ok(()) };
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
     let post = Arc::new(Post { bus: bus.clone(), resources, environment: config.environment, mailers: Mailers::default() });
     let mut parts: JoinSet<Result<(), Error>> = JoinSet::new();

@@ -1,8 +1,12 @@
-//! What the router decides, without any I/O.
+//! Decisions of the router, as functions of what is known: no clock, no network, no chance.
 
 pub mod choose;
+pub mod circuit;
+pub mod decide;
 pub mod estimate;
+pub mod explain;
 pub mod filter;
-pub mod policy;
-pub mod recognise;
+pub mod observe;
+pub mod route;
 pub mod statistics;
+pub mod task_type;

@@ -1,4 +1,4 @@
-//! One file per message the router consumes.
+//! One file per consumed message.
 
 pub mod attempt_failed;
 pub mod task_admitted;

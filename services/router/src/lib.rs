@@ -1,44 +1,51 @@
 //! The router: chooses.
 //!
-//! **In:** `task.admitted` in two lanes; `task.finished` and `attempt.failed` to learn from.
-//! **Out:** `task.routed` with a plan and its explanation; `task.finished` when no model is left.
-//! **Owns:** statistics in Redis, shared by all replicas: success, latency, output length and
-//! circuit state per model.
+//! **In:** `task.admitted` in two lanes with a concurrency each; `task.finished` and
+//! `attempt.failed`, to learn from.
+//! **Out:** `task.routed` with a plan and the reason for it; `task.finished` for a task that no
+//! model can do.
+//! **Owns:** routing statistics in Redis: success, latency and length of answers, circuits.
 //!
-//! A decision is a function of the task, the resources and a snapshot of the statistics in this
-//! process, at most a quarter of a second old. No task waits for Redis: while Redis is away the last
-//! snapshot serves, without one the priors, and the explanation says which.
+//! **On the request's path** there is no Redis: decisions are made from a snapshot that is read
+//! every quarter of a second, and from circuits that each replica opens by itself as soon as it
+//! hears of a failure. While Redis is away the last snapshot serves, then the priors of the model
+//! resources; every explanation says how old its statistics were.
 //!
-//! **If it dies** before a plan is stored: the accept is handed out again. A failed attempt is heard
-//! by every replica at once (live copy), and counted once in Redis (durable consumer).
+//! **If it dies** before the plan is published, the accept is handed out again and governance
+//! admits the task again. After: the executor has it. Statistics are taken in at least once and
+//! count once per attempt.
 
+pub mod board;
 pub mod config;
 pub mod domain;
 pub mod handlers;
-pub mod stats;
+pub mod statistics;
 
-use arc_swap::ArcSwap;
+use board::Board;
 use config::Config;
-use domain::statistics::Statistics;
-use futures::StreamExt as _;
-use handlers::{attempt_failed, task_admitted, task_finished};
-use neptune_bus::{Bus, BusError, ConnectError, ConsumeError};
+use handlers::{
+    attempt_failed,
+    task_admitted::{self, TaskAdmittedHandler},
+    task_finished,
+};
+use neptune_bus::{BatchLimits, Bus, BusError, ConnectError, ConsumeError};
 use neptune_contracts::{
     Timestamp,
     attempt::AttemptFailed,
     names::Service,
-    resource::Resources,
     topology::{ConsumerSpec, ROUTER_BATCH, ROUTER_FAILED, ROUTER_FINISHED, ROUTER_REALTIME},
 };
 use neptune_runtime::Shutdown;
-use stats::Store;
+use statistics::Store;
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{task::JoinSet, time::MissedTickBehavior};
 
-/// Between two readings of the statistics.
-const REFRESH_EVERY: Duration = Duration::from_millis(250);
-/// Facts learnt from at a time.
-const LEARN_CONCURRENCY: usize = 64;
+/// Between two reads of the statistics.
+const READ_EVERY: Duration = Duration::from_millis(250);
+/// Finished tasks learnt from at a time; a script this long holds Redis up for about 2 ms.
+const LEARN_BATCH: BatchLimits = BatchLimits { max_messages: 64, linger: Duration::from_millis(20) };
+/// Failed attempts learnt from at a time.
+const FAILED_CONCURRENCY: usize = 64;
 
 /// Why the router ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -60,43 +67,22 @@ pub enum Error {
     Crashed(#[from] tokio::task::JoinError),
 }
 
-/// What every handler works with.
-pub struct Desk {
-    /// The bus.
-    pub bus: Bus,
-    /// The resources in force.
-    pub resources: watch::Receiver<Arc<Resources>>,
-    /// The newest statistics.
-    pub statistics: ArcSwap<Statistics>,
-    /// Redis.
-    pub store: Store,
-}
-
 /// Routes until `shutdown`.
 ///
 /// # Errors
-/// The bus refuses the connection or closes it for good.
+/// The bus refuses the connection or closes it for good, or the address of Redis is malformed.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
-    let bus = Bus::connect(&config.bus, Service::Router).await?;
+    let connecting = shutdown.run_until_cancelled(Bus::connect(&config.bus, Service::Router));
+    let Some(bus) = connecting.await.transpose()? else { return Ok(()) };
+    let store = Arc::new(Store::open(&config.redis_url, bus.namespace().as_str())?);
+    let board = Arc::new(Board::default());
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
-    let store = Store::open(&config.redis_url, bus.namespace().as_str())?;
-    let desk = Arc::new(Desk { bus: bus.clone(), resources, statistics: ArcSwap::default(), store });
+    let handler = Arc::new(TaskAdmittedHandler { bus: bus.clone(), resources, board: board.clone() });
     let mut parts: JoinSet<Result<(), Error>> = JoinSet::new();
-    for spec in [&ROUTER_REALTIME, &ROUTER_BATCH] {
-        parts.spawn(route(desk.clone(), spec, config.concurrency, shutdown.clone()));
-    }
-    let (at, stop) = (desk.clone(), shutdown.clone());
-    parts.spawn(async move {
-        let (on_bus, at) = (at.bus.clone(), at);
-        Ok(on_bus.consume(&ROUTER_FINISHED, LEARN_CONCURRENCY, &stop, move |incoming| task_finished::handle(at.clone(), incoming)).await?)
-    });
-    let (at, stop) = (desk.clone(), shutdown.clone());
-    parts.spawn(async move {
-        let (on_bus, at) = (at.bus.clone(), at);
-        Ok(on_bus.consume(&ROUTER_FAILED, LEARN_CONCURRENCY, &stop, move |incoming| attempt_failed::handle(at.clone(), incoming)).await?)
-    });
-    parts.spawn(hear_failures(desk.clone(), shutdown.clone()));
-    parts.spawn(refresh(desk, shutdown.clone()));
+    route(&mut parts, &handler, (&ROUTER_REALTIME, config.concurrency), &shutdown);
+    route(&mut parts, &handler, (&ROUTER_BATCH, config.batch_concurrency), &shutdown);
+    learn(&mut parts, &bus, (&board, &store), &shutdown);
+    parts.spawn(read_statistics(board, store, shutdown.clone()));
     let (announced, stop) = (bus.clone(), shutdown.clone());
     parts.spawn(async move { Ok(announced.announce(env!("CARGO_PKG_VERSION"), &stop).await?) });
     while let Some(ended) = parts.join_next().await {
@@ -106,39 +92,60 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     Ok(())
 }
 
-async fn route(desk: Arc<Desk>, spec: &'static ConsumerSpec, concurrency: usize, shutdown: Shutdown) -> Result<(), Error> {
-    let bus = desk.bus.clone();
-    let handle = move |incoming| task_admitted::handle(desk.clone(), incoming);
-    Ok(bus.consume(spec, concurrency, &shutdown, handle).await?)
+fn route(
+    parts: &mut JoinSet<Result<(), Error>>,
+    handler: &Arc<TaskAdmittedHandler>,
+    (spec, concurrency): (&'static ConsumerSpec, usize),
+    shutdown: &Shutdown,
+) {
+    let (handler, stop) = (handler.clone(), shutdown.clone());
+    parts.spawn(async move {
+        let bus = handler.bus.clone();
+        let handle = move |incoming| task_admitted::handle(handler.clone(), incoming);
+        Ok(bus.consume(spec, concurrency, &stop, handle).await?)
+    });
 }
 
-/// Takes a failure into this process's snapshot as soon as it is published, before Redis has it.
-async fn hear_failures(desk: Arc<Desk>, shutdown: Shutdown) -> Result<(), Error> {
-    let mut failures = desk.bus.listen::<AttemptFailed>().await?;
-    while let Some(Some(failure)) = shutdown.run_until_cancelled(failures.next()).await {
-        let now = Timestamp::now();
-        desk.statistics.rcu(|statistics| {
-            let mut statistics = Statistics::clone(statistics);
-            statistics.take_failure(&failure.attempt, now);
-            statistics
-        });
+fn learn(
+    parts: &mut JoinSet<Result<(), Error>>,
+    bus: &Bus,
+    (board, store): (&Arc<Board>, &Arc<Store>),
+    shutdown: &Shutdown,
+) {
+    let (on_bus, stop, at, to) = (bus.clone(), shutdown.clone(), board.clone(), store.clone());
+    parts.spawn(async move {
+        let handle = |batch| task_finished::handle(&at, &to, batch);
+        Ok(on_bus.consume_batches(&ROUTER_FINISHED, LEARN_BATCH, &stop, handle).await?)
+    });
+    let (on_bus, stop, to) = (bus.clone(), shutdown.clone(), store.clone());
+    parts.spawn(async move {
+        let handle = move |incoming| attempt_failed::handle(to.clone(), incoming);
+        Ok(on_bus.consume(&ROUTER_FAILED, FAILED_CONCURRENCY, &stop, handle).await?)
+    });
+    let (on_bus, stop, at) = (bus.clone(), shutdown.clone(), board.clone());
+    parts.spawn(async move {
+        let failures = on_bus.listen::<AttemptFailed>().await?;
+        stop.run_until_cancelled(attempt_failed::notice_all(&at, failures)).await;
+        Ok(())
+    });
+}
+
+async fn read_statistics(board: Arc<Board>, store: Arc<Store>, shutdown: Shutdown) -> Result<(), Error> {
+    let mut ticks = tokio::time::interval(READ_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut was_readable = true;
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        let read = store.read(Timestamp::now().unix_micros() / 1_000).await;
+        let is_readable = read.is_ok();
+        match read {
+            Ok(statistics) => board.replace(statistics),
+            Err(error) if was_readable => tracing::warn!(%error, "cannot read routing statistics; the last ones serve"),
+            Err(_) => {}
+        }
+        if is_readable && !was_readable {
+            tracing::info!("routing statistics can be read again");
+        }
+        was_readable = is_readable;
     }
     Ok(())
-}
-
-async fn refresh(desk: Arc<Desk>, shutdown: Shutdown) -> Result<(), Error> {
-    let mut resources = desk.resources.clone();
-    loop {
-        let models: Vec<String> = resources.borrow_and_update().models.keys().cloned().collect();
-        match desk.store.read(&models, Timestamp::now()).await {
-            Ok(fresh) => {
-                // A circuit that opened since Redis was read stays open.
-                desk.statistics.rcu(|known| fresh.clone().keeping_circuits_of(known));
-            }
-            Err(error) => tracing::debug!(%error, "statistics cannot be read, the last ones serve"),
-        }
-        if shutdown.run_until_cancelled(tokio::time::sleep(REFRESH_EVERY)).await.is_none() {
-            return Ok(());
-        }
-    }
 }

@@ -6,5 +6,5 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let tables = [config::VARIABLES, neptune_bus::config::VARIABLES];
-    service::main("router", "chooses models for tasks", &tables, config::Config::read, run)
+    service::main("router", "chooses the models for each task", &tables, config::Config::read, run)
 }

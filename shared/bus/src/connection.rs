@@ -5,6 +5,7 @@ use async_nats::{ConnectOptions, Event, ServerAddr, jetstream};
 use neptune_contracts::{names::Service, subject::Namespace};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{OnceCell, watch};
+use tokio_util::sync::CancellationToken;
 
 /// The oldest broker whose streams hold what the catalogue asks for; older ones silently ignore
 /// the newer fields.
@@ -28,6 +29,8 @@ pub(crate) struct Inner {
     pub(crate) service: Service,
     /// Grows with every (re)connect: what was asked of the broker before is forgotten by it.
     pub(crate) connects: watch::Receiver<u64>,
+    /// Closed for good.
+    pub(crate) closed: CancellationToken,
     pub(crate) micro: OnceCell<async_nats::service::Service>,
     pub(crate) payloads: OnceCell<jetstream::object_store::ObjectStore>,
 }
@@ -71,9 +74,10 @@ impl Bus {
     /// The address is malformed, the broker refuses the credentials, or it is too old.
     pub async fn connect(config: &BusConfig, service: Service) -> Result<Self, ConnectError> {
         let (connected, connects) = watch::channel(0);
+        let closed = CancellationToken::new();
         let addresses: Vec<ServerAddr> =
             config.url.split(',').map(|url| url.trim().parse()).collect::<Result<_, _>>().map_err(ConnectError::Address)?;
-        let client = dial(config, service, &addresses, connected).await?;
+        let client = dial(config, service, &addresses, (connected, closed.clone())).await?;
         while client.connection_state() != async_nats::connection::State::Connected {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -87,7 +91,7 @@ impl Bus {
             .max_ack_inflight(MAX_PUBLISHES_IN_FLIGHT)
             .build(client.clone());
         let namespace = config.namespace.clone();
-        let inner = Inner { client, context, namespace, service, connects, micro: OnceCell::new(), payloads: OnceCell::new() };
+        let inner = Inner { client, context, namespace, service, connects, closed, micro: OnceCell::new(), payloads: OnceCell::new() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -115,9 +119,7 @@ impl Bus {
             self.inner.context.wait_for_acks().await;
             self.inner.client.flush().await.ok();
             self.inner.client.drain().await.ok();
-            while self.is_connected() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+            self.inner.closed.cancelled().await;
         };
         tokio::time::timeout(Duration::from_secs(2), drained).await.ok();
     }
@@ -127,7 +129,7 @@ async fn dial(
     config: &BusConfig,
     service: Service,
     addresses: &[ServerAddr],
-    connected: watch::Sender<u64>,
+    (connected, closed): (watch::Sender<u64>, CancellationToken),
 ) -> Result<async_nats::Client, ConnectError> {
     let inbox_prefix = config.inbox_prefix.clone().unwrap_or_else(|| format!("_INBOX_{service}"));
     let mut options = ConnectOptions::new()
@@ -139,6 +141,9 @@ async fn dial(
         .request_timeout(Some(Duration::from_secs(5)))
         .reconnect_delay_callback(reconnect_delay)
         .event_callback(move |event| {
+            if matches!(event, Event::Closed) {
+                closed.cancel();
+            }
             on_event(&event, &connected);
             std::future::ready(())
         });

@@ -132,7 +132,8 @@ impl Message for TaskSubmitted {
     }
 
     fn dedup_key(&self) -> String {
-        self.id.map(|id| id.to_string()).unwrap_or_default()
+        // Another team's task of the same id is another task.
+        self.id.zip(self.team.as_ref()).map(|(id, team)| format!("{team}.{id}")).unwrap_or_default()
     }
 
     fn read_parameters(&mut self, parameters: &[&str]) {

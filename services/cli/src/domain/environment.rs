@@ -221,7 +221,7 @@ fn for_sink(sources: &Sources) -> Variables {
     if let Some(sink) = &sources.sink {
         variables.insert("NEPTUNE_SINK_SMTP_LISTEN".into(), sink.smtp.clone());
         variables.insert("NEPTUNE_SINK_HTTP_LISTEN".into(), sink.http.clone());
-        variables.insert("NEPTUNE_SINK_FOLDER".into(), sink.folder.clone());
+        variables.insert("NEPTUNE_SINK_DIRECTORY".into(), sink.folder.clone());
     }
     variables
 }

@@ -13,21 +13,23 @@ pub struct Meaning {
     pub retry: Option<bool>,
 }
 
-/// What `error` means over HTTP.
+/// What `error` means over HTTP. A code that is not known here means what its outcome means.
 #[must_use]
 pub fn meaning(outcome: Outcome, error: &TaskError) -> Meaning {
     let of = |status, kind, retry| Meaning { status, kind, retry };
     match error.code.as_str() {
         "invalid_request" | "context_length_exceeded" => of(400, "invalid_request_error", Some(false)),
-        "model_not_found" => of(404, "invalid_request_error", Some(false)),
-        "model_not_allowed" | "unknown_team" | "key_not_valid" => of(403, "permission_error", Some(false)),
-        "budget_exceeded" => of(429, "insufficient_quota", Some(false)),
         "cost_limit_reached" => of(402, "invalid_request_error", Some(false)),
+        "model_not_found" => of(404, "invalid_request_error", Some(false)),
+        "budget_exceeded" => of(429, "insufficient_quota", Some(false)),
         "budget_unavailable" | "no_capacity" => of(503, "service_unavailable", Some(true)),
-        "no_route" => of(503, "service_unavailable", Some(false)),
-        "deadline_exceeded" => of(504, "timeout_error", Some(false)),
-        _ if outcome == Outcome::Failed => of(502, "upstream_error", None),
-        _ => of(500, "api_error", None),
+        _ => match outcome {
+            Outcome::Rejected => of(403, "permission_error", Some(false)),
+            Outcome::NoRoute => of(503, "service_unavailable", Some(false)),
+            Outcome::Expired => of(504, "timeout_error", Some(false)),
+            Outcome::Failed => of(502, "upstream_error", None),
+            Outcome::Completed => of(500, "api_error", None),
+        },
     }
 }
 
@@ -39,7 +41,10 @@ pub fn headers(finished: &TaskFinished) -> Vec<(&'static str, String)> {
         ("x-neptune-cost-usd", finished.cost_usd.to_string()),
         ("x-neptune-attempts", finished.attempts.len().to_string()),
         ("x-neptune-fallbacks", finished.attempts.len().saturating_sub(1).to_string()),
-        ("x-neptune-overhead-ms", format!("{}.{:03}", finished.times.added_us / 1_000, finished.times.added_us % 1_000)),
+        (
+            "x-neptune-overhead-ms",
+            format!("{}.{:03}", finished.times.added_us / 1_000, finished.times.added_us % 1_000),
+        ),
     ];
     if let Some(winner) = finished.winner() {
         headers.push(("x-neptune-model", winner.model.clone()));
@@ -56,23 +61,52 @@ pub fn headers(finished: &TaskFinished) -> Vec<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
     fn each_reason_has_its_status() {
         for (outcome, code, status, retry) in [
             (Outcome::Rejected, "invalid_request", 400, Some(false)),
+            (Outcome::Failed, "context_length_exceeded", 400, Some(false)),
+            (Outcome::Failed, "cost_limit_reached", 402, Some(false)),
             (Outcome::NoRoute, "model_not_found", 404, Some(false)),
             (Outcome::Rejected, "model_not_allowed", 403, Some(false)),
+            (Outcome::Rejected, "unknown_team", 403, Some(false)),
+            (Outcome::Rejected, "a_rule_of_tomorrow", 403, Some(false)),
             (Outcome::Rejected, "budget_exceeded", 429, Some(false)),
+            (Outcome::Rejected, "budget_unavailable", 503, Some(true)),
             (Outcome::NoRoute, "no_capacity", 503, Some(true)),
+            (Outcome::NoRoute, "no_route", 503, Some(false)),
             (Outcome::Expired, "deadline_exceeded", 504, Some(false)),
             (Outcome::Failed, "upstream_failed", 502, None),
             (Outcome::Failed, "dead_letter", 502, None),
         ] {
-            let error = TaskError { code: code.into(), message: String::new(), problems: Vec::new(), retry_after_ms: None };
+            let error =
+                TaskError { code: code.into(), message: String::new(), problems: Vec::new(), retry_after_ms: None };
             let found = meaning(outcome, &error);
             assert_eq!((found.status, found.retry), (status, retry), "{code}");
         }
+    }
+
+    fn of_sample(name: &str) -> String {
+        let path = format!("{}/../../shared/contracts/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+        let finished = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        headers(&finished)
+            .into_iter()
+            .map(|(name, value)| format!("{}={value} ", name.trim_start_matches("x-neptune-")))
+            .collect()
+    }
+
+    #[test]
+    fn headers_explain_how_the_answer_came_about() {
+        assert_eq!(
+            of_sample("task.finished.v1.0.json"),
+            "task-id=0199f2aa-0000-7000-8000-000000000001 cost-usd=0.000445 attempts=2 fallbacks=1 overhead-ms=1.200 model=openai/gpt-4.1 provider=openai route=auto policy=r17 "
+        );
+        assert_eq!(
+            of_sample("task.finished.v1.rejected.json"),
+            "task-id=0199f2aa-0000-7000-8000-000000000001 cost-usd=0 attempts=0 fallbacks=0 overhead-ms=0.000 "
+        );
     }
 }

@@ -1,132 +1,131 @@
 //! From an HTTP body to the task it asks for.
 
-use super::keys::Caller;
-use neptune_contracts::{
-    PicoUsd, Timestamp,
-    chat::ChatRequest,
-    ids::TaskId,
-    names::{Lane, Origin, TaskType},
-    problem::Problem,
-    task::{Constraints, TaskSubmitted},
-};
-use serde_json::Value;
-use uuid::Uuid;
+use super::{hints::Hints, json, keys::Caller};
+use neptune_contracts::{Timestamp, chat::ChatRequest, names::Origin, problem::Problem, task::TaskSubmitted};
 
-/// Fields of `POST /v1/tasks`. The API is strict where messages are lenient: a misspelt limit must
-/// not silently be no limit.
-const FIELDS: &[&str] = &["id", "input", "task_type", "constraints", "output", "deliver", "metadata", "team", "origin", "key", "step"];
-const CONSTRAINTS: &[&str] =
-    &["max_cost_usd", "max_latency_ms", "deadline", "min_quality", "models", "route", "lane", "cache", "class"];
+/// Who asks follows from the API key alone.
+const FROM_THE_KEY: &[&str] = &["team"];
 
-/// Headers of a completion that become constraints.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Hints {
-    /// `x-neptune-max-cost-usd`.
-    pub max_cost_usd: Option<String>,
-    /// `x-neptune-deadline-ms`.
-    pub deadline_ms: Option<String>,
-    /// `x-neptune-route`.
-    pub route: Option<String>,
-    /// `x-neptune-lane`.
-    pub lane: Option<String>,
-    /// `x-neptune-task-type`.
-    pub task_type: Option<String>,
-}
-
-/// The task of a `POST /v1/tasks` body.
+/// The task of a `POST /v1/tasks` body. The HTTP API is strict where messages are lenient: a
+/// misspelt limit must not silently be no limit. Without an `id` in the body it has none yet.
 ///
 /// # Errors
 /// Every fault of the body.
-pub fn task(body: &[u8], caller: &Caller, idempotency_key: Option<&str>, now: Timestamp) -> Result<TaskSubmitted, Vec<Problem>> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| vec![unreadable(&error)])?;
-    let unknown = unknown_fields(&value);
-    if !unknown.is_empty() {
-        return Err(unknown);
+pub fn task(body: &[u8], caller: &Caller, now: Timestamp) -> Result<TaskSubmitted, Vec<Problem>> {
+    let mut task: TaskSubmitted = json::read_strict(body, FROM_THE_KEY)?;
+    let mut faults = Vec::new();
+    if task.step.take().is_some() {
+        faults.push(Problem::new("step", "only a run can set it", "leave it out, or submit a run"));
     }
-    let mut task: TaskSubmitted = serde_json::from_value(value).map_err(|error| vec![unreadable(&error)])?;
-    task.step = None;
-    task.id = Some(idempotency_key.map_or_else(|| task.id.unwrap_or_else(TaskId::mint), |key| task_id(caller, key)));
-    settle(task, caller, now)
+    if task.input.stream == Some(true) {
+        faults.push(Problem::new("input.stream", "a task has no stream to answer on", "leave it out or send false"));
+    }
+    settle(task, caller, now, faults)
 }
 
-/// The task of a chat completion.
+/// The task of a chat completion. It has no id yet.
 ///
 /// # Errors
-/// Every fault of the body or the headers.
-pub fn completion(
-    body: &[u8],
-    hints: &Hints,
-    caller: &Caller,
-    idempotency_key: Option<&str>,
-    now: Timestamp,
-) -> Result<TaskSubmitted, Vec<Problem>> {
-    let request: ChatRequest = serde_json::from_slice(body).map_err(|error| vec![unreadable(&error)])?;
+/// Every fault of the body and the headers.
+pub fn completion(body: &[u8], hints: &Hints, caller: &Caller, now: Timestamp) -> Result<TaskSubmitted, Vec<Problem>> {
+    let request: ChatRequest = json::read(body).map_err(|problem| vec![problem])?;
+    let mut faults = Vec::new();
     if request.stream == Some(true) {
-        return Err(vec![Problem::new("stream", "streaming is not served yet", "leave it out or send false")]);
+        faults.push(Problem::new("stream", "streaming is not served yet", "leave it out or send false"));
     }
     let mut task = TaskSubmitted::new(caller.team.clone(), request);
-    if let Some(key) = idempotency_key {
-        task.id = Some(task_id(caller, key));
+    task.id = None;
+    match hints.constraints(now) {
+        Ok((constraints, task_type)) => (task.constraints, task.task_type) = (constraints, task_type),
+        Err(wrong) => faults.extend(wrong),
     }
-    (task.constraints, task.task_type) = constraints(hints, now)?;
-    let task = settle(task, caller, now);
-    // The body of a completion is the input itself.
-    task.map_err(|problems| problems.into_iter().map(|mut problem| { problem.field = problem.field.trim_start_matches("input.").into(); problem }).collect())
+    settle(task, caller, now, faults).map_err(|problems| problems.into_iter().map(of_the_input).collect())
 }
 
-fn settle(mut task: TaskSubmitted, caller: &Caller, now: Timestamp) -> Result<TaskSubmitted, Vec<Problem>> {
+fn settle(
+    mut task: TaskSubmitted,
+    caller: &Caller,
+    now: Timestamp,
+    mut faults: Vec<Problem>,
+) -> Result<TaskSubmitted, Vec<Problem>> {
     task.team = Some(caller.team.clone());
     task.key = Some(caller.key.clone());
     task.origin = Origin::Api;
-    let problems = task.problems(now);
-    if problems.is_empty() { Ok(task) } else { Err(problems) }
+    faults.extend(task.problems(now));
+    if faults.is_empty() { Ok(task) } else { Err(faults) }
 }
 
-/// The same key of the same team is the same task.
-fn task_id(caller: &Caller, idempotency_key: &str) -> TaskId {
-    TaskId::derive(Uuid::NAMESPACE_OID, &format!("{}/{idempotency_key}", caller.team))
+/// The body of a completion is the input itself.
+fn of_the_input(mut problem: Problem) -> Problem {
+    if let Some(field) = problem.field.strip_prefix("input.") {
+        problem.field = field.to_owned();
+    }
+    problem
 }
 
-fn constraints(hints: &Hints, now: Timestamp) -> Result<(Constraints, Option<TaskType>), Vec<Problem>> {
-    let mut problems = Vec::new();
-    let mut wrong = |header: &str, limit: &str| problems.push(Problem::new(header, format!("not valid, expected {limit}"), "correct the header or leave it out"));
-    let mut constraints = Constraints { route: hints.route.clone(), ..Constraints::default() };
-    if let Some(text) = &hints.max_cost_usd {
-        match text.parse::<PicoUsd>() {
-            Ok(cost) => constraints.max_cost_usd = Some(cost),
-            Err(_) => wrong("x-neptune-max-cost-usd", "US dollars like 0.25"),
-        }
-    }
-    if let Some(text) = &hints.deadline_ms {
-        match text.parse::<u32>().ok().filter(|millis| *millis > 0) {
-            Some(millis) => constraints.deadline = Some(now.plus_millis(i64::from(millis))),
-            None => wrong("x-neptune-deadline-ms", "milliseconds from now, 1 to 4294967295"),
-        }
-    }
-    if let Some(text) = &hints.lane {
-        match text.parse::<Lane>() {
-            Ok(lane) => constraints.lane = lane,
-            Err(_) => wrong("x-neptune-lane", "realtime or batch"),
-        }
-    }
-    let task_type = hints.task_type.as_ref().map(|text| text.parse::<TaskType>());
-    if let Some(Err(known)) = &task_type {
-        wrong("x-neptune-task-type", known);
-    }
-    if problems.is_empty() { Ok((constraints, task_type.and_then(Result::ok))) } else { Err(problems) }
-}
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use neptune_contracts::resource::KeyRole;
 
-fn unreadable(error: &serde_json::Error) -> Problem {
-    Problem::new("(body)", format!("not readable: {error}"), "send JSON in the documented shape, see /openapi.json")
-}
+    fn caller() -> Caller {
+        Caller { key: "k1".into(), team: "support".parse().unwrap(), role: KeyRole::Caller }
+    }
 
-fn unknown_fields(value: &Value) -> Vec<Problem> {
-    let of = |value: Option<&Value>, known: &[&str], prefix: &str| -> Vec<Problem> {
-        let names = value.and_then(Value::as_object).into_iter().flat_map(|object| object.keys());
-        let unknown = names.filter(|name| !known.contains(&name.as_str()));
-        unknown.map(|name| Problem::new(format!("{prefix}{name}"), "no such field", format!("use one of {}", known.join(", ")))).collect()
-    };
-    let mut problems = of(Some(value), FIELDS, "");
-    problems.extend(of(value.get("constraints"), CONSTRAINTS, "constraints."));
-    problems
+    fn now() -> Timestamp {
+        Timestamp::from_unix_micros(1_700_000_000_000_000).unwrap()
+    }
+
+    fn fields(found: Result<TaskSubmitted, Vec<Problem>>) -> Vec<String> {
+        found.err().unwrap_or_default().into_iter().map(|problem| problem.field).collect()
+    }
+
+    fn check_task(body: &str, faults: &[&str]) {
+        assert_eq!(fields(task(body.as_bytes(), &caller(), now())), faults, "{body}");
+    }
+
+    fn check_completion(body: &str, faults: &[&str]) {
+        let hints = Hints { lane: Some("slow".into()), ..Hints::default() };
+        let found = completion(body.as_bytes(), &hints, &caller(), now());
+        assert_eq!(fields(found), faults, "{body}");
+    }
+
+    #[test]
+    fn who_asks_follows_from_the_key_alone() {
+        let body = r#"{"team": "sales", "origin": "run", "key": "other", "input": {"messages": [{"role": "user"}]}}"#;
+        let task = task(body.as_bytes(), &caller(), now()).unwrap();
+        assert_eq!(task.team, Some(caller().team));
+        assert_eq!((task.origin, task.key.as_deref(), task.id), (Origin::Api, Some("k1"), None));
+    }
+
+    #[test]
+    fn every_fault_of_a_task_is_named() {
+        check_task(
+            r#"{"input": {"messages": []}, "constraints": {"min_quality": 2}}"#,
+            &["input.messages", "constraints.min_quality"],
+        );
+        check_task(
+            r#"{"input": {"messages": [{"role": "boss"}], "stream": true}}"#,
+            &["input.stream", "input.messages[0].role"],
+        );
+        let step = r#"{"run": "0199f2aa-0000-7000-8000-0000000000e1", "workflow": "w", "step": "/do"}"#;
+        check_task(&format!(r#"{{"input": {{"messages": [{{"role": "user"}}]}}, "step": {step}}}"#), &["step"]);
+        check_task(r#"{"input": {"messages": [{"role": "user"}]}, "id": "7"}"#, &["id"]);
+    }
+
+    #[test]
+    fn every_fault_of_a_completion_is_named_as_the_body_has_it() {
+        check_completion(r#"{"messages": [{"role": "user"}]}"#, &["x-neptune-lane"]);
+        check_completion(r#"{"messages": [], "stream": true}"#, &["stream", "x-neptune-lane", "messages"]);
+        check_completion(r#"{"messages": [{"role": "user"}], "n": "two"}"#, &["n"]);
+    }
+
+    #[test]
+    fn a_completion_keeps_what_neptune_does_not_read() {
+        let body = r#"{"model": "auto:cheap", "messages": [{"role": "user", "content": "hi"}], "stream": false, "logit_bias": {"1": 2}}"#;
+        let task = completion(body.as_bytes(), &Hints::default(), &caller(), now()).unwrap();
+        assert_eq!(task.input.model.as_deref(), Some("auto:cheap"));
+        assert_eq!(task.input.other.get("logit_bias"), Some(&serde_json::json!({"1": 2})));
+    }
 }

@@ -1,19 +1,18 @@
 //! `POST /v1/chat/completions`, as OpenAI's clients expect it.
 
-use super::{RawBody, cause, idempotency_key, json_body, submitter, tasks::send, text};
+use super::{explain, openapi};
 use crate::{
-    Door,
-    domain::{
-        answer,
-        submit::{self, Hints},
-    },
-    problem::{Fault, Shape},
+    domain::{answer, hints::Hints, submit},
+    gate::Gate,
+    problem::{Fault, OpenaiError, Shape},
+    receive,
+    submitting::{self, Wish},
 };
 use aide::transform::TransformOperation;
 use axum::{
     Json,
-    extract::{State},
-    http::{HeaderMap, HeaderValue, StatusCode},
+    extract::{Request, State},
+    http::StatusCode,
     response::{IntoResponse as _, Response},
 };
 use neptune_contracts::{
@@ -25,59 +24,63 @@ use neptune_contracts::{
 use serde_json::Value;
 
 /// `POST /v1/chat/completions`.
-pub async fn complete(State(door): State<Door>, headers: HeaderMap, body: RawBody) -> Response {
-    match answer_completion(&door, &headers, body).await {
-        Ok(response) => response,
+pub async fn complete(State(gate): State<Gate>, request: Request) -> Response {
+    match answer_completion(&gate, request).await {
+        Ok(finished) => answer(*finished),
         Err(fault) => fault.answer(Shape::Openai),
     }
 }
 
-async fn answer_completion(door: &Door, headers: &HeaderMap, body: RawBody) -> Result<Response, Fault> {
-    let caller = submitter(door, headers)?;
-    let body = json_body(headers, body)?;
-    let key = idempotency_key(headers)?;
-    let task = submit::completion(&body, &hints(headers), &caller, key.as_deref(), Timestamp::now()).map_err(Fault::invalid)?;
-    let id = task.id.unwrap_or_else(TaskId::mint);
-    let late = || {
-        let text = format!("the task was not finished in time; it goes on, GET /v1/tasks/{id} will have its result");
-        Fault::new(504, "timeout_error", "wait_exceeded", text).about(id)
-    };
-    let finished = send(door, &task, &caller.team, id, Some(door.wait), cause(headers)).await?.ok_or_else(late)?;
-    completed(finished)
+async fn answer_completion(gate: &Gate, request: Request) -> Result<Box<TaskFinished>, Fault> {
+    let door = gate.door()?;
+    let (head, body) = request.into_parts();
+    let caller = door.submitter(&head.headers)?;
+    let idempotency_key = receive::idempotency_key(&head.headers)?;
+    let hints = Hints::read(|name| receive::text(&head.headers, name).map(str::to_owned));
+    let body = receive::json(&head.headers, body).await?;
+    let task = submit::completion(&body, &hints, &caller, Timestamp::now()).map_err(Fault::invalid)?;
+    drop(body);
+    let wish = Wish { idempotency_key, wait: Some(door.wait), cause: receive::cause(&head.headers) };
+    let submitted = submitting::submit(door, &caller, task, wish).await?;
+    submitted.finished.ok_or_else(|| not_in_time(submitted.id))
 }
 
-fn hints(headers: &HeaderMap) -> Hints {
-    Hints {
-        max_cost_usd: text(headers, "x-neptune-max-cost-usd"),
-        deadline_ms: text(headers, "x-neptune-deadline-ms"),
-        route: text(headers, "x-neptune-route"),
-        lane: text(headers, "x-neptune-lane"),
-        task_type: text(headers, "x-neptune-task-type"),
-    }
+fn not_in_time(id: TaskId) -> Fault {
+    let text = format!("the task was not finished in time; it goes on, and GET /v1/tasks/{id} will have its result");
+    Fault::new(504, "timeout_error", "wait_exceeded", text).about(id)
 }
 
-fn completed(mut finished: TaskFinished) -> Result<Response, Fault> {
-    let explained = answer::headers(&finished);
+/// The model's own object is passed on as it is.
+fn answer(mut finished: TaskFinished) -> Response {
     let mut response = match (finished.outcome, finished.output.take()) {
         (Outcome::Completed, Some(output)) => (StatusCode::OK, Json(output)).into_response(),
         (outcome, _) => {
-            let missing = || TaskError { code: "no_output".into(), message: "the task ended without an answer".into(), problems: Vec::new(), retry_after_ms: None };
-            let error = finished.error.take().unwrap_or_else(missing);
+            let error = finished.error.take().unwrap_or_else(no_output);
             Fault::of_task(answer::meaning(outcome, &error), error, finished.id).answer(Shape::Openai)
         }
     };
-    for (name, value) in explained {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    Ok(response)
+    explain(&mut response, &finished);
+    response
+}
+
+fn no_output() -> TaskError {
+    let message = "the task ended without an answer".into();
+    TaskError { code: "no_output".into(), message, problems: Vec::new(), retry_after_ms: None }
 }
 
 pub(super) fn document(operation: TransformOperation<'_>) -> TransformOperation<'_> {
     operation
+        .id("createChatCompletion")
         .summary("Create a chat completion")
-        .description("OpenAI Chat Completions, without streaming. `model` is a model, or a route: `auto`, `auto:cheap`, `auto:fast`, `auto:best` or a named one. Headers `x-neptune-max-cost-usd`, `-deadline-ms`, `-route`, `-lane` and `-task-type` set constraints; the answer's `x-neptune-*` headers tell model, cost, attempts and added time.")
+        .description(
+            "OpenAI Chat Completions, without streaming. `model` is a model, or a route: `auto`, `auto:cheap`, \
+             `auto:fast`, `auto:best` or a named one. The answer's `x-neptune-*` headers tell the task's id, the \
+             model, provider and route, cost, attempts, fallbacks and the milliseconds that Neptune added.",
+        )
+        .input::<openapi::Headers<Hints>>()
+        .input::<openapi::Headers<openapi::SubmitHeaders>>()
         .input::<Json<ChatRequest>>()
-        .response_with::<200, Json<Value>, _>(|answer| answer.description("A chat completion object."))
+        .response_with::<200, Json<Value>, _>(|answer| answer.description("The model's chat completion object."))
+        .default_response_with::<Json<OpenaiError>, _>(|answer| answer.description("The error in OpenAI's shape."))
+        .security_requirement(openapi::API_KEY)
 }

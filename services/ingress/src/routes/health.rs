@@ -1,7 +1,7 @@
-//! Liveness and readiness.
+//! For whoever starts, watches and balances the process.
 
 use crate::{
-    Door,
+    gate::Gate,
     problem::{Fault, Shape},
 };
 use aide::transform::TransformOperation;
@@ -16,18 +16,31 @@ pub async fn alive() -> &'static str {
 }
 
 /// `GET /readyz`: tasks can be stored.
-pub async fn ready(State(door): State<Door>) -> Response {
-    if door.bus.is_connected() && !door.shutdown.is_cancelled() {
-        "ready\n".into_response()
-    } else {
-        Fault::new(503, "service_unavailable", "not_ready", "the bus is not reachable").answer(Shape::Problem)
+pub async fn ready(State(gate): State<Gate>) -> Response {
+    match check(&gate) {
+        Ok(()) => "ready\n".into_response(),
+        Err(fault) => fault.answer(Shape::Problem),
     }
 }
 
+fn check(gate: &Gate) -> Result<(), Fault> {
+    let door = gate.door()?;
+    if door.shutdown.is_cancelled() {
+        return Err(Fault::unavailable("stopping", "the ingress is stopping; another one will answer"));
+    }
+    if !door.bus.is_connected() {
+        return Err(Fault::unavailable("bus_unavailable", "the bus is not reachable"));
+    }
+    Ok(())
+}
+
 pub(super) fn document_alive(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    operation.summary("Whether the process is alive")
+    operation.id("healthz").summary("Whether the process is alive")
 }
 
 pub(super) fn document_ready(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    operation.summary("Whether tasks can be stored")
+    operation
+        .id("readyz")
+        .summary("Whether tasks can be stored")
+        .response_with::<200, String, _>(|answer| answer.description("The bus is reached and the resources are read."))
 }

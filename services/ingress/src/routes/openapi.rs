@@ -1,18 +1,105 @@
 //! `GET /openapi.json`: the document, from the routes themselves.
 
-use aide::openapi::{Info, OpenApi};
-use axum::{Extension, Json};
-use std::sync::Arc;
+use crate::{gate::Gate, problem::ProblemDocument};
+use aide::{
+    OperationInput, OperationOutput,
+    generate::GenContext,
+    openapi::{Info, MediaType, OpenApi, Operation, Response, SecurityScheme},
+    operation::{ParamLocation, add_parameters, parameters_from_schema},
+    transform::TransformOpenApi,
+};
+use axum::{Json, Router, body::Bytes, http::header, routing::get};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::marker::PhantomData;
+
+/// Name of the security scheme.
+pub(super) const API_KEY: &str = "ApiKey";
+
+/// Headers that the fields of `T` name.
+pub(super) struct Headers<T>(PhantomData<T>);
+
+/// Parts of the path that the fields of `T` name.
+pub(super) struct PathParameters<T>(PhantomData<T>);
+
+/// An RFC 9457 problem.
+pub(super) struct ProblemJson;
+
+/// Headers of both submits.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct SubmitHeaders {
+    /// The same key of the same team is the same task, for as long as its result is kept.
+    #[serde(rename = "idempotency-key")]
+    idempotency_key: Option<String>,
+    /// W3C trace context; the task's trace continues it.
+    traceparent: Option<String>,
+}
+
+impl<T: JsonSchema> OperationInput for Headers<T> {
+    fn operation_input(context: &mut GenContext, operation: &mut Operation) {
+        add::<T>(context, operation, ParamLocation::Header);
+    }
+}
+
+impl<T: JsonSchema> OperationInput for PathParameters<T> {
+    fn operation_input(context: &mut GenContext, operation: &mut Operation) {
+        add::<T>(context, operation, ParamLocation::Path);
+    }
+}
+
+fn add<T: JsonSchema>(context: &mut GenContext, operation: &mut Operation, location: ParamLocation) {
+    let schema = context.schema.subschema_for::<T>();
+    let parameters = parameters_from_schema(context, schema, location);
+    add_parameters(context, operation, parameters);
+}
+
+impl OperationOutput for ProblemJson {
+    type Inner = ProblemDocument;
+
+    fn operation_response(context: &mut GenContext, operation: &mut Operation) -> Option<Response> {
+        let mut response = Json::<ProblemDocument>::operation_response(context, operation)?;
+        let content: Vec<MediaType> = response.content.drain(..).map(|(_, content)| content).collect();
+        response.content =
+            content.into_iter().map(|content| ("application/problem+json".to_owned(), content)).collect();
+        Some(response)
+    }
+}
 
 /// The document without its routes.
 #[must_use]
 pub fn frame() -> OpenApi {
-    let description = "One door to all models: routed, governed, metered. OpenAI's clients work against /v1 with an `npt_…` key.";
-    let info = Info { title: "Neptune".into(), version: env!("CARGO_PKG_VERSION").into(), description: Some(description.into()), ..Info::default() };
+    let description = "One door to all models: routed, governed, metered. \
+                       OpenAI's clients work against /v1 with an `npt_…` key.";
+    let info = Info {
+        title: "Neptune".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        description: Some(description.into()),
+        ..Info::default()
+    };
     OpenApi { info, ..OpenApi::default() }
 }
 
-/// Serves the document.
-pub async fn serve(Extension(document): Extension<Arc<OpenApi>>) -> Json<OpenApi> {
-    Json(OpenApi::clone(&document))
+pub(super) fn finish(document: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
+    let scheme = SecurityScheme::Http {
+        scheme: "bearer".into(),
+        bearer_format: Some("npt_<env>_<id>_<secret>_<checksum>".into()),
+        description: Some("An API key of the team.".into()),
+        extensions: Default::default(),
+    };
+    document.security_scheme(API_KEY, scheme)
+}
+
+/// The document as text.
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub fn render(document: &OpenApi) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(document)? + "\n")
+}
+
+/// Serves the document, rendered once.
+pub(super) fn router(document: &OpenApi) -> Router<Gate> {
+    let text = Bytes::from(render(document).unwrap_or_default());
+    let serve = move || async move { ([(header::CONTENT_TYPE, "application/json")], text) };
+    Router::new().route("/openapi.json", get(serve))
 }

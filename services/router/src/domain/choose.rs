@@ -1,186 +1,181 @@
-//! The decision: a plan and its reason, or why there is none.
+//! Weighing the models that are left, and putting them in order.
 
 use super::{
-    estimate::estimate,
-    filter::{WISHES, never, unavailable, unmet},
-    policy::{Policy, Unknown, resolve},
-    recognise::recognise,
-    statistics::Statistics,
+    estimate::Estimate,
+    filter::{Eligible, Request},
+    route::{Policy, Weights},
 };
-use neptune_contracts::{
-    PicoUsd, Timestamp,
-    admission::{Admission, Task},
-    finished::TaskError,
-    names::TaskType,
-    plan::{Candidate, Explanation, Plan, PlannedAttempt, Removed, Strategy},
-    resource::Resources,
-};
+use neptune_contracts::{PicoUsd, Timestamp, plan::Removed};
 
-/// Factor on the success of a model at the endpoint that has just failed: they share their fate.
+/// A second deployment at an endpoint that just failed is this much less likely to answer.
 const SHARED_FATE: f64 = 0.3;
 
-/// What a decision is made from.
-#[derive(Clone, Copy, Debug)]
-pub struct Question<'q> {
-    /// The task.
-    pub task: &'q Task,
-    /// Its bounds.
-    pub admission: &'q Admission,
-    /// The resources in force.
-    pub resources: &'q Resources,
-    /// What is known of the models.
-    pub statistics: &'q Statistics,
-    /// The time.
-    pub now: Timestamp,
+/// What the caller and the route ask for, and what may be given up when nothing meets it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wishes {
+    /// Expected quality, at least.
+    pub min_quality: f64,
+    /// Expected latency, at most, in milliseconds.
+    pub max_latency_ms: u64,
+    /// Cost of an unusually long answer, at most. That of an expected one is never above the cap.
+    pub max_cost: PicoUsd,
 }
 
-/// Decides. Nothing outside governance's set is ever in a plan, and a plan is never empty.
-///
-/// # Errors
-/// The reason there is no model to try.
-pub fn choose(question: Question<'_>) -> Result<Plan, TaskError> {
-    let policy = resolve(question.task, question.resources).map_err(|unknown| unknown_model(&unknown))?;
-    let (task_type, by, confidence) = task_type(question.task);
-    let mut removed = Vec::new();
-    let mut reset: Option<Timestamp> = None;
-    let mut weighed = Vec::new();
-    for (name, model) in &question.resources.models {
-        if let Some(reason) = never(name, model, question.task, question.admission, &policy) {
-            removed.push(reason);
-        } else if let Some((reason, until)) = unavailable(name, question.statistics, question.now) {
-            reset = reset.map_or(Some(until), |reset| Some(reset.min(until)));
-            removed.push(reason);
-        } else {
-            weighed.push(estimate(name, model, question.statistics.of(name), question.task, task_type, &policy));
+/// A wish, in the order in which they are given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Given up first.
+    Quality,
+    /// Given up next.
+    Latency,
+    /// Given up last.
+    Cost,
+}
+
+/// The models that remain, and the wishes that were given up so that any does.
+#[derive(Debug)]
+pub struct Granted<'a> {
+    /// Models that remain.
+    pub eligible: Vec<Eligible<'a>>,
+    /// Models that do not.
+    pub removed: Vec<Removed>,
+    /// Wishes given up.
+    pub relaxed: Vec<Wish>,
+}
+
+impl Wish {
+    const ALL: [Self; 3] = [Self::Quality, Self::Latency, Self::Cost];
+
+    /// As it stands in the explanation.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Quality => "quality",
+            Self::Latency => "latency",
+            Self::Cost => "cost",
         }
     }
-    if weighed.is_empty() {
-        return Err(nothing_left(&policy, &removed, reset, question.now));
-    }
-    let (mut candidates, relaxed, unmet) = meet_wishes(question, &policy, weighed);
-    removed.extend(unmet);
-    candidates.sort_by(|left, right| right.utility_usd.total_cmp(&left.utility_usd).then_with(|| left.model.cmp(&right.model)));
-    let attempts = order(question, &policy, &candidates);
-    let strategy = if attempts.len() == 1 { Strategy::Single } else { Strategy::Fallback };
-    let explanation = Explanation {
-        because: because(&policy, &candidates, &attempts, task_type),
-        route: policy.name,
-        task_type,
-        task_type_by: by.into(),
-        task_type_confidence: confidence,
-        config_revision: question.resources.revision,
-        statistics_age_ms: question.statistics.read_at.map(|read_at| question.now.micros_since(read_at) / 1_000),
-        value_usd: usd(policy.value_usd),
-        removed,
-        candidates,
-        relaxed,
-        decided_in_us: 0,
-    };
-    Ok(Plan { routed_at: question.now, strategy, attempts, explanation })
 }
 
-fn task_type(task: &Task) -> (TaskType, &'static str, f64) {
-    if let Some(declared) = task.task_type {
-        return (declared, "declared", 1.0);
-    }
-    let recognised = recognise(&task.input);
-    let by = if recognised.confidence > 0.0 { "recognised" } else { "default" };
-    (recognised.task_type, by, recognised.confidence)
-}
-
-/// The candidates that meet all wishes; when there are none, wishes are given up one by one.
-fn meet_wishes(question: Question<'_>, policy: &Policy, weighed: Vec<Candidate>) -> (Vec<Candidate>, Vec<String>, Vec<Removed>) {
-    let Question { task, admission, now, .. } = question;
-    let mut relaxed: Vec<String> = Vec::new();
-    for wish in WISHES {
-        if weighed.iter().any(|candidate| unmet(candidate, task, admission, policy, now, &relaxed).is_none()) {
-            break;
-        }
-        relaxed.push(wish.into());
-    }
-    let mut reasons = Vec::new();
-    let mut kept = Vec::new();
-    for candidate in weighed {
-        match unmet(&candidate, task, admission, policy, now, &relaxed) {
-            None => kept.push(candidate),
-            Some(reason) => reasons.push(reason),
+impl Wishes {
+    /// What `request` and `policy` ask for at `now`.
+    #[must_use]
+    pub fn of(request: &Request<'_>, policy: &Policy<'_>, now: Timestamp) -> Self {
+        let constraints = &request.task.constraints;
+        Self {
+            min_quality: constraints.min_quality.unwrap_or(0.0).max(policy.min_quality.unwrap_or(0.0)),
+            max_latency_ms: constraints.max_latency_ms.unwrap_or(u64::MAX).min(time_left_ms(constraints.deadline, now)),
+            max_cost: request.admission.max_cost_usd.unwrap_or(PicoUsd::MAX),
         }
     }
-    (kept, relaxed, reasons)
-}
 
-/// The attempts: best first, or by the route's own hierarchy, each next one weighed as if the
-/// endpoints before it were down.
-fn order(question: Question<'_>, policy: &Policy, candidates: &[Candidate]) -> Vec<PlannedAttempt> {
-    let mut left: Vec<&Candidate> = candidates.iter().collect();
-    let mut chosen: Vec<&Candidate> = Vec::new();
-    let mut failed_endpoints: Vec<&str> = Vec::new();
-    let endpoint = |name: &str| question.resources.models.get(name).map_or("", |model| model.endpoint.as_str());
-    while chosen.len() < policy.max_attempts.max(1) && !left.is_empty() {
-        let weigh = |candidate: &Candidate| {
-            let shared = if failed_endpoints.contains(&endpoint(&candidate.model)) { SHARED_FATE } else { 1.0 };
-            let worth = policy.value_usd * candidate.success * candidate.quality;
-            candidate.utility_usd - worth * (1.0 - shared)
+    fn meets(&self, wish: Wish, estimate: &Estimate) -> bool {
+        match wish {
+            Wish::Quality => estimate.quality >= self.min_quality,
+            Wish::Latency => estimate.latency_ms <= self.max_latency_ms,
+            Wish::Cost => estimate.cautious_cost <= self.max_cost,
+        }
+    }
+
+    fn refusal(&self, wish: Wish, name: &str, estimate: &Estimate) -> Removed {
+        let reason = match wish {
+            Wish::Quality => {
+                format!("its expected quality is {:.2}, the floor is {:.2}", estimate.quality, self.min_quality)
+            }
+            Wish::Latency => {
+                format!("it is expected to take {} ms, the limit is {} ms", estimate.latency_ms, self.max_latency_ms)
+            }
+            Wish::Cost => {
+                format!("a long answer would cost {} US dollars, the cap is {}", estimate.cautious_cost, self.max_cost)
+            }
         };
-        let named = policy.fallback.iter().find_map(|name| left.iter().position(|candidate| candidate.model == *name));
-        let best = (0..left.len()).max_by(|a, b| {
-            let value = |index: &usize| left.get(*index).map_or(f64::MIN, |candidate| weigh(candidate));
-            value(a).total_cmp(&value(b)).then_with(|| b.cmp(a))
-        });
-        let Some(index) = named.or(best) else { break };
-        let next = left.remove(index);
-        failed_endpoints.push(endpoint(&next.model));
-        chosen.push(next);
+        Removed { model: name.to_owned(), by: wish.as_str().to_owned(), reason }
     }
-    chosen.into_iter().filter_map(|candidate| planned(question, candidate)).collect()
+
+    /// Keeps the models that meet the wishes, giving up as few as needed for one to remain.
+    #[must_use]
+    pub fn grant<'a>(&self, eligible: Vec<Eligible<'a>>) -> Granted<'a> {
+        let kept = |given_up: usize| Wish::ALL.get(given_up..).unwrap_or_default();
+        let meets = |option: &Eligible<'_>, given_up: usize| {
+            kept(given_up).iter().all(|wish| self.meets(*wish, &option.estimate))
+        };
+        let given_up =
+            (0..=Wish::ALL.len()).find(|given_up| eligible.iter().any(|option| meets(option, *given_up))).unwrap_or(0);
+        let (remaining, refused): (Vec<_>, Vec<_>) = eligible.into_iter().partition(|option| meets(option, given_up));
+        let removed = refused.iter().filter_map(|option| {
+            let wish = kept(given_up).iter().find(|wish| !self.meets(**wish, &option.estimate))?;
+            Some(self.refusal(*wish, option.name, &option.estimate))
+        });
+        let relaxed =
+            Wish::ALL.into_iter().filter(|wish| remaining.iter().any(|option| !self.meets(*wish, &option.estimate)));
+        Granted { removed: removed.collect(), relaxed: relaxed.collect(), eligible: remaining }
+    }
 }
 
-fn planned(question: Question<'_>, candidate: &Candidate) -> Option<PlannedAttempt> {
-    let model = question.resources.models.get(&candidate.model)?;
-    Some(PlannedAttempt {
-        model: candidate.model.clone(),
-        zone: model.zone,
-        timeout_ms: model.timeout_ms,
-        expected_cost_usd: candidate.cost_usd,
-        expected_latency_ms: candidate.latency_ms,
-    })
+/// Milliseconds until `deadline`.
+#[must_use]
+pub fn time_left_ms(deadline: Option<Timestamp>, now: Timestamp) -> u64 {
+    deadline.map_or(u64::MAX, |deadline| deadline.micros_since(now) / 1_000)
 }
 
-fn because(policy: &Policy, candidates: &[Candidate], attempts: &[PlannedAttempt], task_type: TaskType) -> String {
-    let of = |name: &str| candidates.iter().find(|candidate| candidate.model == name);
-    let Some(first) = attempts.first().and_then(|attempt| of(&attempt.model)) else { return String::new() };
-    let facts = format!(
-        "{}: quality {:.2} for {task_type}, {:.1} % success, {} US dollars, {} ms",
-        first.model,
-        first.quality,
-        first.success * 100.0,
-        first.cost_usd,
-        first.latency_ms
-    );
-    let runner_up = candidates.iter().find(|candidate| candidate.model != first.model);
-    match runner_up {
-        _ if policy.fallback.contains(&first.model) => format!("{} puts {facts} first", policy.name),
-        None => format!("{facts}; the only model left"),
-        Some(other) => {
-            format!("{facts}; worth {:.5} US dollars more than {} under {}", first.utility_usd - other.utility_usd, other.model, policy.name)
+/// What a call is worth, in US dollars: the value of its expected quality, less its cost with the
+/// tries that fail, less the waiting.
+#[must_use]
+pub fn utility(estimate: &Estimate, success: f64, weights: &Weights) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a latency in milliseconds fits")]
+    let seconds = estimate.latency_ms as f64 / 1_000.0;
+    weights.value_usd * success * estimate.quality
+        - estimate.cost.as_usd_f64() / success.max(0.01)
+        - weights.usd_per_second * seconds
+}
+
+/// The models by utility, best first; names decide between equals.
+pub fn rank<'a>(eligible: &mut [Eligible<'a>], weights: &Weights) {
+    let worth = |option: &Eligible<'a>| utility(&option.estimate, option.estimate.success, weights);
+    eligible.sort_by(|left, right| worth(right).total_cmp(&worth(left)).then_with(|| left.name.cmp(right.name)));
+}
+
+/// The order in which `ranked` models are tried: the best candidate, then the route's hierarchy,
+/// then by utility, where whatever shares the fate of a failed endpoint counts for less. Attempts
+/// that would begin too late to end before the deadline are left out. Never empty unless `ranked` is.
+#[must_use]
+pub fn order<'a>(ranked: &[Eligible<'a>], policy: &Policy<'_>, left_ms: u64) -> Vec<Eligible<'a>> {
+    let mut rest: Vec<Eligible<'a>> = ranked.to_vec();
+    let first = rest.iter().position(|option| !option.fallback_only).or_else(|| hierarchy(&rest, policy));
+    let mut ordered: Vec<Eligible<'a>> = Vec::with_capacity(policy.max_attempts);
+    let mut next = first;
+    let mut spent_ms = 0_u64;
+    while let Some(index) = next {
+        let option = rest.remove(index);
+        spent_ms = spent_ms.saturating_add(option.estimate.latency_ms);
+        ordered.push(option);
+        rest.retain(|option| spent_ms.saturating_add(option.estimate.latency_ms) <= left_ms);
+        next = (ordered.len() < policy.max_attempts)
+            .then(|| hierarchy(&rest, policy).or_else(|| by_fate(&rest, &ordered, policy)))
+            .flatten();
+    }
+    ordered
+}
+
+fn hierarchy(rest: &[Eligible<'_>], policy: &Policy<'_>) -> Option<usize> {
+    policy.fallback.iter().find_map(|name| rest.iter().position(|option| option.name == name))
+}
+
+fn by_fate(rest: &[Eligible<'_>], failed: &[Eligible<'_>], policy: &Policy<'_>) -> Option<usize> {
+    let worth = |option: &Eligible<'_>| {
+        let shared = failed
+            .iter()
+            .filter(|tried| tried.model.endpoint == option.model.endpoint)
+            .fold(1.0, |fate, _| fate * SHARED_FATE);
+        utility(&option.estimate, option.estimate.success * shared, &policy.weights)
+    };
+    // The first of equals is the better ranked.
+    let mut best: Option<(usize, f64)> = None;
+    for (index, option) in rest.iter().enumerate() {
+        let worth = worth(option);
+        if best.is_none_or(|(_, known)| worth > known) {
+            best = Some((index, worth));
         }
     }
-}
-
-fn unknown_model(Unknown(name): &Unknown) -> TaskError {
-    let message = format!("there is no model and no route {name:?}; GET /v1/models lists them");
-    TaskError { code: "model_not_found".into(), message, problems: Vec::new(), retry_after_ms: None }
-}
-
-fn nothing_left(policy: &Policy, removed: &[Removed], reset: Option<Timestamp>, now: Timestamp) -> TaskError {
-    let reasons: Vec<String> = removed.iter().map(|removed| format!("{} ({}: {})", removed.model, removed.by, removed.reason)).collect();
-    let message = format!("no model is left under {}: {}", policy.name, reasons.join("; "));
-    let retry_after_ms = reset.map(|reset| reset.micros_since(now) / 1_000 + 1);
-    let code = if reset.is_some() { "no_capacity" } else { "no_route" };
-    TaskError { code: code.into(), message, problems: Vec::new(), retry_after_ms }
-}
-
-/// A float of dollars as money, for the explanation only.
-fn usd(dollars: f64) -> PicoUsd {
-    format!("{dollars:.12}").parse().unwrap_or(PicoUsd::ZERO)
+    best.map(|(index, _)| index)
 }

@@ -1,44 +1,115 @@
 //! What a call to a model is expected to be like.
 
-use super::{policy::Policy, statistics::ModelStatistics};
-use neptune_contracts::{
-    PicoUsd,
-    admission::Task,
-    names::TaskType,
-    plan::Candidate,
-    resource::ModelSpec,
-};
+use super::statistics::{AnswerStatistics, ModelStatistics, prior_success};
+use neptune_contracts::{PicoUsd, admission::Task, names::TaskType, resource::ModelSpec};
 
-/// Output tokens assumed until they were seen, by kind of work.
-fn assumed_output_tokens(task_type: TaskType) -> f64 {
-    match task_type {
-        TaskType::Classification => 20.0,
-        TaskType::Extraction | TaskType::QuestionAnswering => 150.0,
-        TaskType::Summarization | TaskType::Chat => 200.0,
-        TaskType::Translation | TaskType::Rewriting => 300.0,
-        TaskType::CodeGeneration | TaskType::Reasoning | TaskType::CreativeWriting => 600.0,
+/// Measured means count as much as the prior after so many answers.
+const PRIOR_ANSWERS: f64 = 4.0;
+/// An answer is seldom longer than this many times the expected length.
+const CAUTION: u64 = 2;
+
+/// What a task asks of a model, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// The kind of work.
+    pub task_type: TaskType,
+    /// Input tokens, estimated.
+    pub input_tokens: u64,
+    /// Most output tokens per answer, when the caller set a limit.
+    pub output_limit: Option<u64>,
+    /// How many answers.
+    pub choices: u64,
+}
+
+/// What a call is expected to be like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// 0 to 1.
+    pub quality: f64,
+    /// Probability that the call is answered.
+    pub success: f64,
+    /// Output tokens per answer that should be allowed for.
+    pub cautious_output_tokens: u64,
+    /// Cost of an answered call.
+    pub cost: PicoUsd,
+    /// Cost of an answered call whose answer is unusually long.
+    pub cautious_cost: PicoUsd,
+    /// Milliseconds.
+    pub latency_ms: u64,
+}
+
+impl Work {
+    /// What `task` asks of a model.
+    #[must_use]
+    pub fn of(task: &Task, task_type: TaskType) -> Self {
+        Self {
+            task_type,
+            input_tokens: task.input.estimated_input_tokens(),
+            output_limit: task.input.output_limit().map(u64::from),
+            choices: u64::from(task.input.n.unwrap_or(1).max(1)),
+        }
     }
 }
 
-
-/// What a call of `task` to a model is expected to be like, with its utility under `policy`.
+/// The expectation for `work` by a model, from its resource and what was measured.
 #[must_use]
-pub fn estimate(name: &str, model: &ModelSpec, known: Option<&ModelStatistics>, task: &Task, task_type: TaskType, policy: &Policy) -> Candidate {
-    let limit = task.input.output_limit().map_or(f64::MAX, f64::from);
-    let measured = known.and_then(|known| known.output_tokens.get(&task_type).copied());
-    let output = measured.unwrap_or_else(|| assumed_output_tokens(task_type)).min(limit).max(1.0);
-    let input = task.input.estimated_input_tokens();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of tokens, far below 2^53")]
-    let output_tokens = output.ceil() as u64;
-    let cost_usd = PicoUsd::of_quantities(&[(input, model.price.input_usd_per_mtok), (output_tokens, model.price.output_usd_per_mtok)]);
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds")]
-    let prior_latency = model.speed.first_token_ms as f64 + output / model.speed.tokens_per_second * 1_000.0;
-    let latency = known.and_then(|known| known.latency_ms).unwrap_or(prior_latency);
-    let success = known.map_or(0.95, ModelStatistics::success);
-    let quality = model.prior_quality(task_type);
-    // A failed call is paid in time and often in money, so cost and latency are divided by success.
-    let spent = cost_usd.as_usd_f64() / success + policy.second_usd * latency / 1_000.0 / success;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of milliseconds")]
-    let latency_ms = latency.round() as u64;
-    Candidate { model: name.into(), quality, success, cost_usd, latency_ms, utility_usd: policy.value_usd * success * quality - spent }
+pub fn estimate(work: &Work, model: &ModelSpec, measured: Option<&ModelStatistics>, now_ms: i64) -> Estimate {
+    let answers = measured.and_then(|measured| measured.by_type.get(&work.task_type)).copied().unwrap_or_default();
+    let limit = work.output_limit.unwrap_or(u64::MAX).min(model.capabilities.max_output_tokens);
+    let output_tokens =
+        whole(mixed(answers.answers, answers.output_tokens, usual_output_tokens(work))).clamp(1, limit.max(1));
+    let cautious_output_tokens = output_tokens.saturating_mul(CAUTION).min(limit.max(1));
+    Estimate {
+        quality: model.prior_quality(work.task_type),
+        success: measured.map_or_else(prior_success, |measured| measured.success(now_ms)),
+        cautious_output_tokens,
+        cost: cost(work, model, output_tokens),
+        cautious_cost: cost(work, model, cautious_output_tokens),
+        latency_ms: whole(latency_ms(model, &answers, output_tokens)),
+    }
+}
+
+fn cost(work: &Work, model: &ModelSpec, output_tokens: u64) -> PicoUsd {
+    let output = output_tokens.saturating_mul(work.choices);
+    PicoUsd::of_quantities(&[
+        (work.input_tokens, model.price.input_usd_per_mtok),
+        (output, model.price.output_usd_per_mtok),
+    ])
+}
+
+/// The declared speed, times how much slower or faster the model proved to be than declared.
+fn latency_ms(model: &ModelSpec, answers: &AnswerStatistics, output_tokens: u64) -> f64 {
+    let declared =
+        |tokens: f64| (float(model.speed.first_token_ms) + 1_000.0 * tokens / model.speed.tokens_per_second).max(1.0);
+    let slowness = answers.latency_ms / declared(answers.output_tokens);
+    declared(float(output_tokens)) * mixed(answers.answers, slowness, 1.0)
+}
+
+/// The mean of `answers` measured values and the prior.
+fn mixed(answers: f64, measured: f64, prior: f64) -> f64 {
+    (answers * measured + PRIOR_ANSWERS * prior) / (answers + PRIOR_ANSWERS)
+}
+
+/// Output tokens such work usually takes, until it is measured.
+fn usual_output_tokens(work: &Work) -> f64 {
+    match work.task_type {
+        TaskType::Classification => 20.0,
+        TaskType::Extraction => 150.0,
+        TaskType::Chat | TaskType::QuestionAnswering => 200.0,
+        TaskType::Summarization => 250.0,
+        TaskType::CodeGeneration => 600.0,
+        TaskType::Reasoning | TaskType::CreativeWriting => 700.0,
+        // As long as what goes in.
+        TaskType::Translation | TaskType::Rewriting => float(work.input_tokens),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate needs no more than 15 digits")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and is never negative")]
+fn whole(value: f64) -> u64 {
+    value.round() as u64
 }

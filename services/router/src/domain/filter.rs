@@ -1,81 +1,229 @@
-//! Which models cannot do a task at all, and which do not meet its wishes.
+//! Which models are out of the question, each with its reason.
 
-use super::{policy::Policy, statistics::Statistics};
-use neptune_contracts::{
-    PicoUsd, Timestamp,
-    admission::{Admission, Task},
-    plan::{Candidate, Removed},
-    resource::ModelSpec,
+use super::{
+    circuit::{Circuit, State},
+    estimate::{Estimate, Work, estimate},
+    route::{Policy, is_bare_name},
+    statistics::Statistics,
 };
+use neptune_contracts::{
+    Timestamp,
+    admission::{Admission, Task},
+    plan::Removed,
+    resource::{ModelSpec, Resources},
+};
+use std::collections::{HashMap, HashSet};
 
-/// The reason a model can never be used for a task, whatever else is given up.
+/// What is known when a task is routed.
+#[derive(Clone, Copy, Debug)]
+pub struct Snapshot<'a> {
+    /// The resources in force.
+    pub resources: &'a Resources,
+    /// What was measured.
+    pub statistics: &'a Statistics,
+    /// Circuits as this replica saw them itself.
+    pub circuits: &'a HashMap<String, Circuit>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// A task and its bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The task.
+    pub task: &'a Task,
+    /// Its bounds.
+    pub admission: &'a Admission,
+    /// What it asks of a model.
+    pub work: Work,
+}
+
+/// A model that could do the task.
+#[derive(Clone, Copy, Debug)]
+pub struct Eligible<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its resource.
+    pub model: &'a ModelSpec,
+    /// What a call is expected to be like.
+    pub estimate: Estimate,
+    /// The route names it only to fall back on.
+    pub fallback_only: bool,
+}
+
+/// Models that could do the task, and those that are out of the question.
+#[derive(Debug, Default)]
+pub struct Sorted<'a> {
+    /// Those that could.
+    pub eligible: Vec<Eligible<'a>>,
+    /// Those out of the question.
+    pub removed: Vec<Removed>,
+    /// The soonest that the circuit of a removed model closes, in milliseconds.
+    pub circuit_closes_in_ms: Option<u64>,
+}
+
+/// Why a model is out of the question.
+struct Reason {
+    by: &'static str,
+    text: String,
+}
+
+/// Sorts the models by everything that is never given up: governance, route, constraints,
+/// capability, the cost cap and open circuits.
 #[must_use]
-pub fn never(name: &str, model: &ModelSpec, task: &Task, admission: &Admission, policy: &Policy) -> Option<Removed> {
-    let removed = |by: &str, reason: String| Some(Removed { model: name.into(), by: by.into(), reason });
-    if !admission.allowed_models.iter().any(|allowed| allowed == name) {
-        let reason = admission.excluded_models.iter().find(|excluded| excluded.model == name);
-        return removed("governance", reason.map_or_else(|| "governance did not admit it".into(), |excluded| excluded.reason.clone()));
+pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<'a>) -> Sorted<'a> {
+    let allowed: HashSet<&str> = request.admission.allowed_models.iter().map(String::as_str).collect();
+    let mut sorted = Sorted::default();
+    let mut recovering = Vec::new();
+    for (name, model) in &snapshot.resources.models {
+        if !policy.pinned.is_empty() && !policy.pinned.contains(&name.as_str()) {
+            continue;
+        }
+        let checked = check_rights(request, &allowed, name, model)
+            .and_then(|()| check_wish(request, policy, name))
+            .and_then(|fallback_only| Ok((fallback_only, check_ability(request, name, model, snapshot)?)));
+        let (fallback_only, estimate) = match checked {
+            Ok(checked) => checked,
+            Err(reason) => {
+                sorted.remove(name, reason);
+                continue;
+            }
+        };
+        let eligible = Eligible { name, model, estimate, fallback_only };
+        match state(name, snapshot) {
+            State::Open { for_ms } => sorted.cut_off(name, for_ms, snapshot),
+            State::Recovering { share } if request.task.id.0.as_u128() % 100 >= u128::from(share) => {
+                recovering.push((eligible, share))
+            }
+            State::Recovering { .. } => sorted.eligible.push(tried_again(eligible, snapshot)),
+            State::Closed => sorted.eligible.push(eligible),
+        }
     }
-    if !admission.allowed_zones.contains(&model.zone) {
-        return removed("governance", format!("the task may not reach zone {}", model.zone));
+    sorted.settle_recovering(recovering);
+    sorted
+}
+
+impl<'a> Sorted<'a> {
+    fn remove(&mut self, name: &str, reason: Reason) {
+        self.removed.push(Removed { model: name.to_owned(), by: reason.by.to_owned(), reason: reason.text });
     }
-    if !policy.candidates.is_empty() && !policy.candidates.iter().any(|candidate| candidate == name) {
-        return removed("route", format!("{} does not name it", policy.name));
+
+    fn cut_off(&mut self, name: &str, for_ms: u64, snapshot: &Snapshot<'_>) {
+        self.circuit_closes_in_ms = Some(self.circuit_closes_in_ms.map_or(for_ms, |known| known.min(for_ms)));
+        let circuit = circuit(name, snapshot);
+        let cause = circuit
+            .cause
+            .map(|class| format!(" after {} failures, the last one {class:?}", circuit.consecutive))
+            .unwrap_or_default();
+        self.remove(name, Reason { by: "circuit", text: format!("its circuit is open for {for_ms} ms more{cause}") });
+    }
+
+    /// Models that get only some tasks until they answer again are better than none.
+    fn settle_recovering(&mut self, recovering: Vec<(Eligible<'a>, u64)>) {
+        let is_needed = self.eligible.is_empty();
+        for (eligible, share) in recovering {
+            if is_needed {
+                self.eligible.push(eligible);
+            } else {
+                let text = format!("it recovers from failures and gets {share} % of the tasks for now");
+                self.remove(eligible.name, Reason { by: "circuit", text });
+            }
+        }
+    }
+}
+
+/// A recovering model is weighed as if its outage were over, or it would not be tried.
+fn tried_again<'a>(mut eligible: Eligible<'a>, snapshot: &Snapshot<'_>) -> Eligible<'a> {
+    if let Some(measured) = snapshot.statistics.models.get(eligible.name) {
+        eligible.estimate.success = measured.success_after_outage(snapshot.now.unix_micros() / 1_000);
+    }
+    eligible
+}
+
+fn check_rights(request: &Request<'_>, allowed: &HashSet<&str>, name: &str, model: &ModelSpec) -> Result<(), Reason> {
+    let refused = |text: String| Err(Reason { by: "governance", text });
+    if !allowed.contains(name) {
+        let told = request.admission.excluded_models.iter().find(|excluded| excluded.model == name);
+        return refused(told.map_or_else(
+            || "governance does not allow it for this task".to_owned(),
+            |excluded| excluded.reason.clone(),
+        ));
+    }
+    if !request.admission.allowed_zones.contains(&model.zone) {
+        return refused(format!("governance does not allow zone {} for this task", model.zone));
     }
     if model.disabled {
-        return removed("constraint", "it is disabled".into());
+        return refused("it is disabled".to_owned());
     }
-    incapable(model, task).and_then(|reason| removed("capability", reason))
+    Ok(())
 }
 
-/// What the model lacks for the task.
-fn incapable(model: &ModelSpec, task: &Task) -> Option<String> {
-    let (can, request) = (&model.capabilities, &task.input);
-    let needed = request.estimated_input_tokens() + u64::from(request.output_limit().unwrap_or(256));
+/// Whether the route and the caller want the model; true when only to fall back on.
+fn check_wish(request: &Request<'_>, policy: &Policy<'_>, name: &str) -> Result<bool, Reason> {
+    let is_candidate = policy.candidates.is_empty() || policy.candidates.iter().any(|pattern| names(pattern, name));
+    let is_fallback = policy.fallback.iter().any(|fallback| fallback == name);
+    if !is_candidate && !is_fallback {
+        return Err(Reason { by: "route", text: format!("route {} does not name it", policy.name) });
+    }
+    let wanted = &request.task.constraints.models;
+    if !wanted.is_empty() && !wanted.iter().any(|wanted| wanted == name || is_bare_name(wanted, name)) {
+        return Err(Reason { by: "constraint", text: "constraints.models does not name it".to_owned() });
+    }
+    Ok(!is_candidate)
+}
+
+/// A name, or a prefix that ends in `*`.
+fn names(pattern: &str, name: &str) -> bool {
+    pattern.strip_suffix('*').map_or(pattern == name, |prefix| name.starts_with(prefix))
+}
+
+fn check_ability(
+    request: &Request<'_>,
+    name: &str,
+    model: &ModelSpec,
+    snapshot: &Snapshot<'_>,
+) -> Result<Estimate, Reason> {
+    let (input, can) = (&request.task.input, &model.capabilities);
+    let unable = |text: String| Err(Reason { by: "capability", text });
+    if input.has_tools() && !can.tools {
+        return unable("it cannot call tools".to_owned());
+    }
+    if input.wants_json_schema() && !can.json_schema {
+        return unable("it cannot follow a JSON Schema".to_owned());
+    }
+    if input.has_images() && !can.vision {
+        return unable("it cannot see images".to_owned());
+    }
+    let work = &request.work;
+    if let Some(limit) = work.output_limit.filter(|limit| *limit > can.max_output_tokens) {
+        return unable(format!("it gives at most {} output tokens, the caller allows {limit}", can.max_output_tokens));
+    }
+    let now_ms = snapshot.now.unix_micros() / 1_000;
+    let measured = snapshot.statistics.age_ms(now_ms).and_then(|_| snapshot.statistics.models.get(name));
+    let estimate = estimate(work, model, measured, now_ms);
+    // A provider counts the caller's limit against the window, however short the answer is.
+    let output = work.output_limit.unwrap_or(estimate.cautious_output_tokens);
+    let needed = work.input_tokens.saturating_add(output);
     if needed > can.context_tokens {
-        return Some(format!("about {needed} tokens are needed, its window has {}", can.context_tokens));
+        return unable(format!(
+            "its context has {} tokens, {needed} are needed ({} of them output)",
+            can.context_tokens, output
+        ));
     }
-    if request.output_limit().is_some_and(|limit| u64::from(limit) > can.max_output_tokens) {
-        return Some(format!("it writes at most {} tokens", can.max_output_tokens));
+    if let Some(cap) = request.admission.max_cost_usd.filter(|cap| estimate.cost > *cap) {
+        return Err(Reason {
+            by: "cost",
+            text: format!("it is expected to cost {} US dollars, the cap is {cap}", estimate.cost),
+        });
     }
-    let lacks = [
-        (request.has_tools() && !can.tools, "it calls no tools"),
-        (request.wants_json_schema() && !can.json_schema, "it follows no JSON schema"),
-        (request.has_images() && !can.vision, "it sees no images"),
-    ];
-    lacks.into_iter().find(|(lacking, _)| *lacking).map(|(_, reason)| reason.into())
+    Ok(estimate)
 }
 
-/// The reason a model gets no traffic at the moment, and until when.
-#[must_use]
-pub fn unavailable(name: &str, statistics: &Statistics, now: Timestamp) -> Option<(Removed, Timestamp)> {
-    let known = statistics.of(name)?;
-    let until = known.open_until.filter(|until| *until > now)?;
-    let reason = format!("{}; left alone until {until}", known.open_because);
-    Some((Removed { model: name.into(), by: "circuit".into(), reason }, until))
+fn circuit(name: &str, snapshot: &Snapshot<'_>) -> Circuit {
+    let shared = snapshot.statistics.models.get(name).map(|measured| measured.circuit).unwrap_or_default();
+    snapshot.circuits.get(name).map_or(shared, |own| own.together(shared))
 }
 
-/// Wishes in the order in which they are given up when nothing is left.
-pub const WISHES: [&str; 3] = ["quality", "latency", "cost"];
-
-/// The first wish, beyond those in `relaxed`, that a candidate does not meet.
-#[must_use]
-pub fn unmet(candidate: &Candidate, task: &Task, admission: &Admission, policy: &Policy, now: Timestamp, relaxed: &[String]) -> Option<Removed> {
-    let holds = |wish: &str| !relaxed.iter().any(|given_up| given_up == wish);
-    let removed = |by: &str, reason: String| Some(Removed { model: candidate.model.clone(), by: by.into(), reason });
-    let cap: Option<PicoUsd> = admission.max_cost_usd;
-    if let Some(cap) = cap.filter(|cap| holds("cost") && candidate.cost_usd > *cap) {
-        return removed("cost", format!("expected to cost {} US dollars, the limit is {cap}", candidate.cost_usd));
-    }
-    let left_ms = task.constraints.deadline.map(|deadline| deadline.micros_since(now) / 1_000);
-    let allowed_ms = [task.constraints.max_latency_ms, left_ms].into_iter().flatten().min();
-    if let Some(allowed) = allowed_ms.filter(|allowed| holds("latency") && candidate.latency_ms > *allowed) {
-        return removed("latency", format!("expected to take {} ms, the limit is {allowed}", candidate.latency_ms));
-    }
-    let floors = [task.constraints.min_quality, policy.min_quality];
-    let floor = floors.into_iter().flatten().fold(0.0, f64::max);
-    if holds("quality") && candidate.quality < floor {
-        return removed("quality", format!("expected quality {:.2}, the floor is {floor:.2}", candidate.quality));
-    }
-    None
+fn state(name: &str, snapshot: &Snapshot<'_>) -> State {
+    circuit(name, snapshot).state(snapshot.now.unix_micros() / 1_000)
 }

@@ -1,27 +1,23 @@
-//! A call failed: count it for all replicas, before its task ends.
+//! A call failed: stop sending tasks where they fail.
 
-use crate::Desk;
+use super::task_finished::keep;
+use crate::{board::Board, domain::observe::observe, statistics::Store};
+use futures::{Stream, StreamExt as _};
 use neptune_bus::{Incoming, Outcome};
-use neptune_contracts::{Timestamp, attempt::AttemptFailed};
-use std::{sync::Arc, time::Duration};
+use neptune_contracts::attempt::AttemptFailed;
+use std::sync::Arc;
 
-/// Before statistics that Redis did not take are tried again.
-const RETRY: Duration = Duration::from_secs(2);
-/// A failure older than this says nothing about now.
-const STALE_US: u64 = 600_000_000;
+/// Takes a failure into the statistics that all replicas share.
+pub async fn handle(store: Arc<Store>, incoming: Incoming<AttemptFailed>) -> Outcome {
+    let observation = observe(&incoming.message.attempt, None);
+    keep(&store, observation.as_slice()).await
+}
 
-/// Counts the failed attempt once.
-pub async fn handle(desk: Arc<Desk>, incoming: Incoming<AttemptFailed>) -> Outcome {
-    let now = Timestamp::now();
-    let attempt = incoming.message.attempt;
-    if now.micros_since(attempt.started_at) > STALE_US {
-        return Outcome::Done;
-    }
-    match desk.store.count(&attempt, None, now).await {
-        Ok(()) => Outcome::Done,
-        Err(error) => {
-            tracing::debug!(model.id = attempt.model, %error, "not counted, trying again");
-            Outcome::Retry { after: RETRY }
+/// Takes live copies of failures into this replica's own circuits, until the stream ends.
+pub async fn notice_all(board: &Board, mut failures: impl Stream<Item = AttemptFailed> + Unpin) {
+    while let Some(failure) = failures.next().await {
+        if let Some(observation) = observe(&failure.attempt, None) {
+            board.notice(&observation);
         }
     }
 }

@@ -1,58 +1,105 @@
-//! A task may go on: make its plan.
+//! A task may go on: choose its models.
 
 use crate::{
-    Desk,
-    domain::choose::{Question, choose},
+    board::Board,
+    domain::{
+        decide::{Decision, Refusal, decide},
+        filter::Snapshot,
+    },
 };
-use neptune_bus::{Cause, Incoming, Outcome, PublishError};
+use neptune_bus::{Accept, Bus, Cause, Incoming, Outcome, PublishError};
 use neptune_contracts::{
     Timestamp,
     admission::TaskAdmitted,
-    finished::{Outcome as TaskOutcome, TaskError, TaskFinished},
-    plan::TaskRouted,
+    finished::TaskFinished,
+    plan::{Plan, TaskRouted},
+    resource::Resources,
 };
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::sync::watch;
 
-/// Routes a task, or ends it when no model is left.
-pub async fn handle(desk: Arc<Desk>, incoming: Incoming<TaskAdmitted>) -> Outcome {
+/// What the handler works with.
+pub struct TaskAdmittedHandler {
+    /// The bus.
+    pub bus: Bus,
+    /// The resources in force.
+    pub resources: watch::Receiver<Arc<Resources>>,
+    /// What this replica knows about models.
+    pub board: Arc<Board>,
+}
+
+/// Publishes the plan, or finishes the task when there is none.
+pub async fn handle(handler: Arc<TaskAdmittedHandler>, incoming: Incoming<TaskAdmitted>) -> Outcome {
     let cause = incoming.cause();
-    let TaskAdmitted { task, admission } = incoming.message;
-    let id = task.id;
-    let clock = Instant::now();
-    let decided = {
-        let resources = desk.resources.borrow().clone();
-        let statistics = desk.statistics.load();
-        choose(Question { task: &task, admission: &admission, resources: &resources, statistics: &statistics, now: Timestamp::now() })
+    let Some(accept) = incoming.accept().cloned() else {
+        return Outcome::Reject { reason: "the task came without its accept".into() };
     };
-    let decided_in_us = u64::try_from(clock.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let stored = match decided {
-        Ok(mut plan) => {
-            plan.explanation.decided_in_us = decided_in_us;
-            let routed = TaskRouted { task, admission, plan, attempts_made: Vec::new() };
-            desk.bus.publish(&routed, &cause).await.map(|_| ())
-        }
-        Err(error) => desk.end(TaskAdmitted { task, admission }, error, &cause).await,
+    let admitted = incoming.message;
+    let task = admitted.task.id;
+    let (decision, decided_in_us) = handler.decide(&admitted);
+    let told = match decision {
+        Decision::Route(plan) => handler.route(admitted, *plan, decided_in_us, &cause).await,
+        Decision::Refuse(refusal) => handler.refuse(admitted, *refusal, decided_in_us, (&accept, &cause)).await,
     };
-    match stored {
+    match told {
         Ok(()) => Outcome::HandedOn,
         Err(error) => {
-            tracing::warn!(task.id = %id, error = &error as &dyn std::error::Error, "not routed, left to be handed out again");
+            tracing::warn!(task.id = %task, error = &error as &dyn std::error::Error, "left to be handed out again");
             Outcome::Retry { after: Duration::ZERO }
         }
     }
 }
 
-impl Desk {
-    async fn end(&self, admitted: TaskAdmitted, error: TaskError, cause: &Cause) -> Result<(), PublishError> {
-        let Some(accept) = cause.accept() else { return Ok(()) };
-        tracing::info!(task.id = %admitted.task.id, code = error.code, "no model is left");
-        let mut finished = TaskFinished::without_attempts(&admitted.task, TaskOutcome::NoRoute, error, Timestamp::now());
+impl TaskAdmittedHandler {
+    fn decide(&self, admitted: &TaskAdmitted) -> (Decision, u64) {
+        let (resources, statistics, circuits) =
+            (self.resources.borrow().clone(), self.board.statistics(), self.board.circuits());
+        let snapshot =
+            Snapshot { resources: &resources, statistics: &statistics, circuits: &circuits, now: Timestamp::now() };
+        let clock = Instant::now();
+        let decision = decide(&admitted.task, &admitted.admission, &snapshot);
+        (decision, u64::try_from(clock.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    async fn route(
+        &self,
+        admitted: TaskAdmitted,
+        mut plan: Plan,
+        decided_in_us: u64,
+        cause: &Cause,
+    ) -> Result<(), PublishError> {
+        plan.explanation.decided_in_us = decided_in_us;
+        let TaskAdmitted { task, admission } = admitted;
+        let routed = TaskRouted { task, admission, plan, attempts_made: Vec::new() };
+        self.bus.publish(&routed, cause).await?;
+        let model = routed.plan.attempts.first().map_or("", |attempt| attempt.model.as_str());
+        tracing::info!(task.id = %routed.task.id, model.id = model, decided_in_us, "routed a task");
+        Ok(())
+    }
+
+    async fn refuse(
+        &self,
+        admitted: TaskAdmitted,
+        refusal: Refusal,
+        decided_in_us: u64,
+        (accept, cause): (&Accept, &Cause),
+    ) -> Result<(), PublishError> {
+        let now = Timestamp::now();
+        let (outcome, code) = (refusal.outcome, refusal.error.code.clone());
+        let mut finished = TaskFinished::without_attempts(&admitted.task, outcome, refusal.error, now);
         finished.times.admitted_at = Some(admitted.admission.admitted_at);
+        finished.times.routed_at = Some(now);
         finished.admission = Some(admitted.admission);
+        finished.route = refusal.explanation.map(|mut explanation| {
+            explanation.decided_in_us = decided_in_us;
+            explanation
+        });
+        finished.task_type = finished.route.as_ref().map(|explanation| explanation.task_type).or(finished.task_type);
         self.bus.finish(&finished, accept, cause).await?;
+        tracing::info!(task.id = %finished.id, outcome = outcome.as_str(), error.code = code, decided_in_us, "no model for a task");
         Ok(())
     }
 }

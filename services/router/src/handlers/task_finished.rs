@@ -1,21 +1,43 @@
-//! A task has ended: learn from its attempts.
+//! Tasks have ended: learn from their attempts.
 
-use crate::Desk;
+use crate::{
+    board::Board,
+    domain::{
+        circuit::Health,
+        observe::{Observation, observe},
+    },
+    statistics::Store,
+};
 use neptune_bus::{Incoming, Outcome};
-use neptune_contracts::{Timestamp, finished::TaskFinished};
-use std::{sync::Arc, time::Duration};
+use neptune_contracts::finished::TaskFinished;
+use std::time::Duration;
 
-/// Before statistics that Redis did not take are tried again.
-const RETRY: Duration = Duration::from_secs(2);
+/// Pause before statistics that could not be stored are tried again.
+const RETRY: Duration = Duration::from_secs(5);
 
-/// Counts every attempt once.
-pub async fn handle(desk: Arc<Desk>, incoming: Incoming<TaskFinished>) -> Outcome {
-    let finished = incoming.message;
-    for attempt in &finished.attempts {
-        if let Err(error) = desk.store.count(attempt, finished.task_type, Timestamp::now()).await {
-            tracing::debug!(task.id = %finished.id, %error, "not counted, trying again");
-            return Outcome::Retry { after: RETRY };
+/// Takes the attempts of a batch of tasks into the statistics, each attempt once.
+pub async fn handle(board: &Board, store: &Store, batch: Vec<Incoming<TaskFinished>>) -> Outcome {
+    let observations: Vec<Observation> = batch
+        .iter()
+        .flat_map(|incoming| {
+            let finished = &incoming.message;
+            finished.attempts.iter().filter_map(|attempt| observe(attempt, finished.task_type))
+        })
+        .collect();
+    // Failures were heard at once, from their own fact.
+    for success in observations.iter().filter(|observation| observation.health == Health::Answered) {
+        board.notice(success);
+    }
+    keep(store, &observations).await
+}
+
+/// Stores observations, or asks for them again when Redis is away.
+pub(super) async fn keep(store: &Store, observations: &[Observation]) -> Outcome {
+    match store.observe(observations).await {
+        Ok(_) => Outcome::Done,
+        Err(error) => {
+            tracing::debug!(%error, count = observations.len(), "cannot store statistics yet");
+            Outcome::Retry { after: RETRY }
         }
     }
-    Outcome::Done
 }

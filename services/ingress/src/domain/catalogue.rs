@@ -1,0 +1,88 @@
+//! What a team may name as a model.
+
+use neptune_contracts::resource::{ModelSpec, Resources, TeamSpec};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+const BUILT_IN: [&str; 4] = ["auto", "auto:cheap", "auto:fast", "auto:best"];
+
+/// A list in OpenAI's shape.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ModelList {
+    /// `list`.
+    pub object: &'static str,
+    /// The models and routes.
+    pub data: Vec<ModelEntry>,
+}
+
+/// A model or route.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ModelEntry {
+    /// What to send as `model`.
+    pub id: String,
+    /// `model`.
+    pub object: &'static str,
+    /// 0: Neptune does not know when a provider made its model.
+    pub created: u64,
+    /// The provider prefix of the name, or `neptune` for routes.
+    pub owned_by: String,
+}
+
+/// The routes, and the models that are granted to the team, switched on, and in a zone its work may
+/// reach. A team that is not declared has neither.
+#[must_use]
+pub fn list(resources: &Resources, team: &str) -> ModelList {
+    let data = resources.teams.get(team).map(|team| entries(resources, team)).unwrap_or_default();
+    ModelList { object: "list", data }
+}
+
+fn entries(resources: &Resources, team: &TeamSpec) -> Vec<ModelEntry> {
+    let entry =
+        |id: &str, owner: &str| ModelEntry { id: id.into(), object: "model", created: 0, owned_by: owner.into() };
+    let named = resources.routes.keys().map(String::as_str).filter(|name| !BUILT_IN.contains(name));
+    let routes = BUILT_IN.into_iter().chain(named).map(|name| entry(name, "neptune"));
+    let models = resources.models.iter().filter(|(name, model)| may_use(team, name, model));
+    let models = models.map(|(name, _)| entry(name, name.split_once('/').map_or("neptune", |(owner, _)| owner)));
+    routes.chain(models).collect()
+}
+
+fn may_use(team: &TeamSpec, name: &str, model: &ModelSpec) -> bool {
+    let covers = |grant: &String| grant.strip_suffix('*').map_or(grant == name, |prefix| name.starts_with(prefix));
+    !model.disabled && team.zones.contains(&model.zone) && team.models.iter().any(covers)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    fn names(team: serde_json::Value) -> Vec<String> {
+        let mut resources = Resources::default();
+        let price = json!({"inputUsdPerMtok": "1", "outputUsdPerMtok": "2"});
+        let model = |zone: &str, disabled: bool| json!({"provider": "openai", "endpoint": "http://x", "price": price, "zone": zone, "disabled": disabled});
+        for (name, spec) in [
+            ("openai/gpt-4.1", model("external", false)),
+            ("openai/old", model("external", true)),
+            ("meta/llama", model("onprem", false)),
+        ] {
+            resources.insert("Model", name, spec).unwrap();
+        }
+        resources.insert("Route", "triage", json!({})).unwrap();
+        resources.insert("Route", "auto", json!({})).unwrap();
+        resources.insert("Team", "support", team).unwrap();
+        let models =
+            list(&resources, "support").data.into_iter().map(|entry| format!("{} of {}", entry.id, entry.owned_by));
+        assert!(list(&resources, "sales").data.is_empty(), "an undeclared team has nothing");
+        models.filter(|name| !name.starts_with("auto")).collect()
+    }
+
+    #[test]
+    fn a_team_sees_what_it_may_use() {
+        assert_eq!(names(json!({})), ["triage of neptune"]);
+        assert_eq!(names(json!({"models": ["openai/*"]})), ["triage of neptune", "openai/gpt-4.1 of openai"]);
+        assert_eq!(names(json!({"models": ["*"], "zones": ["onprem"]})), ["triage of neptune", "meta/llama of meta"]);
+        let both = ["triage of neptune", "meta/llama of meta", "openai/gpt-4.1 of openai"];
+        assert_eq!(names(json!({"models": ["meta/llama", "openai/gpt-4.1"]})), both);
+    }
+}

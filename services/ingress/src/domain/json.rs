@@ -1,0 +1,107 @@
+//! JSON bodies: read once, and when that fails, what is wrong and where.
+
+use neptune_contracts::problem::Problem;
+use serde::de::DeserializeOwned;
+use serde_ignored::Path;
+
+/// Reads a body whose unknown fields are its receiver's business.
+///
+/// # Errors
+/// The fault, with field, line and column.
+pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| locate::<T>(body, &error))
+}
+
+/// Reads a body that may hold known fields only, apart from `tolerated` ones.
+///
+/// # Errors
+/// The fault, with field, line and column; or every unknown field.
+pub fn read_strict<T: DeserializeOwned>(body: &[u8], tolerated: &[&str]) -> Result<T, Vec<Problem>> {
+    let mut unknown = Vec::new();
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let found = serde_ignored::deserialize(&mut json, |path| unknown.push(name(&path)));
+    let found: T =
+        found.and_then(|found| json.end().map(|()| found)).map_err(|error| vec![locate::<T>(body, &error)])?;
+    unknown.retain(|field| !tolerated.contains(&field.as_str()));
+    if unknown.is_empty() { Ok(found) } else { Err(unknown.into_iter().map(no_such_field).collect()) }
+}
+
+fn no_such_field(field: String) -> Problem {
+    Problem::new(field, "no such field", "check its spelling against /openapi.json, or leave it out")
+}
+
+/// `deliver[0].to`, as everywhere else.
+fn name(path: &Path<'_>) -> String {
+    match path {
+        Path::Root => String::new(),
+        Path::Seq { parent, index } => format!("{}[{index}]", name(parent)),
+        Path::Map { parent, key } => match name(parent) {
+            parent if parent.is_empty() => key.clone(),
+            parent => format!("{parent}.{key}"),
+        },
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => name(parent),
+    }
+}
+
+/// Reads the body once more, this time noting where it is.
+fn locate<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> Problem {
+    if !error.is_data() {
+        return Problem::new("(body)", format!("not JSON: {error}"), "send one JSON object");
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let field = serde_path_to_error::deserialize::<_, T>(&mut json).err().map(|error| error.path().to_string());
+    let field = field.filter(|field| field != ".").unwrap_or_else(|| "(body)".into());
+    Problem::new(field, error.to_string(), "send JSON in the shape of /openapi.json")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+    use neptune_contracts::task::TaskSubmitted;
+
+    fn faults(body: &str) -> Vec<(String, String)> {
+        let problems = read_strict::<TaskSubmitted>(body.as_bytes(), &["team"]).err().unwrap_or_default();
+        problems.into_iter().map(|problem| (problem.field, problem.message)).collect()
+    }
+
+    fn check(body: &str, fields: &[&str], says: &str) {
+        let found = faults(body);
+        let names: Vec<&str> = found.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(names, fields, "{body}: {found:?}");
+        assert!(found.iter().all(|(_, message)| message.contains(says)), "{body}: {found:?}");
+    }
+
+    #[test]
+    fn unknown_fields_are_all_named_at_any_depth() {
+        let input = r#""input": {"messages": [{"role": "user", "content": "hi", "name": "ann"}], "seed": 7}"#;
+        check(&format!("{{{input}}}"), &[], "");
+        check(&format!("{{{input}, \"team\": \"x\"}}"), &[], "");
+        check(&format!("{{{input}, \"inputs\": 1, \"lane\": 2}}"), &["inputs", "lane"], "no such field");
+        check(
+            &format!("{{{input}, \"constraints\": {{\"max_cost\": 1}}}}"),
+            &["constraints.max_cost"],
+            "no such field",
+        );
+        check(&format!("{{{input}, \"output\": {{\"schem\": {{}}}}}}"), &["output.schem"], "no such field");
+        let delivery = r#""deliver": [{"channel": "email", "to": "a@b.example", "cc": "x"}]"#;
+        check(&format!("{{{input}, {delivery}}}"), &["deliver[0].cc"], "no such field");
+    }
+
+    #[test]
+    fn faults_name_field_line_and_column() {
+        check("{\"input\":\n {\"messages\": 7}}", &["input.messages"], "line 2 column 15");
+        check("{\"input\": {\"messages\": [],\n \"temperature\": \"hot\"}}", &["input.temperature"], "line 2");
+        check("{\"input\": {\"messages\": [{}]}}", &["input.messages[0]"], "missing field `role`");
+        check("{\"constraints\": {}}", &["(body)"], "missing field `input`");
+        check("{\"input\": ", &["(body)"], "not JSON: EOF while parsing a value at line 1 column 10");
+        check("{\"input\": {\"messages\": []}} x", &["(body)"], "not JSON: trailing characters");
+        check("[]", &["(body)"], "expected");
+    }
+
+    #[test]
+    fn a_lenient_read_names_its_fault_too() {
+        assert_eq!(read::<Vec<u8>>(b"[1, 300]").unwrap_err().field, "[1]");
+        assert_eq!(read::<Vec<u8>>(b"[1, 2]").unwrap(), [1, 2]);
+    }
+}

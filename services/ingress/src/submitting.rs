@@ -1,0 +1,150 @@
+//! Storing a task, and waiting for its fact.
+
+use crate::{
+    domain::{keys::Caller, repeat},
+    gate::Door,
+    problem::Fault,
+};
+use neptune_bus::{Cause, Waiting};
+use neptune_contracts::{finished::TaskFinished, ids::TaskId, names::Team, task::TaskSubmitted};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// An `Idempotency-Key` whose task was turned away for the moment stands for a new task; so often.
+const MAX_ROUNDS: u32 = 64;
+/// A waiting caller looks for the stored fact this often, in case its answer was lost on the way.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The answer to a task that was submitted before goes to whoever did; others look for the fact
+/// at first after this time, and then at twice the time, up to [`MAX_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// The longest pause between two looks.
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+
+/// A task that is stored.
+pub(crate) struct Submitted {
+    /// Its id.
+    pub(crate) id: TaskId,
+    /// How it ended, when that is known in time.
+    pub(crate) finished: Option<Box<TaskFinished>>,
+}
+
+/// How a request wants its task handled.
+pub(crate) struct Wish<'r> {
+    /// The same key of the same team is the same task.
+    pub(crate) idempotency_key: Option<&'r str>,
+    /// How long to wait for the fact.
+    pub(crate) wait: Option<Duration>,
+    /// What caused it.
+    pub(crate) cause: Cause,
+}
+
+/// Stores the task and waits as it is wished. A task that came before is not stored again.
+///
+/// # Errors
+/// The task is not stored; or it came before with another input.
+pub(crate) async fn submit(
+    door: &Door,
+    caller: &Caller,
+    mut task: TaskSubmitted,
+    wish: Wish<'_>,
+) -> Result<Submitted, Fault> {
+    let deadline = wish.wait.map(|wait| Instant::now() + wait);
+    let (id, finished) = identify(door, caller, &task, wish.idempotency_key).await?;
+    tracing::Span::current().record("task.id", tracing::field::display(id));
+    task.id = Some(id);
+    let finished = match (finished, deadline) {
+        (Some(finished), _) => Some(finished),
+        (None, None) => {
+            door.bus.publish(&task, &wish.cause).await.map_err(|error| not_stored(&error, id))?;
+            None
+        }
+        (None, Some(deadline)) => {
+            let (reply_to, waiting) = door.replies.expect();
+            let cause = wish.cause.with_reply_to(reply_to);
+            let published = door.bus.publish(&task, &cause).await.map_err(|error| not_stored(&error, id))?;
+            let pause = if published.duplicate { FIRST_PAUSE } else { LOOK_EVERY };
+            wait_for(door, &caller.team, id, waiting, pause, deadline).await
+        }
+    };
+    if finished.as_ref().is_some_and(|finished| repeat::is_another_request(&task.input, finished)) {
+        let text = "a task of this id or Idempotency-Key had another input; choose a new one";
+        return Err(Fault::new(422, "invalid_request_error", "idempotency_key_reused", text).about(id));
+    }
+    Ok(Submitted { id, finished })
+}
+
+/// The task's id, and its fact when it has ended before.
+async fn identify(
+    door: &Door,
+    caller: &Caller,
+    task: &TaskSubmitted,
+    idempotency_key: Option<&str>,
+) -> Result<(TaskId, Option<Box<TaskFinished>>), Fault> {
+    let Some(key) = idempotency_key else {
+        return Ok(match task.id {
+            Some(id) => (id, stored(door, &caller.team, id).await?),
+            None => (TaskId::mint(), None),
+        });
+    };
+    for round in 0..MAX_ROUNDS {
+        let id = door.keys.task_id(&caller.team, key, round);
+        let finished = stored(door, &caller.team, id).await?;
+        if finished.as_ref().is_none_or(|finished| repeat::binds(finished)) {
+            return Ok((id, finished));
+        }
+    }
+    let text = "this Idempotency-Key was turned away too often; choose a new one";
+    Err(Fault::new(429, "rate_limit_error", "idempotency_key_spent", text))
+}
+
+/// The fact, from the inbox or else from the store; nothing when it is not there by the deadline or
+/// the ingress closes.
+async fn wait_for(
+    door: &Door,
+    team: &Team,
+    id: TaskId,
+    waiting: Waiting,
+    pause: Duration,
+    deadline: Instant,
+) -> Option<Box<TaskFinished>> {
+    let answered = async {
+        match waiting.wait(deadline.saturating_duration_since(Instant::now())).await {
+            Some(finished) => Box::new(finished),
+            // Too late, or not readable: the store has it if anybody.
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        finished = answered => Some(finished),
+        finished = look_for(door, team, id, pause) => Some(finished),
+        () = tokio::time::sleep_until(deadline) => stored(door, team, id).await.ok().flatten(),
+        () = door.closing.cancelled() => None,
+    }
+}
+
+async fn look_for(door: &Door, team: &Team, id: TaskId, mut pause: Duration) -> Box<TaskFinished> {
+    loop {
+        tokio::time::sleep(pause).await;
+        // While the broker is away there is nothing to do but to ask again.
+        if let Ok(Some(finished)) = stored(door, team, id).await {
+            return finished;
+        }
+        pause = if pause < MAX_PAUSE { (pause * 2).min(MAX_PAUSE) } else { pause };
+    }
+}
+
+/// The stored fact of a task of `team`.
+///
+/// # Errors
+/// The broker could not be asked.
+pub(crate) async fn stored(door: &Door, team: &Team, id: TaskId) -> Result<Option<Box<TaskFinished>>, Fault> {
+    door.bus.result(team, id).await.map(|finished| finished.map(Box::new)).map_err(|error| {
+        tracing::debug!(task.id = %id, error = &error as &dyn std::error::Error, "a result could not be read");
+        Fault::unavailable("bus_unavailable", "results cannot be read right now; ask again").about(id)
+    })
+}
+
+fn not_stored(error: &neptune_bus::PublishError, id: TaskId) -> Fault {
+    tracing::debug!(task.id = %id, error = error as &dyn std::error::Error, "a task was not stored");
+    Fault::from(error).about(id)
+}

@@ -1,0 +1,84 @@
+//! The same request twice.
+
+use crate::support::{SALES, SUPPORT, World, chat, header, read, task};
+use serde_json::json;
+
+const COMPLETIONS: &str = "/v1/chat/completions";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idempotency_key_makes_a_repeat_the_same_task() {
+    let world = World::start().await;
+    let send =
+        |key: &str, text: &str| world.post("/v1/tasks?wait=20", key, &task(text)).header("idempotency-key", "order-7");
+    let (status, first) = read(send(SUPPORT, "hi")).await;
+    assert_eq!(status, 200);
+    assert_eq!(read(send(SUPPORT, "hi")).await, (200, first.clone()), "the stored fact answers");
+    let at_once = world.post("/v1/tasks", SUPPORT, &task("hi")).header("idempotency-key", "order-7");
+    assert_eq!(read(at_once).await, (200, first.clone()), "also without waiting");
+    let completion = world.post(COMPLETIONS, SUPPORT, &chat("hi")).header("idempotency-key", "order-7");
+    assert_eq!(read(completion).await, (200, first["output"].clone()), "also as a completion");
+    assert_eq!(world.rest.seen(), 1, "one task");
+    let (status, other) = read(send(SALES, "hi")).await;
+    assert_eq!((status, world.rest.seen()), (200, 2), "another team's key is another task");
+    assert_ne!(other["id"], first["id"]);
+    let (status, problem) = read(send(SUPPORT, "something else")).await;
+    assert_eq!((status, &problem["code"], &problem["task"]), (422, &json!("idempotency_key_reused"), &first["id"]));
+    assert_eq!(world.rest.seen(), 2, "nothing ran for it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn repeats_of_a_running_task_all_get_its_answer() {
+    let world = World::start().await;
+    let send = || {
+        let request = world.post(COMPLETIONS, SUPPORT, &chat("hold")).header("idempotency-key", "k");
+        async { request.send().await.unwrap() }
+    };
+    let release = async {
+        neptune_testkit::wait_until("the task is taken", crate::support::PATIENCE, || async { world.rest.seen() == 1 })
+            .await;
+        world.rest.let_go.add_permits(1);
+    };
+    let (one, two, three, ()) = tokio::join!(send(), send(), send(), release);
+    let ids = [&one, &two, &three].map(|answer| header(answer, "x-neptune-task-id"));
+    assert_eq!([one.status(), two.status(), three.status()], [200; 3]);
+    assert!(ids[0] == ids[1] && ids[1] == ids[2], "{ids:?}");
+    assert_eq!(world.rest.seen(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_was_turned_away_for_the_moment_does_not_spend_its_key() {
+    let world = World::start().await;
+    let send = |text: &str| world.post(COMPLETIONS, SUPPORT, &chat(text)).header("idempotency-key", "k");
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let answer = send("no_route:no_capacity").send().await.unwrap();
+        assert_eq!(answer.status(), 503);
+        ids.push(header(&answer, "x-neptune-task-id"));
+    }
+    assert_ne!(ids[0], ids[1], "each try is a task of its own");
+    let (status, _) = read(send("hi")).await;
+    assert_eq!((status, world.rest.seen()), (200, 3));
+    assert_eq!(read(send("hi")).await.0, 200);
+    assert_eq!(world.rest.seen(), 3, "from now on the key is bound");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_final_refusal_stays_the_keys_answer() {
+    let world = World::start().await;
+    let send = || world.post(COMPLETIONS, SUPPORT, &chat("rejected:budget_exceeded")).header("idempotency-key", "k");
+    for _ in 0..2 {
+        assert_eq!(read(send()).await.0, 429);
+    }
+    assert_eq!(world.rest.seen(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_id_of_the_callers_own_is_kept() {
+    let world = World::start().await;
+    let mut body = task("hi");
+    body["id"] = json!("0199f2aa-0000-7000-8000-000000000007");
+    let (status, first) = read(world.post("/v1/tasks?wait=20", SUPPORT, &body)).await;
+    assert_eq!((status, &first["id"]), (200, &body["id"]));
+    assert_eq!(read(world.post("/v1/tasks?wait=20", SUPPORT, &body)).await, (200, first));
+    assert_eq!(world.rest.seen(), 1);
+}

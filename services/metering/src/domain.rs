@@ -1,0 +1,6 @@
+//! What the ledger holds, decided without I/O.
+
+pub mod partition;
+pub mod records;
+pub mod row;
+pub mod spend;

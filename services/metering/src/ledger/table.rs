@@ -1,0 +1,108 @@
+//! The columns that batches fill, and the statement that fills them.
+
+/// A table and the columns a batch fills, with their types.
+pub(super) struct Table {
+    name: &'static str,
+    columns: &'static [(&'static str, &'static str)],
+}
+
+impl Table {
+    /// Inserts a JSON array of rows, which is the only parameter: the statement is the same for any
+    /// number of rows, has one plan, and never meets the limit of 65,535 parameters.
+    pub(super) fn insert(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        let typed: Vec<String> = self.columns.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
+        let (table, names, typed) = (self.name, names.join(", "), typed.join(", "));
+        format!(
+            "INSERT INTO {table} ({names}) SELECT {names} FROM json_to_recordset($1::json) AS given({typed}) ON CONFLICT DO NOTHING"
+        )
+    }
+}
+
+pub(super) const LEDGER_ENTRY: Table = Table {
+    name: "ledger_entry",
+    columns: &[
+        ("entry_key", "uuid"),
+        ("kind", "smallint"),
+        ("seq", "smallint"),
+        ("occurred_at", "timestamptz"),
+        ("team", "text"),
+        ("workflow", "text"),
+        ("run_id", "uuid"),
+        ("step", "text"),
+        ("task_id", "uuid"),
+        ("task_type", "text"),
+        ("provider", "text"),
+        ("model", "text"),
+        ("zone", "text"),
+        ("lane", "text"),
+        ("tok_input", "bigint"),
+        ("tok_cache_read", "bigint"),
+        ("tok_cache_write", "bigint"),
+        ("tok_output", "bigint"),
+        ("tok_reasoning", "bigint"),
+        ("latency_us", "bigint"),
+        ("amount_pico_usd", "bigint"),
+        ("estimated", "boolean"),
+        ("outcome", "text"),
+        ("error", "jsonb"),
+        ("attempt_rank", "smallint"),
+        ("payload_hash", "uuid"),
+    ],
+};
+
+pub(super) const TASK: Table = Table {
+    name: "task",
+    columns: &[
+        ("id", "uuid"),
+        ("team", "text"),
+        ("origin", "text"),
+        ("outcome", "text"),
+        ("cost_pico_usd", "bigint"),
+        ("task_type", "text"),
+        ("lane", "text"),
+        ("key_id", "text"),
+        ("workflow", "text"),
+        ("run_id", "uuid"),
+        ("step", "text"),
+        ("model", "text"),
+        ("attempts", "integer"),
+        ("error_code", "text"),
+        ("submitted_at", "timestamptz"),
+        ("admitted_at", "timestamptz"),
+        ("routed_at", "timestamptz"),
+        ("started_at", "timestamptz"),
+        ("finished_at", "timestamptz"),
+        ("added_us", "bigint"),
+        ("fact", "jsonb"),
+    ],
+};
+
+pub(super) const DELIVERY: Table = Table {
+    name: "delivery",
+    columns: &[
+        ("id", "uuid"),
+        ("team", "text"),
+        ("task_id", "uuid"),
+        ("channel", "text"),
+        ("state", "text"),
+        ("attempts", "integer"),
+        ("receipt", "text"),
+        ("error", "text"),
+        ("cost_pico_usd", "bigint"),
+        ("finished_at", "timestamptz"),
+    ],
+};
+
+pub(super) const DELIVERY_ATTEMPT: Table = Table {
+    name: "delivery_attempt",
+    columns: &[
+        ("delivery_id", "uuid"),
+        ("attempt", "integer"),
+        ("team", "text"),
+        ("channel", "text"),
+        ("started_at", "timestamptz"),
+        ("latency_ms", "bigint"),
+        ("error", "text"),
+    ],
+};

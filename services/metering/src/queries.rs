@@ -1,0 +1,69 @@
+//! What metering answers. One file per query.
+
+mod attempts;
+mod spend;
+mod task;
+
+use crate::{Parts, ledger::Ledger};
+use neptune_bus::Bus;
+use neptune_contracts::query::{AttemptsQuery, Query, QueryError, SpendQuery, TaskQuery};
+use neptune_runtime::Shutdown;
+use sea_orm::DbErr;
+use std::{error::Error as StdError, time::Duration};
+
+/// A caller waits five seconds; after that an answer helps nobody.
+const TIMEOUT: Duration = Duration::from_millis(4_500);
+
+pub(crate) fn serve_all(parts: &mut Parts, bus: &Bus, ledger: &Ledger, shutdown: &Shutdown) {
+    let serving = (bus.clone(), ledger.clone(), shutdown.clone());
+    let (bus, ledger, stop) = serving.clone();
+    parts.spawn(async move {
+        let answer = move |query: TaskQuery| answer::<TaskQuery, _>(ledger.clone(), query, task::answer);
+        Ok(bus.serve(&stop, answer).await?)
+    });
+    let (bus, ledger, stop) = serving.clone();
+    parts.spawn(async move {
+        let answer = move |query: SpendQuery| answer::<SpendQuery, _>(ledger.clone(), query, spend::answer);
+        Ok(bus.serve(&stop, answer).await?)
+    });
+    let (bus, ledger, stop) = serving;
+    parts.spawn(async move {
+        let answer = move |query: AttemptsQuery| answer::<AttemptsQuery, _>(ledger.clone(), query, attempts::answer);
+        Ok(bus.serve(&stop, answer).await?)
+    });
+}
+
+/// Why a query has no answer.
+#[derive(Debug, thiserror::Error)]
+enum Unanswered {
+    #[error("{0}")]
+    NotFound(String),
+    #[error("{0}")]
+    Invalid(String),
+    #[error("the ledger cannot be read right now")]
+    Read(#[from] DbErr),
+    #[error("a stored row is not readable")]
+    Decode(#[from] serde_json::Error),
+}
+
+async fn answer<Q: Query, F>(
+    ledger: Ledger,
+    query: Q,
+    answer: impl FnOnce(Ledger, Q) -> F,
+) -> Result<Q::Reply, QueryError>
+where
+    F: Future<Output = Result<Q::Reply, Unanswered>>,
+{
+    let unavailable = |message: &str| QueryError { code: "unavailable".into(), message: message.into() };
+    let Ok(answer) = tokio::time::timeout(TIMEOUT, answer(ledger, query)).await else {
+        return Err(unavailable("the ledger did not answer in time"));
+    };
+    answer.map_err(|error| match error {
+        Unanswered::NotFound(message) => QueryError { code: "not_found".into(), message },
+        Unanswered::Invalid(message) => QueryError { code: "invalid_request".into(), message },
+        Unanswered::Read(_) | Unanswered::Decode(_) => {
+            tracing::warn!(error = &error as &dyn StdError, query = Q::SUBJECT, "a query has no answer");
+            unavailable(&error.to_string())
+        }
+    })
+}

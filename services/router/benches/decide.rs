@@ -1,0 +1,73 @@
+//! How long a decision takes, with the kind of work recognised and the record made.
+//!
+//! Prints quantiles of single decisions, which criterion does not, and then criterion's report.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::print_stdout, missing_docs)]
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use neptune_contracts::{
+    Timestamp,
+    admission::{Admission, Task},
+    names::TaskType,
+    resource::{ModelSpec, Resources},
+};
+use neptune_router::domain::{
+    decide::decide,
+    filter::Snapshot,
+    statistics::{AnswerStatistics, ModelStatistics, Statistics},
+};
+use neptune_testkit::builders;
+use std::{collections::HashMap, hint::black_box, time::Instant};
+
+const CANDIDATES: usize = 16;
+const DECISIONS: usize = 100_000;
+
+fn world() -> (Task, Admission, Resources, Statistics) {
+    let names: Vec<String> = (0..CANDIDATES).map(|number| format!("provider-{}/model-{number}", number % 5)).collect();
+    let mut resources = Resources::default();
+    let mut statistics =
+        Statistics { read_at_ms: Some(Timestamp::now().unix_micros() / 1_000), models: HashMap::new() };
+    for (number, name) in names.iter().enumerate() {
+        let quality = 0.6 + 0.02 * number as f64;
+        let endpoint = format!("https://provider-{}.example/v1", number % 5);
+        resources
+            .models
+            .insert(name.clone(), ModelSpec { endpoint, ..builders::model(quality, &format!("0.{}", number + 10)) });
+        let answers = AnswerStatistics { answers: 32.0, latency_ms: 1_500.0, output_tokens: 220.0 };
+        let by_type = TaskType::ALL.iter().map(|task_type| (*task_type, answers)).collect();
+        let measured = ModelStatistics { successes: 500.0, failures: 3.0, by_type, ..ModelStatistics::default() };
+        statistics.models.insert(name.clone(), measured);
+    }
+    let text = "Summarize this ticket for the next shift. ".to_owned()
+        + &"The customer ordered three lamps and got two of them. ".repeat(36);
+    let allowed: Vec<&str> = names.iter().map(String::as_str).collect();
+    (builders::task("support", &text), builders::admission(&allowed), resources, statistics)
+}
+
+fn bench(criterion: &mut Criterion) {
+    let (task, admission, resources, statistics) = world();
+    let circuits = HashMap::new();
+    let once = || {
+        let snapshot =
+            Snapshot { resources: &resources, statistics: &statistics, circuits: &circuits, now: Timestamp::now() };
+        decide(black_box(&task), &admission, &snapshot)
+    };
+    let mut nanos: Vec<u128> = (0..DECISIONS)
+        .map(|_| {
+            let clock = Instant::now();
+            black_box(once());
+            clock.elapsed().as_nanos()
+        })
+        .collect();
+    nanos.sort_unstable();
+    let micros = |per_mille: usize| nanos[(DECISIONS - 1) * per_mille / 1_000] as f64 / 1_000.0;
+    println!(
+        "decide, {CANDIDATES} candidates, 2 KiB of text: p50 {:.1} µs, p99 {:.1} µs, p99.9 {:.1} µs",
+        micros(500),
+        micros(990),
+        micros(999)
+    );
+    criterion.bench_function("decide, 16 candidates", |bencher| bencher.iter(once));
+}
+
+criterion_group!(benches, bench);
+criterion_main!(benches);

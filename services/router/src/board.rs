@@ -1,0 +1,65 @@
+//! What this replica knows while it routes: read without a lock, changed off the request's path.
+
+use crate::domain::{
+    circuit::{Circuit, Health},
+    observe::Observation,
+    statistics::Statistics,
+};
+use arc_swap::ArcSwap;
+use std::{collections::HashMap, sync::Arc};
+
+/// The newest statistics, and circuits as this replica saw them itself. The latter react at once,
+/// and also while Redis is away.
+#[derive(Debug, Default)]
+pub struct Board {
+    statistics: ArcSwap<Statistics>,
+    circuits: ArcSwap<HashMap<String, Circuit>>,
+}
+
+impl Board {
+    /// The newest statistics.
+    #[must_use]
+    pub fn statistics(&self) -> Arc<Statistics> {
+        self.statistics.load_full()
+    }
+
+    /// Circuits as this replica saw them.
+    #[must_use]
+    pub fn circuits(&self) -> Arc<HashMap<String, Circuit>> {
+        self.circuits.load_full()
+    }
+
+    /// Takes over new statistics, and forgets own circuits that they have overtaken.
+    pub fn replace(&self, statistics: Statistics) {
+        let is_overtaken = |model: &String, own: &Circuit| {
+            statistics.models.get(model).is_some_and(|measured| measured.circuit.succeeded_at_ms > own.failed_at_ms)
+        };
+        if self.circuits.load().iter().any(|(model, own)| is_overtaken(model, own)) {
+            self.circuits.rcu(|circuits| {
+                let mut circuits = HashMap::clone(circuits);
+                circuits.retain(|model, own| !is_overtaken(model, own));
+                circuits
+            });
+        }
+        self.statistics.store(Arc::new(statistics));
+    }
+
+    /// Takes in what an attempt says about its model's health.
+    pub fn notice(&self, observation: &Observation) {
+        // Most successes are those of models that never failed here.
+        let is_known = self.circuits.load().contains_key(&observation.model);
+        if observation.health == Health::Answered && !is_known {
+            return;
+        }
+        self.circuits.rcu(|circuits| {
+            let mut circuits = HashMap::clone(circuits);
+            let circuit = circuits.entry(observation.model.clone()).or_default();
+            match observation.health {
+                Health::Answered => circuit.answered(observation.at_ms),
+                Health::Failed { class, pause_ms } => circuit.failed(observation.at_ms, class, pause_ms),
+                Health::Unrelated => {}
+            }
+            circuits
+        });
+    }
+}

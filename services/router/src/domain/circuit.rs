@@ -1,0 +1,159 @@
+//! Circuit breakers: a model that fails gets no traffic for a while, then a growing share of it,
+//! then all of it again.
+//!
+//! The same rules run in Redis, for all replicas (`statistics/observe.lua`), and in the process,
+//! at once; a test holds the two against each other.
+
+use neptune_contracts::attempt::{Attempt, ErrorClass};
+use serde::{Deserialize, Serialize};
+
+/// So many failures in a row open the circuit.
+pub const FAILURES_TO_OPEN: u32 = 5;
+/// The first pause; it doubles with each further failure after a pause.
+pub const FIRST_PAUSE_MS: i64 = 5_000;
+/// The longest pause that Neptune chooses by itself.
+pub const LONGEST_PAUSE_MS: i64 = 60_000;
+/// A credential that is refused, or out of credit, is not mended in a moment.
+const CREDENTIAL_PAUSE_MS: i64 = 60_000;
+/// A provider's Retry-After beyond this is not taken at its word.
+const LONGEST_RETRY_AFTER_MS: u64 = 600_000;
+/// A rate-limited model that does not say for how long is left alone for this long.
+const RATE_LIMIT_PAUSE_MS: i64 = 1_000;
+/// Share of tasks, in percent, that a model gets when its pause ends.
+const FIRST_SHARE: i64 = 10;
+/// It gets everything again this long after the pause, also without a success.
+const RECOVERY_MS: i64 = 10_000;
+
+/// What an attempt says about its model's health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// The model answered.
+    Answered,
+    /// It failed, and asks, or is made, to be left alone for the pause.
+    Failed {
+        /// How.
+        class: ErrorClass,
+        /// How long, in milliseconds.
+        pause_ms: Option<i64>,
+    },
+    /// The failure was the task's own.
+    Unrelated,
+}
+
+/// What `attempt` says about its model's health.
+#[must_use]
+pub fn health(attempt: &Attempt) -> Health {
+    let Some(error) = &attempt.error else { return Health::Answered };
+    let asked =
+        error.retry_after_ms.map(|ms| i64::try_from(ms.min(LONGEST_RETRY_AFTER_MS)).unwrap_or(LONGEST_PAUSE_MS));
+    let asked = asked.filter(|ms| *ms > 0);
+    let pause_ms = match error.class {
+        // Whoever sends such requests must not be able to take a model from everybody else.
+        ErrorClass::ContextLength | ErrorClass::Refusal | ErrorClass::BadRequest | ErrorClass::Unsupported => {
+            return Health::Unrelated;
+        }
+        ErrorClass::Auth | ErrorClass::Quota => Some(asked.unwrap_or(0).max(CREDENTIAL_PAUSE_MS)),
+        ErrorClass::RateLimit => asked.or(Some(RATE_LIMIT_PAUSE_MS)),
+        ErrorClass::Timeout | ErrorClass::Overload | ErrorClass::Malformed | ErrorClass::Network => asked,
+    };
+    Health::Failed { class: error.class, pause_ms }
+}
+
+/// A model's circuit. Times are milliseconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Circuit {
+    /// Failures since the last success, those during a pause not counted.
+    pub consecutive: u32,
+    /// It is open until then.
+    pub open_until_ms: i64,
+    /// The newest failure.
+    pub failed_at_ms: i64,
+    /// The newest success that counted.
+    pub succeeded_at_ms: i64,
+    /// How it failed last.
+    pub cause: Option<ErrorClass>,
+}
+
+/// How a circuit stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The model gets traffic.
+    Closed,
+    /// It gets none.
+    Open {
+        /// For this long, in milliseconds.
+        for_ms: u64,
+    },
+    /// It gets some, to see whether it answers again.
+    Recovering {
+        /// Percent of tasks.
+        share: u64,
+    },
+}
+
+impl Circuit {
+    /// Takes in a failure.
+    pub fn failed(&mut self, at_ms: i64, class: ErrorClass, pause_ms: Option<i64>) {
+        self.failed_at_ms = self.failed_at_ms.max(at_ms);
+        let is_open = at_ms < self.open_until_ms;
+        let is_outdated = at_ms <= self.succeeded_at_ms;
+        // Calls that were under way when it opened, or failed before it recovered, say nothing new.
+        if (is_open || is_outdated) && pause_ms.is_none() {
+            return;
+        }
+        if !is_open && !is_outdated {
+            self.consecutive += 1;
+        }
+        self.cause = Some(class);
+        let pause_ms =
+            pause_ms.or_else(|| (self.consecutive >= FAILURES_TO_OPEN).then(|| pause_after(self.consecutive)));
+        if let Some(pause_ms) = pause_ms {
+            self.open_until_ms = self.open_until_ms.max(at_ms + pause_ms);
+        }
+    }
+
+    /// Takes in a success. One during a pause began before it and closes nothing.
+    pub fn answered(&mut self, at_ms: i64) {
+        if at_ms >= self.open_until_ms && at_ms > self.failed_at_ms {
+            *self = Self {
+                failed_at_ms: self.failed_at_ms,
+                succeeded_at_ms: at_ms.max(self.succeeded_at_ms),
+                ..Self::default()
+            };
+        }
+    }
+
+    /// How it stands at `now_ms`.
+    #[must_use]
+    pub fn state(&self, now_ms: i64) -> State {
+        let since_ms = now_ms - self.open_until_ms;
+        if since_ms < 0 {
+            State::Open { for_ms: since_ms.unsigned_abs() }
+        } else if self.open_until_ms > 0 && since_ms < RECOVERY_MS {
+            State::Recovering { share: (FIRST_SHARE + (100 - FIRST_SHARE) * since_ms / RECOVERY_MS).unsigned_abs() }
+        } else {
+            State::Closed
+        }
+    }
+
+    /// What two accounts of the same model say together: the newer success wins, else the worse.
+    #[must_use]
+    pub fn together(self, other: Self) -> Self {
+        if other.succeeded_at_ms > self.failed_at_ms {
+            other
+        } else if self.succeeded_at_ms > other.failed_at_ms || self.open_until_ms >= other.open_until_ms {
+            self
+        } else {
+            other
+        }
+    }
+}
+
+fn pause_after(consecutive: u32) -> i64 {
+    let doublings = consecutive.saturating_sub(FAILURES_TO_OPEN).min(8);
+    (FIRST_PAUSE_MS << doublings).min(LONGEST_PAUSE_MS)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! The reason for a decision, in words.
+
+use super::{
+    choose::{Wish, utility},
+    estimate::Estimate,
+    filter::Eligible,
+    route::Policy,
+    task_type::Kind,
+};
+use neptune_contracts::{finished::TaskError, plan::Removed};
+use std::fmt::Write as _;
+
+/// What was chosen, and from what.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'a> {
+    /// By what it was chosen.
+    pub policy: &'a Policy<'a>,
+    /// The kind of work.
+    pub kind: &'a Kind,
+    /// The models that were weighed, best first.
+    pub ranked: &'a [Eligible<'a>],
+    /// The one to try first.
+    pub first: &'a Eligible<'a>,
+    /// What gave way so that any model was left.
+    pub relaxed: &'a [Wish],
+}
+
+/// Why the first was chosen, in one sentence.
+#[must_use]
+pub fn because(choice: &Choice<'_>) -> String {
+    let (policy, first) = (choice.policy, choice.first);
+    let numbers = numbers(&first.estimate);
+    let mut text = if !policy.pinned.is_empty() {
+        format!("the caller asked for {} ({numbers})", policy.name)
+    } else if first.fallback_only {
+        format!("route {} falls back on {}, because no candidate is left ({numbers})", policy.name, first.name)
+    } else {
+        compared(choice, &numbers)
+    };
+    if !choice.relaxed.is_empty() {
+        let given_up: Vec<&str> = choice.relaxed.iter().map(|wish| wish.as_str()).collect();
+        let _ = write!(text, "; no model met every constraint, so {} gave way", given_up.join(" and "));
+    }
+    text
+}
+
+fn numbers(estimate: &Estimate) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a latency in milliseconds fits")]
+    let seconds = estimate.latency_ms as f64 / 1_000.0;
+    let cost = estimate.cost.as_usd_f64();
+    format!("expected quality {:.2}, success {:.3}, ${cost:.6}, {seconds:.1} s", estimate.quality, estimate.success)
+}
+
+fn compared(choice: &Choice<'_>, numbers: &str) -> String {
+    let (name, route, task_type) = (choice.first.name, choice.policy.name, choice.kind.task_type);
+    let rivals: Vec<&Eligible<'_>> =
+        choice.ranked.iter().filter(|option| !option.fallback_only && option.name != name).collect();
+    let Some(next) = rivals.first() else {
+        return format!("{name} is the only candidate left for {task_type} on route {route} ({numbers})");
+    };
+    let worth = |option: &Eligible<'_>| utility(&option.estimate, option.estimate.success, &choice.policy.weights);
+    let (count, lead) = (rivals.len() + 1, worth(choice.first) - worth(next));
+    format!(
+        "{name} is worth the most of {count} candidates for {task_type} on route {route} ({numbers}), ${lead:.6} more than {}",
+        next.name
+    )
+}
+
+/// Why no model is left. `circuit_closes_in_ms` is set when one is left but for its circuit.
+#[must_use]
+pub fn no_model(policy: &Policy<'_>, removed: &[Removed], circuit_closes_in_ms: Option<u64>) -> TaskError {
+    let reasons: Vec<String> = removed.iter().map(|removed| format!("{}: {}", removed.model, removed.reason)).collect();
+    let reasons = if reasons.is_empty() { "none is configured".to_owned() } else { reasons.join("; ") };
+    let is_governed = !removed.is_empty() && removed.iter().all(|removed| removed.by == "governance");
+    let (code, remedy) = match circuit_closes_in_ms {
+        Some(_) => ("no_capacity", "try again later"),
+        None if is_governed => ("model_not_allowed", "ask for other models, or for the right to use these"),
+        None => ("no_route", "relax the task's constraints, or offer more models"),
+    };
+    let message = format!("route {} leaves no model for this task ({reasons}); {remedy}", policy.name);
+    TaskError { code: code.to_owned(), message, problems: Vec::new(), retry_after_ms: circuit_closes_in_ms }
+}

@@ -1,0 +1,53 @@
+//! What a finished or failed attempt teaches.
+
+use super::circuit::{Health, health};
+use neptune_contracts::{attempt::Attempt, ids::AttemptId, names::TaskType};
+
+/// One attempt as the statistics see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// The attempt: it counts once, whoever reports it.
+    pub attempt: AttemptId,
+    /// Its model.
+    pub model: String,
+    /// When it ended, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// What it says about the model's health.
+    pub health: Health,
+    /// What the answer was like, when there was one.
+    pub answer: Option<Answer>,
+}
+
+/// What an answer was like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The kind of work.
+    pub task_type: TaskType,
+    /// How long the call took, in milliseconds.
+    pub latency_ms: u64,
+    /// Output tokens; nothing when they were estimated.
+    pub output_tokens: Option<u64>,
+}
+
+/// What `attempt` teaches; nothing when its failure was the task's own.
+#[must_use]
+pub fn observe(attempt: &Attempt, task_type: Option<TaskType>) -> Option<Observation> {
+    let health = health(attempt);
+    if health == Health::Unrelated {
+        return None;
+    }
+    let latency_ms = attempt.latency_us / 1_000;
+    let started_ms = attempt.started_at.unix_micros() / 1_000;
+    let answer = task_type.filter(|_| health == Health::Answered).map(|task_type| Answer {
+        task_type,
+        latency_ms,
+        output_tokens: Some(attempt.usage.output_total()).filter(|_| !attempt.estimated),
+    });
+    Some(Observation {
+        attempt: attempt.id,
+        model: attempt.model.clone(),
+        at_ms: started_ms.saturating_add_unsigned(latency_ms),
+        health,
+        answer,
+    })
+}

@@ -1,0 +1,182 @@
+//! Routing statistics in Redis: one script takes observations in, each attempt once; one read
+//! gives everything back.
+//!
+//! Keys (hash tag = namespace): `{ns}:r:models` one JSON per model with faded counts and circuit;
+//! `{ns}:r:answers` one JSON per model and kind of work with means; `{ns}:r:seen:…` attempts
+//! counted, by the minute they ended in.
+
+use crate::domain::{
+    circuit::{Circuit, FAILURES_TO_OPEN, FIRST_PAUSE_MS, Health, LONGEST_PAUSE_MS},
+    observe::Observation,
+    statistics::{AnswerStatistics, ModelStatistics, SUCCESS_FADES_MS, Statistics},
+};
+use neptune_contracts::names::TaskType;
+use redis::{
+    Client, IntoConnectionInfo as _, RedisError, Script,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+    io::tcp::TcpSettings,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::{collections::HashMap, time::Duration};
+
+/// An answer of Redis that takes longer counts as none.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(50);
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(200);
+/// Means forget after so many answers, so that a model that changed is seen to have.
+const MEAN_MEMORY: u32 = 32;
+/// Redelivery comes within seconds; a success counted twice after this hardly moves a mean.
+const SUCCESS_SEEN_SECONDS: u32 = 180;
+/// A failure is reported twice on purpose, the second time when its task ends.
+const FAILURE_SEEN_SECONDS: u32 = 3_600;
+
+/// The statistics of one namespace.
+pub struct Store {
+    connection: ConnectionManager,
+    observe: Script,
+    tag: String,
+}
+
+#[derive(Deserialize)]
+struct ModelRecord {
+    #[serde(default)]
+    successes: f64,
+    #[serde(default)]
+    failures: f64,
+    #[serde(default)]
+    counted_at_ms: f64,
+    #[serde(flatten)]
+    circuit: Circuit,
+}
+
+#[derive(Deserialize)]
+struct AnswerRecord {
+    answers: f64,
+    latency_ms: f64,
+    output_tokens: f64,
+}
+
+impl Store {
+    /// Prepares; connects at the first use and again after each loss, so that the router starts
+    /// and works without Redis.
+    ///
+    /// # Errors
+    /// The address is malformed.
+    pub fn open(url: &str, namespace: &str) -> Result<Self, RedisError> {
+        // Small requests must not wait for the acknowledgement of earlier ones.
+        let info = url.into_connection_info()?.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let config = ConnectionManagerConfig::new()
+            .set_number_of_retries(0)
+            .set_response_timeout(Some(ANSWER_TIMEOUT))
+            .set_connection_timeout(Some(CONNECT_TIMEOUT));
+        Ok(Self {
+            connection: ConnectionManager::new_lazy_with_config(Client::open(info)?, config)?,
+            observe: Script::new(include_str!("statistics/observe.lua")),
+            tag: format!("{{{namespace}}}"),
+        })
+    }
+
+    /// Takes in observations; those of an attempt that was counted before change nothing. Returns
+    /// how many were new.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub async fn observe(&self, observations: &[Observation]) -> Result<u64, RedisError> {
+        if observations.is_empty() {
+            return Ok(0);
+        }
+        let mut call = self.observe.key(self.key("models"));
+        call.key(self.key("answers")).key(self.key("seen")).arg(rules().to_string());
+        for observation in observations {
+            call.arg(written(observation).to_string());
+        }
+        call.invoke_async(&mut self.connection.clone()).await
+    }
+
+    /// Everything measured, as of now.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub async fn read(&self, now_ms: i64) -> Result<Statistics, RedisError> {
+        let (models, answers): (HashMap<String, String>, HashMap<String, String>) = redis::pipe()
+            .hgetall(self.key("models"))
+            .hgetall(self.key("answers"))
+            .query_async(&mut self.connection.clone())
+            .await?;
+        let mut statistics = Statistics { read_at_ms: Some(now_ms), models: HashMap::with_capacity(models.len()) };
+        for (model, record) in models {
+            if let Some(measured) = model_of(&record) {
+                statistics.models.insert(model, measured);
+            }
+        }
+        for (field, record) in answers {
+            let Some((task_type, model)) = field.split_once('|') else { continue };
+            let (Ok(task_type), Ok(record)) =
+                (task_type.parse::<TaskType>(), serde_json::from_str::<AnswerRecord>(&record))
+            else {
+                continue;
+            };
+            let means = AnswerStatistics {
+                answers: record.answers,
+                latency_ms: record.latency_ms,
+                output_tokens: record.output_tokens,
+            };
+            statistics.models.entry(model.to_owned()).or_default().by_type.insert(task_type, means);
+        }
+        Ok(statistics)
+    }
+
+    fn key(&self, what: &str) -> String {
+        format!("{}:r:{what}", self.tag)
+    }
+}
+
+fn model_of(record: &str) -> Option<ModelStatistics> {
+    let record: ModelRecord = serde_json::from_str(record).ok()?;
+    #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970")]
+    let counted_at_ms = record.counted_at_ms as i64;
+    Some(ModelStatistics {
+        successes: record.successes,
+        failures: record.failures,
+        counted_at_ms,
+        circuit: record.circuit,
+        by_type: HashMap::new(),
+    })
+}
+
+/// The constants of the domain, so that the script has none of its own.
+fn rules() -> Value {
+    json!({
+        "failures_to_open": FAILURES_TO_OPEN,
+        "first_pause_ms": FIRST_PAUSE_MS,
+        "longest_pause_ms": LONGEST_PAUSE_MS,
+        "success_fades_ms": SUCCESS_FADES_MS,
+        "mean_memory": MEAN_MEMORY,
+        "success_seen_seconds": SUCCESS_SEEN_SECONDS,
+        "failure_seen_seconds": FAILURE_SEEN_SECONDS,
+    })
+}
+
+fn written(observation: &Observation) -> Value {
+    let (cause, pause_ms) = match observation.health {
+        Health::Failed { class, pause_ms } => (Some(class), pause_ms),
+        Health::Answered | Health::Unrelated => (None, None),
+    };
+    let mut written = json!({
+        "attempt": observation.attempt.to_string(),
+        "model": observation.model,
+        "at_ms": observation.at_ms,
+    });
+    let optional = [
+        ("cause", cause.map(|cause| json!(cause))),
+        ("pause_ms", pause_ms.map(Value::from)),
+        ("task_type", observation.answer.map(|answer| Value::from(answer.task_type.as_str()))),
+        ("latency_ms", observation.answer.map(|answer| Value::from(answer.latency_ms))),
+        ("output_tokens", observation.answer.and_then(|answer| answer.output_tokens).map(Value::from)),
+    ];
+    if let Value::Object(fields) = &mut written {
+        // Absent, because the script would read null as a value.
+        fields.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    }
+    written
+}

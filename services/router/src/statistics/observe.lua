@@ -1,0 +1,84 @@
+-- Takes in observations of attempts, each attempt once. KEYS: models, answers, prefix of the seen
+-- sets. ARGV: the rules, then one observation each, as JSON. Returns how many were new.
+-- The circuit's rules are those of domain/circuit.rs.
+local rules = cjson.decode(ARGV[1])
+local counted = 0
+
+local function number(value) return tonumber(value) or 0 end
+
+local function is_new(seen)
+  local is_failure = seen.cause ~= nil
+  local bucket = KEYS[3] .. (is_failure and ':f:' or ':s:') .. math.floor(seen.at_ms / 60000)
+  if redis.call('SADD', bucket, seen.attempt) == 0 then return false end
+  redis.call('EXPIRE', bucket, is_failure and rules.failure_seen_seconds or rules.success_seen_seconds)
+  return true
+end
+
+local function count(record, seen)
+  local elapsed = seen.at_ms - record.counted_at_ms
+  local fade = math.exp(-math.abs(elapsed) / rules.success_fades_ms)
+  local weight = 1
+  if elapsed > 0 then
+    record.successes, record.failures = record.successes * fade, record.failures * fade
+    record.counted_at_ms = seen.at_ms
+  else
+    weight = fade
+  end
+  -- Calls that were under way when the circuit opened belong to the outage that opened it.
+  if seen.cause and seen.at_ms < record.open_until_ms then return end
+  local what = seen.cause and 'failures' or 'successes'
+  record[what] = record[what] + weight
+end
+
+local function fail(record, seen)
+  record.failed_at_ms = math.max(record.failed_at_ms, seen.at_ms)
+  local is_open = seen.at_ms < record.open_until_ms
+  local is_outdated = seen.at_ms <= record.succeeded_at_ms
+  if (is_open or is_outdated) and not seen.pause_ms then return end
+  if not is_open and not is_outdated then record.consecutive = record.consecutive + 1 end
+  record.cause = seen.cause
+  local pause = seen.pause_ms
+  if not pause and record.consecutive >= rules.failures_to_open then
+    local doublings = math.min(record.consecutive - rules.failures_to_open, 8)
+    pause = math.min(rules.first_pause_ms * 2 ^ doublings, rules.longest_pause_ms)
+  end
+  if pause then record.open_until_ms = math.max(record.open_until_ms, seen.at_ms + pause) end
+end
+
+local function answer(record, seen)
+  if seen.at_ms < record.open_until_ms or seen.at_ms <= record.failed_at_ms then return end
+  if record.open_until_ms > 0 then
+    -- The outage is over: its failures say little about the time after it.
+    record.failures = math.max(record.failures - record.consecutive, 0)
+  end
+  record.consecutive, record.open_until_ms, record.cause = 0, 0, nil
+  record.succeeded_at_ms = math.max(record.succeeded_at_ms, seen.at_ms)
+end
+
+local function learn_answer(seen)
+  if not seen.task_type or not seen.output_tokens then return end
+  local field = seen.task_type .. '|' .. seen.model
+  local stored = redis.call('HGET', KEYS[2], field)
+  local means = stored and cjson.decode(stored) or {answers = 0, latency_ms = 0, output_tokens = 0}
+  means.answers = math.min(means.answers + 1, rules.mean_memory)
+  means.latency_ms = means.latency_ms + (seen.latency_ms - means.latency_ms) / means.answers
+  means.output_tokens = means.output_tokens + (seen.output_tokens - means.output_tokens) / means.answers
+  redis.call('HSET', KEYS[2], field, cjson.encode(means))
+end
+
+for index = 2, #ARGV do
+  local seen = cjson.decode(ARGV[index])
+  if is_new(seen) then
+    counted = counted + 1
+    local stored = redis.call('HGET', KEYS[1], seen.model)
+    local record = stored and cjson.decode(stored) or {}
+    for _, field in ipairs({'successes', 'failures', 'counted_at_ms', 'consecutive', 'open_until_ms', 'failed_at_ms', 'succeeded_at_ms'}) do
+      record[field] = number(record[field])
+    end
+    count(record, seen)
+    if seen.cause then fail(record, seen) else answer(record, seen) end
+    redis.call('HSET', KEYS[1], seen.model, cjson.encode(record))
+    if not seen.cause then learn_answer(seen) end
+  end
+end
+return counted

@@ -1,0 +1,9 @@
+//! The router against a real broker and a real Redis.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod support;
+
+mod circuits;
+mod learning;
+mod routing;
+mod statistics;

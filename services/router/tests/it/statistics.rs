@@ -1,0 +1,146 @@
+//! The script in Redis: each attempt once, by the rules of the domain.
+
+use neptune_contracts::{attempt::ErrorClass, ids::AttemptId, names::TaskType};
+use neptune_router::{
+    domain::{
+        circuit::{Circuit, Health},
+        observe::{Answer, Observation},
+        statistics::SUCCESS_FADES_MS,
+    },
+    statistics::Store,
+};
+use neptune_testkit::Redis;
+use proptest::{
+    collection, option,
+    prelude::{Strategy as _, any},
+    test_runner::{Config, TestRunner},
+};
+use std::time::{Duration, Instant};
+
+const START_MS: i64 = 1_800_000_000_000;
+
+fn observation(at_ms: i64, health: Health) -> Observation {
+    let answer = Answer { task_type: TaskType::Chat, latency_ms: 100, output_tokens: Some(10) };
+    let answer = (health == Health::Answered).then_some(answer);
+    Observation { attempt: AttemptId::mint(), model: "a/first".into(), at_ms, health, answer }
+}
+
+fn failure(pause_ms: Option<i64>) -> Health {
+    Health::Failed { class: ErrorClass::Overload, pause_ms }
+}
+
+async fn store(redis: &Redis) -> Store {
+    Store::open(&redis.url(), neptune_testkit::namespace().as_str()).unwrap()
+}
+
+#[tokio::test]
+async fn an_attempt_counts_once_whoever_reports_it() {
+    let redis = Redis::start().await;
+    let store = store(&redis).await;
+    let (answered, failed) = (observation(START_MS, Health::Answered), observation(START_MS, failure(None)));
+    assert_eq!(store.observe(&[answered.clone(), failed.clone(), failed.clone()]).await.unwrap(), 2);
+    assert_eq!(store.observe(&[failed, answered]).await.unwrap(), 0);
+    let statistics = store.read(START_MS).await.unwrap();
+    let model = &statistics.models["a/first"];
+    assert_eq!((model.successes, model.failures, model.counted_at_ms), (1.0, 1.0, START_MS));
+    assert_eq!((model.by_type[&TaskType::Chat].answers, statistics.read_at_ms), (1.0, Some(START_MS)));
+}
+
+#[tokio::test]
+async fn counts_fade_and_the_order_of_arrival_does_not_matter() {
+    let redis = Redis::start().await;
+    #[allow(clippy::cast_possible_truncation)]
+    let later = START_MS + SUCCESS_FADES_MS as i64;
+    let (early, late) = (observation(START_MS, Health::Answered), observation(later, Health::Answered));
+    for order in [[early.clone(), late.clone()], [late, early]] {
+        let store = store(&redis).await;
+        store.observe(&order).await.unwrap();
+        let model = store.read(later).await.unwrap().models.remove("a/first").unwrap();
+        assert!((model.successes - (1.0 + (-1.0_f64).exp())).abs() < 1e-9, "{model:?}");
+        assert_eq!(model.counted_at_ms, later);
+    }
+}
+
+#[tokio::test]
+async fn an_outage_that_is_over_is_forgiven_and_single_failures_are_not() {
+    let redis = Redis::start().await;
+    let store = store(&redis).await;
+    let failures = async || store.read(START_MS).await.unwrap().models["a/first"].failures;
+    let single = [(0, failure(None)), (1, Health::Answered)];
+    let outage = [10, 11, 12, 13, 14, 15, 16].map(|at| (at, failure(None)));
+    let over = [(6_000, Health::Answered)];
+    let mut counted = Vec::new();
+    for part in [&single[..], &outage[..], &over[..]] {
+        let observations: Vec<_> = part.iter().map(|(at, health)| observation(START_MS + at, *health)).collect();
+        store.observe(&observations).await.unwrap();
+        counted.push(failures().await.round());
+    }
+    // Five failures open the circuit; the two after them were under way.
+    assert_eq!(counted, [1.0, 6.0, 1.0]);
+}
+
+#[tokio::test]
+async fn means_forget() {
+    let redis = Redis::start().await;
+    let store = store(&redis).await;
+    let of = |latency_ms: u64| {
+        let answer = Answer { task_type: TaskType::Chat, latency_ms, output_tokens: Some(10) };
+        Observation { answer: Some(answer), ..observation(START_MS, Health::Answered) }
+    };
+    let mean = async || store.read(START_MS).await.unwrap().models["a/first"].by_type[&TaskType::Chat].latency_ms;
+    store.observe(&(0..1_000).map(|_| of(100)).collect::<Vec<_>>()).await.unwrap();
+    assert!((mean().await - 100.0).abs() < 1e-9);
+    store.observe(&(0..100).map(|_| of(1_100)).collect::<Vec<_>>()).await.unwrap();
+    assert!(mean().await > 1_000.0, "a hundred slow answers outweigh a thousand quick ones: {}", mean().await);
+}
+
+#[test]
+fn the_script_and_the_domain_agree_on_every_circuit() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let redis = runtime.block_on(Redis::start());
+    let pause = option::weighted(0.1, 1..5_000_i64);
+    let event = (0..20_000_i64, any::<bool>(), pause).prop_map(|(at, is_success, pause_ms)| {
+        observation(START_MS + at, if is_success { Health::Answered } else { failure(pause_ms) })
+    });
+    // Success is rare in some sequences, so that circuits open.
+    let events = (collection::vec(event, 1..60), any::<bool>()).prop_map(|(events, only_failures)| {
+        events.into_iter().filter(|event| !only_failures || event.health != Health::Answered).collect::<Vec<_>>()
+    });
+    let opened = std::cell::Cell::new(0);
+    TestRunner::new(Config { cases: 200, failure_persistence: None, ..Config::default() })
+        .run(&events, |events| {
+            let mut circuit = Circuit::default();
+            for event in &events {
+                match event.health {
+                    Health::Answered => circuit.answered(event.at_ms),
+                    Health::Failed { class, pause_ms } => circuit.failed(event.at_ms, class, pause_ms),
+                    Health::Unrelated => unreachable!("the strategy makes none"),
+                }
+            }
+            let stored = runtime.block_on(async {
+                let store = store(&redis).await;
+                store.observe(&events).await.unwrap();
+                store.read(START_MS).await.unwrap().models.remove("a/first").map(|model| model.circuit)
+            });
+            opened.set(opened.get() + u32::from(circuit.open_until_ms > 0));
+            assert_eq!(stored.unwrap_or_default(), circuit);
+            Ok(())
+        })
+        .unwrap();
+    assert!(opened.get() > 20, "only {} circuits ever opened", opened.get());
+}
+
+#[tokio::test]
+async fn without_redis_it_says_so_quickly_and_recovers_by_itself() {
+    let mut redis = Redis::start().await;
+    let store = store(&redis).await;
+    redis.kill().await;
+    let asked = Instant::now();
+    assert!(store.read(START_MS).await.is_err());
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    redis.restart().await;
+    neptune_testkit::wait_until("it answers again", Duration::from_secs(5), async || {
+        store.read(START_MS).await.is_ok()
+    })
+    .await;
+}

@@ -1,0 +1,14 @@
+//! What a simulated provider decides: faults, waiting times, answers, tokens and money; and the mail protocol of
+//! the sink. Functions of their arguments;
+//! randomness comes in as a seed.
+
+pub mod answer;
+pub mod behaviour;
+pub mod draw;
+pub mod fault;
+pub mod latency;
+pub mod price;
+pub mod request;
+pub mod schema;
+pub mod smtp;
+pub mod usage;

@@ -1,0 +1,33 @@
+//! The routes.
+
+mod admin;
+mod completions;
+mod models;
+mod refusal;
+mod reply;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+use crate::provider::Provider;
+
+/// As large as Neptune's own requests may get.
+const BODY_LIMIT: usize = 32 * 1024 * 1024;
+
+pub(crate) fn router(provider: Arc<Provider>) -> Router {
+    Router::new()
+        .route("/v1/chat/completions", post(completions::complete))
+        .route("/v1/models", get(models::list))
+        .route("/admin/models", get(admin::models))
+        .route("/admin/models/{*name}", get(admin::model).put(admin::put_model).delete(admin::delete_model))
+        .route("/admin/account", get(admin::account))
+        .route("/admin/calls", get(admin::calls))
+        .route("/admin/reset", post(admin::reset))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .fallback(refusal::no_route)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(provider)
+}

@@ -1,0 +1,116 @@
+//! The body of a chat completion.
+
+use axum::body::Bytes;
+use serde::Serialize;
+
+use crate::domain::answer::{Answer, Content};
+use crate::domain::usage::Usage;
+
+/// What one body is made from.
+pub(super) struct Reply<'a> {
+    pub(super) number: u64,
+    pub(super) digest: u64,
+    pub(super) created_unix_s: u64,
+    pub(super) model: &'a str,
+    pub(super) answers: &'a [Answer],
+    pub(super) usage: &'a Usage,
+}
+
+#[derive(Serialize)]
+struct Completion<'a> {
+    id: String,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: Vec<Choice<'a>>,
+    usage: Tokens,
+    system_fingerprint: &'static str,
+}
+
+#[derive(Serialize)]
+struct Choice<'a> {
+    index: usize,
+    message: Message<'a>,
+    logprobs: Option<()>,
+    finish_reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: Option<&'a str>,
+    refusal: Option<()>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<[ToolCall<'a>; 1]>,
+}
+
+#[derive(Serialize)]
+struct ToolCall<'a> {
+    id: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: Function<'a>,
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    name: &'a str,
+    arguments: &'a str,
+}
+
+#[derive(Serialize)]
+struct Tokens {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    prompt_tokens_details: PromptDetails,
+    completion_tokens_details: CompletionDetails,
+}
+
+#[derive(Serialize)]
+struct PromptDetails {
+    cached_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct CompletionDetails {
+    reasoning_tokens: u64,
+}
+
+impl Reply<'_> {
+    pub(super) fn body(&self) -> Result<Bytes, serde_json::Error> {
+        let choice = |(index, answer)| self.choice(index, answer);
+        let completion = Completion {
+            id: format!("chatcmpl-{:016x}-{}", self.digest, self.number),
+            object: "chat.completion",
+            created: self.created_unix_s,
+            model: self.model,
+            choices: self.answers.iter().enumerate().map(choice).collect(),
+            usage: tokens(self.usage),
+            system_fingerprint: "fp_simulator",
+        };
+        serde_json::to_vec(&completion).map(Bytes::from)
+    }
+
+    fn choice<'b>(&'b self, index: usize, answer: &'b Answer) -> Choice<'b> {
+        let (content, tool_calls) = match &answer.content {
+            Content::Text(text) => (Some(text.as_str()), None),
+            Content::Call { name, arguments } => {
+                let id = format!("call_{:016x}_{index}", self.digest);
+                (None, Some([ToolCall { id, kind: "function", function: Function { name, arguments } }]))
+            }
+        };
+        let message = Message { role: "assistant", content, refusal: None, tool_calls };
+        Choice { index, message, logprobs: None, finish_reason: answer.finish_reason }
+    }
+}
+
+fn tokens(usage: &Usage) -> Tokens {
+    Tokens {
+        prompt_tokens: usage.prompt,
+        completion_tokens: usage.completion,
+        total_tokens: usage.prompt + usage.completion,
+        prompt_tokens_details: PromptDetails { cached_tokens: usage.cached },
+        completion_tokens_details: CompletionDetails { reasoning_tokens: usage.reasoning },
+    }
+}

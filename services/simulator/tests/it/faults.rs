@@ -1,0 +1,98 @@
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::server::Server;
+
+#[tokio::test]
+async fn a_rate_limit_says_when_to_come_back() {
+    let server = Server::start("models: {m: {faults: {rateLimit: 1, retryAfterMs: 1500}}}").await;
+    let response = server.ask("m", "?").await.unwrap();
+    assert_eq!(response.status(), 429);
+    assert_eq!(
+        (&response.headers()["retry-after"], &response.headers()["retry-after-ms"]),
+        (&"2".parse().unwrap(), &"1500".parse().unwrap())
+    );
+    assert_eq!(response.json::<Value>().await.unwrap()["error"]["code"], "rate_limit_exceeded");
+}
+
+#[tokio::test]
+async fn a_server_error_has_the_shape_of_openai() {
+    let server = Server::start("models: {m: {faults: {serverError: 1}}}").await;
+    let response = server.ask("m", "?").await.unwrap();
+    assert_eq!(response.status(), 500);
+    assert_eq!(response.json::<Value>().await.unwrap()["error"]["type"], "server_error");
+}
+
+#[tokio::test]
+async fn a_cut_connection_sends_no_byte_and_harms_no_other() {
+    let server = Server::start("models: {m: {faults: {cut: 1}}, n: {}}").await;
+    let error = server.ask("m", "?").await.unwrap_err();
+    assert!(error.is_request() && error.status().is_none(), "{error:?}");
+    assert_eq!(server.ask("n", "?").await.unwrap().status(), 200);
+    assert_eq!(server.account("m").await["faults"]["cut"], 1);
+}
+
+#[tokio::test]
+async fn a_malformed_answer_is_no_json() {
+    let server = Server::start("models: {m: {faults: {malformed: 1}}}").await;
+    let response = server.ask("m", "?").await.unwrap();
+    assert_eq!(response.status(), 200);
+    let body = response.text().await.unwrap();
+    assert!(body.starts_with("{\"id\":") && serde_json::from_str::<Value>(&body).is_err(), "{body}");
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_correct_and_late() {
+    let server = Server::start("models: {m: {faults: {slow: 1, slowMs: 50}}}").await;
+    let started = Instant::now();
+    assert_eq!(server.ask("m", "?").await.unwrap().status(), 200);
+    assert!(started.elapsed() >= Duration::from_millis(50));
+    let account = server.account("m").await;
+    assert_eq!((&account["successes"], &account["faults"]["slow"]), (&json!(1), &json!(1)));
+}
+
+#[tokio::test]
+async fn the_next_calls_fail_as_told() {
+    let server = Server::start("models: {openai/gpt: {}}").await;
+    let (status, put) = server.put("openai/gpt", json!({"failNext": 2, "failWith": "rateLimit"})).await;
+    assert_eq!((status.as_u16(), &put["failNext"]), (200, &json!(2)));
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(server.ask("openai/gpt", "?").await.unwrap().status().as_u16());
+    }
+    assert_eq!(statuses, [429, 429, 200]);
+    assert_eq!(server.get("/admin/models/openai/gpt").await.1["failNext"], 0);
+}
+
+#[tokio::test]
+async fn a_seed_makes_faults_reproducible() {
+    let declared = "models: {m: {seed: 3, faults: {rateLimit: 0.3, serverError: 0.3}}}";
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let server = Server::start(declared).await;
+        let mut statuses = Vec::new();
+        for call in 0..40 {
+            statuses.push(server.ask("m", &format!("question {}", call % 8)).await.unwrap().status().as_u16());
+        }
+        runs.push(statuses);
+    }
+    assert_eq!(runs[0], runs[1]);
+    for status in [200, 429, 500] {
+        assert!(runs[0].contains(&status), "no {status} in {:?}", runs[0]);
+    }
+}
+
+#[tokio::test]
+async fn calls_that_wait_are_cut_when_it_stops() {
+    let server = Server::start("models: {m: {latency: {fixedMs: 600000}}}").await;
+    let call = server.ask("m", "?");
+    let stop = async {
+        while server.account("m").await["in_flight"] != 1 {
+            tokio::task::yield_now().await;
+        }
+        server.stop();
+    };
+    let (answer, ()) = tokio::join!(call, stop);
+    assert!(answer.is_err());
+}
