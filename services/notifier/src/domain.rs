@@ -1,7 +1,8 @@
-//! What the notifier decides, without any I/O.
+//! What is sent, whether it may be, and what follows from how it went; without I/O.
 
-pub mod content;
-pub mod forbidden;
+pub mod address;
+pub mod mail;
+pub mod request;
 pub mod retry;
 pub mod signature;
-pub mod text;
+pub mod verdict;

@@ -1,4 +1,4 @@
-//! One file per message the notifier consumes.
+//! One file per message.
 
 pub mod delivery_admitted;
 pub mod task_finished;

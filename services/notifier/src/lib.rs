@@ -1,37 +1,36 @@
-//! The notifier: tells.
+//! The notifier: brings results to people and systems.
 //!
-//! **In:** `task.finished` (which deliveries does it ask for?), `delivery.admitted` per channel.
-//! **Out:** `delivery.requested`, `delivery.attempted` per try, `delivery.finished`.
-//! **Owns:** nothing. Retries are the broker's: a try that failed is handed out again after a pause.
+//! **In:** `task.finished` (what was asked to be delivered) and `delivery.admitted` for webhook and
+//! e-mail. **Out:** `delivery.requested`, which governance admits or refuses; `delivery.attempted`
+//! per try; `delivery.finished` at the end. **Owns:** nothing that outlives it: which try is next is
+//! the broker's count of how often it handed the delivery out.
 //!
-//! **If it dies** before a try: the delivery is handed out again. Between a try and its word to the
-//! broker: it is sent again, under the same id (`webhook-id`, `Message-ID`), by which a recipient
-//! recognises it. That window cannot be closed; every try is a fact of its own, so it can be seen.
+//! **Guarantee: at least once.** A delivery is acknowledged after its end was stored. If the
+//! notifier dies between a send and that, the delivery is sent again: the receiver recognises it by
+//! `webhook-id` or `Message-ID`, which are the delivery's id and the same in every try. The facts
+//! show it too: tries are counted by the broker, so one that ended in a crash leaves a gap in the
+//! numbers of `delivery.attempted`. An e-mail whose transfer broke off after its content was sent
+//! may have arrived; such a doubtful try is repeated twice at most.
 //!
-//! Nothing goes out that governance did not admit, and no channel delays another.
+//! **If it dies** before a send: the delivery is handed out again. While the broker is away: an end
+//! that cannot be stored is kept and stored as soon as the broker is back, without sending again.
 
-pub mod address;
+pub mod channel;
 pub mod config;
 pub mod domain;
 pub mod handlers;
-pub mod mail;
-pub mod webhook;
 
-use config::{Config, Environment};
-use handlers::{delivery_admitted, task_finished};
-use mail::Mailers;
+use channel::Channels;
+use config::Config;
+use handlers::{delivery_admitted::Deliverer, task_finished};
 use neptune_bus::{Bus, BusError, ConnectError, ConsumeError};
 use neptune_contracts::{
     names::Service,
-    resource::Resources,
     topology::{NOTIFIER_EMAIL, NOTIFIER_FINISHED, NOTIFIER_WEBHOOK},
 };
 use neptune_runtime::Shutdown;
 use std::sync::Arc;
-use tokio::{sync::watch, task::JoinSet};
-
-/// Finished tasks looked at a time.
-const REQUEST_CONCURRENCY: usize = 64;
+use tokio::task::{JoinError, JoinSet};
 
 /// Why the notifier ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -45,21 +44,12 @@ pub enum Error {
     /// Consuming ended.
     #[error("consuming ended")]
     Consume(#[from] ConsumeError),
+    /// The HTTP clients cannot be made.
+    #[error("cannot make the HTTP clients")]
+    Http(#[from] reqwest::Error),
     /// A part of the process crashed.
     #[error("a part of the process crashed")]
-    Crashed(#[from] tokio::task::JoinError),
-}
-
-/// What every handler works with.
-pub struct Post {
-    /// The bus.
-    pub bus: Bus,
-    /// The resources in force.
-    pub resources: watch::Receiver<Arc<Resources>>,
-    /// Where secrets of channels are looked up.
-    pub environment: Environment,
-    /// Connections to mail servers.
-    pub mailers: Mailers,
+    Crashed(#[from] JoinError),
 }
 
 /// Delivers until `shutdown`.
@@ -67,23 +57,26 @@ pub struct Post {
 /// # Errors
 /// The bus refuses the connection or closes it for good.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
-    let connecting = shutdown.run_until_cancelled(Bus::connect(&config.bus, Service::Notifier));
-    let Some(bus) = connecting.await.transpose()? else { return Ok(()) };
+    let bus = Bus::connect(&config.bus, Service::Notifier).await?;
+    // Nothing but the shutdown ends this wait.
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
-    let post = Arc::new(Post { bus: bus.clone(), resources, environment: config.environment, mailers: Mailers::default() });
+    let channels = Channels::new(resources, config.environment.clone())?;
+    let deliverer = Arc::new(Deliverer { bus: bus.clone(), channels, schedule: config.schedule });
     let mut parts: JoinSet<Result<(), Error>> = JoinSet::new();
-    let (on_bus, stop, at) = (bus.clone(), shutdown.clone(), post.clone());
-    parts.spawn(async move {
-        let handle = move |incoming| task_finished::handle(at.clone(), incoming);
-        Ok(on_bus.consume(&NOTIFIER_FINISHED, REQUEST_CONCURRENCY, &stop, handle).await?)
-    });
     for spec in [&NOTIFIER_WEBHOOK, &NOTIFIER_EMAIL] {
-        let (on_bus, stop, at) = (bus.clone(), shutdown.clone(), post.clone());
+        let (bus, stop, deliverer) = (bus.clone(), shutdown.clone(), deliverer.clone());
+        let concurrency = config.concurrency;
         parts.spawn(async move {
-            let handle = move |incoming| delivery_admitted::handle(at.clone(), incoming);
-            Ok(on_bus.consume(spec, config.concurrency, &stop, handle).await?)
+            let handle = move |incoming| deliverer.clone().handle(incoming);
+            Ok(bus.consume(spec, concurrency, &stop, handle).await?)
         });
     }
+    let (finished, stop, concurrency) = (bus.clone(), shutdown.clone(), config.concurrency);
+    parts.spawn(async move {
+        let publisher = finished.clone();
+        let handle = move |incoming| task_finished::handle(publisher.clone(), incoming);
+        Ok(finished.consume(&NOTIFIER_FINISHED, concurrency, &stop, handle).await?)
+    });
     let (announced, stop) = (bus.clone(), shutdown.clone());
     parts.spawn(async move { Ok(announced.announce(env!("CARGO_PKG_VERSION"), &stop).await?) });
     while let Some(ended) = parts.join_next().await {

@@ -6,6 +6,7 @@ use crate::{
     connection,
     domain::{
         diff::{self, Action, Change, Specs},
+        environment::placeholders,
         references,
     },
     error::Error,
@@ -13,6 +14,8 @@ use crate::{
 };
 use neptune_bus::Bus;
 use neptune_contracts::resource::Manifest;
+use serde_json::Value;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// Shows what `apply` would do.
 ///
@@ -37,27 +40,39 @@ pub async fn apply(context: &Context, args: &ResourceArgs) -> Result<(), Error> 
     write(&bus, &manifests, &changes).await
 }
 
-/// Applies the default resources when none but keys are stored yet. Returns how many there are.
+/// Applies the default resources when none but keys are stored yet; a later layer overrides an
+/// earlier one. Models whose credential or endpoint is not in this environment are left out: they
+/// would only be tried in vain. Returns how many were applied.
 ///
 /// # Errors
 /// Files have faults, or the broker does not store a resource.
-pub async fn apply_defaults(bus: &Bus, args: &ResourceArgs) -> Result<Option<usize>, Error> {
+pub async fn apply_defaults(bus: &Bus, layers: &[PathBuf]) -> Result<Option<usize>, Error> {
     let stored = stored(bus).await?;
     if stored.keys().any(|key| !key.starts_with("key/")) {
         return Ok(None);
     }
-    let missing: Vec<String> =
-        args.files.iter().filter(|path| !path.exists()).map(|path| path.display().to_string()).collect();
-    if !missing.is_empty() {
-        return Err(Error::Input(format!(
-            "there are no resources at {}; run from the project's folder, or give --resources",
-            missing.join(", ")
-        )));
+    let mut declared: BTreeMap<String, Manifest> = BTreeMap::new();
+    for layer in layers {
+        if !layer.exists() {
+            let path = layer.display();
+            return Err(Error::Input(format!("there are no resources at {path}; run from the project's folder, or give --resources")));
+        }
+        let manifests = files::manifests(std::slice::from_ref(layer))?;
+        declared.extend(manifests.into_iter().map(|manifest| (manifest.key(), manifest)));
     }
-    let manifests = files::manifests(&args.files)?;
+    let is_set = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
+    let manifests: Vec<Manifest> = declared.into_values().filter(|manifest| is_usable(&manifest.spec, &is_set)).collect();
     let changes = diff::changes(&files::specs(&manifests), &stored, false);
     write(bus, &manifests, &changes).await?;
     Ok(Some(manifests.len()))
+}
+
+/// Whether every variable that a model's spec names is set; other resources always are.
+fn is_usable(spec: &Value, is_set: &dyn Fn(&str) -> bool) -> bool {
+    let text = |field: &str| spec.get(field).and_then(Value::as_str);
+    // The simulator's address is given by `up` itself.
+    let known = |variable: &str| variable == "NEPTUNE_SIMULATOR_URL" || is_set(variable);
+    text("credentialEnv").is_none_or(known) && placeholders(text("endpoint").unwrap_or_default()).all(known)
 }
 
 async fn stored(bus: &Bus) -> Result<Specs, Error> {
@@ -94,4 +109,24 @@ async fn write(bus: &Bus, manifests: &[Manifest], changes: &[Change]) -> Result<
         bus.delete_resource(&change.key).await.map_err(|error| failed(&change.key, error))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_models_that_can_be_called_are_defaults() {
+        let is_set = |variable: &str| variable == "OPENAI_API_KEY";
+        for (spec, usable) in [
+            (json!({"endpoint": "https://api.openai.com/v1", "credentialEnv": "OPENAI_API_KEY"}), true),
+            (json!({"endpoint": "https://x/v1", "credentialEnv": "OTHER_API_KEY"}), false),
+            (json!({"endpoint": "${VLLM_BASE_URL}/v1"}), false),
+            (json!({"endpoint": "${NEPTUNE_SIMULATOR_URL}/v1"}), true),
+            (json!({"models": ["*"]}), true),
+        ] {
+            assert_eq!(is_usable(&spec, &is_set), usable, "{spec}");
+        }
+    }
 }

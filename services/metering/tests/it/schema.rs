@@ -47,3 +47,19 @@ async fn the_ledger_takes_entries_of_any_time_and_lets_none_be_changed() {
     ledger.write(&[&of_task_finished(early).unwrap()]).await.unwrap();
     assert_eq!(count(&database, "ledger_entry").await, 4);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_migrate_command_makes_the_tables_and_ends() {
+    let postgres = Postgres::start().await;
+    let migrate = |url: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_neptune-metering"));
+        command.arg("migrate").env("NEPTUNE_METERING_DATABASE_URL", url).output().unwrap()
+    };
+    let done = migrate(&postgres.url());
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let database = Database::connect(postgres.url()).await.unwrap();
+    assert_eq!(count(&database, "ledger_entry").await, 0);
+    let refused = migrate("nonsense");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("NEPTUNE_METERING_DATABASE_URL cannot be used"));
+}

@@ -1,91 +1,108 @@
-//! A delivery may go out: send it, tell how it went.
+//! A delivery may go out: one try is made, and what follows from it.
 
 use crate::{
-    Post,
-    domain::retry::{Next, Tried, next},
-    webhook,
+    channel::Channels,
+    domain::{
+        retry::{Schedule, Step, is_beyond_last, next},
+        verdict::{Again, Verdict},
+    },
 };
-use neptune_bus::{Cause, Incoming, Outcome, PublishError};
+use neptune_bus::{Bus, Cause, Incoming, Outcome, PublishError};
 use neptune_contracts::{
-    PicoUsd, Timestamp,
+    Message, PicoUsd, Timestamp,
     delivery::{Delivery, DeliveryAdmitted, DeliveryAttempted, DeliveryFinished, DeliveryOutcome},
-    resource::ChannelSpec,
 };
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as StdError, sync::Arc, time::Duration};
 
-/// Before a fact that could not be stored is tried again.
-const RETRY: Duration = Duration::from_secs(1);
+/// Pause after the broker did not store a fact.
+const PAUSE: Duration = Duration::from_secs(1);
 
-/// Makes one try.
-pub async fn handle(post: Arc<Post>, incoming: Incoming<DeliveryAdmitted>) -> Outcome {
-    let cause = incoming.cause();
-    let attempt = u32::try_from(incoming.meta.delivered).unwrap_or(u32::MAX);
-    let delivery = incoming.message.delivery;
-    let started_at = Timestamp::now();
-    let tried = post.send(&delivery).await;
-    match post.tell(&delivery, tried, attempt, started_at, &cause).await {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            tracing::warn!(delivery.id = %delivery.id, error = &error as &dyn std::error::Error, "the outcome of a delivery was not stored");
-            Outcome::Retry { after: RETRY }
-        }
-    }
+/// Makes deliveries.
+pub struct Deliverer {
+    /// The bus.
+    pub bus: Bus,
+    /// The channels.
+    pub channels: Channels,
+    /// Pauses between tries.
+    pub schedule: Schedule,
 }
 
-impl Post {
-    async fn send(&self, delivery: &Delivery) -> Tried {
-        let resources = self.resources.borrow().clone();
-        let missing = |what: String| Tried::Passing { error: what, after: None };
-        let secret = |variable: &str| self.environment.get(variable).filter(|value| !value.is_empty()).cloned();
-        let channel = delivery.spec.channel;
-        match resources.channels.get(channel.as_str()) {
-            None => missing(format!("there is no Channel resource {channel}")),
-            Some(ChannelSpec::Webhook { secret_env, allow_private }) => match secret(secret_env) {
-                Some(secret) => webhook::send(delivery, &secret, allow_private).await,
-                None => missing(format!("the notifier's environment has no {secret_env}")),
-            },
-            Some(ChannelSpec::Email { smtp_env, from }) => match secret(smtp_env) {
-                Some(url) => self.mailers.send(delivery, &url, from).await,
-                None => missing(format!("the notifier's environment has no {smtp_env}")),
-            },
+impl Deliverer {
+    /// Makes one try.
+    pub async fn handle(self: Arc<Self>, incoming: Incoming<DeliveryAdmitted>) -> Outcome {
+        let (attempt, cause) = (incoming.meta.delivered, incoming.cause());
+        let delivery = incoming.message.delivery;
+        if is_beyond_last(attempt, self.schedule) {
+            let verdict = Verdict::failed("every try ended in a crash of the notifier", Again::No);
+            return self.end(&delivery, attempt - 1, DeliveryOutcome::Failed, &verdict, &cause).await;
+        }
+        let verdict = self.attempt(&delivery, attempt, &cause).await;
+        match next(attempt, &verdict, self.schedule, rand::random()) {
+            Step::TryAgain { after } => Outcome::Retry { after },
+            Step::End(outcome) => self.end(&delivery, attempt, outcome, &verdict, &cause).await,
         }
     }
 
-    async fn tell(&self, delivery: &Delivery, tried: Tried, attempt: u32, started_at: Timestamp, cause: &Cause) -> Result<Outcome, PublishError> {
-        let now = Timestamp::now();
-        let error = match &tried {
-            Tried::Delivered(_) => None,
-            Tried::Passing { error, .. } | Tried::Doubtful(error) | Tried::Final(error) => Some(error.clone()),
-        };
-        tracing::info!(delivery.id = %delivery.id, channel = %delivery.spec.channel, attempt, error, "tried to deliver");
-        let fact = DeliveryAttempted {
+    async fn attempt(&self, delivery: &Delivery, attempt: u64, cause: &Cause) -> Verdict {
+        let started_at = Timestamp::now();
+        let verdict = self.channels.send(delivery).await;
+        let attempted = DeliveryAttempted {
             id: delivery.id,
             team: delivery.team.clone(),
             channel: delivery.spec.channel,
-            attempt,
+            attempt: count(attempt),
             started_at,
-            latency_ms: now.micros_since(started_at) / 1_000,
-            error,
+            latency_ms: Timestamp::now().micros_since(started_at) / 1_000,
+            error: verdict.error().map(str::to_owned),
         };
-        self.bus.publish(&fact, cause).await?;
-        let (outcome, receipt, error) = match next(&tried, attempt, rand::random_range(0.0..1.0)) {
-            Next::Again(after) => return Ok(Outcome::Retry { after }),
-            Next::Delivered(receipt) => (DeliveryOutcome::Delivered, receipt, None),
-            Next::GiveUp(error) => (DeliveryOutcome::Failed, None, Some(error)),
+        self.store(&attempted, cause).await;
+        verdict
+    }
+
+    async fn end(
+        &self,
+        delivery: &Delivery,
+        attempts: u64,
+        outcome: DeliveryOutcome,
+        verdict: &Verdict,
+        cause: &Cause,
+    ) -> Outcome {
+        let receipt = match verdict {
+            Verdict::Delivered { receipt } => receipt.clone(),
+            Verdict::Failed { reason, .. } => {
+                tracing::warn!(delivery.id = %delivery.id, channel = %delivery.spec.channel, attempts, reason, "a delivery failed");
+                None
+            }
         };
-        let fact = DeliveryFinished {
+        let finished = DeliveryFinished {
             id: delivery.id,
             team: delivery.team.clone(),
             task: delivery.task,
             channel: delivery.spec.channel,
             outcome,
-            attempts: attempt,
+            attempts: count(attempts),
             receipt,
-            error,
+            error: verdict.error().map(str::to_owned),
+            // Webhooks and SMTP are not billed per message.
             cost_usd: PicoUsd::ZERO,
-            finished_at: now,
+            finished_at: Timestamp::now(),
         };
-        self.bus.publish(&fact, cause).await?;
-        Ok(Outcome::Done)
+        self.store(&finished, cause).await;
+        Outcome::Done
     }
+
+    /// Stores a fact, however long the broker is away: giving up would mean sending again.
+    async fn store<M: Message>(&self, fact: &M, cause: &Cause) {
+        while let Err(error) = self.bus.publish(fact, cause).await {
+            tracing::warn!(error = &error as &dyn StdError, "the outcome of a try cannot be stored yet");
+            if matches!(error, PublishError::Encode(_) | PublishError::TooLarge { .. }) {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+fn count(attempts: u64) -> u32 {
+    u32::try_from(attempts).unwrap_or(u32::MAX)
 }

@@ -1,20 +1,21 @@
-//! A task has ended: request the deliveries it asks for.
+//! A task has ended: its deliveries are requested.
 
-use crate::{Post, domain::content::deliveries};
-use neptune_bus::{Incoming, Outcome};
-use neptune_contracts::{Timestamp, delivery::DeliveryRequested, finished::TaskFinished};
-use std::{sync::Arc, time::Duration};
+use crate::domain::request::deliveries;
+use neptune_bus::{Bus, Incoming, Outcome};
+use neptune_contracts::{delivery::DeliveryRequested, finished::TaskFinished};
+use std::{error::Error as StdError, time::Duration};
 
-/// Before a request that could not be stored is tried again.
-const RETRY: Duration = Duration::from_secs(1);
+/// Pause after the broker did not take a request.
+const PAUSE: Duration = Duration::from_secs(2);
 
-/// Requests one delivery for each that the task asks for.
-pub async fn handle(post: Arc<Post>, incoming: Incoming<TaskFinished>) -> Outcome {
-    let cause = incoming.cause();
-    for delivery in deliveries(&incoming.message, Timestamp::now()) {
-        if let Err(error) = post.bus.publish(&DeliveryRequested { delivery }, &cause).await {
-            tracing::warn!(task.id = %incoming.message.id, error = &error as &dyn std::error::Error, "delivery not requested, trying again");
-            return Outcome::Retry { after: RETRY };
+/// Publishes a request per delivery. Requests have ids of their own, so the broker recognises those
+/// that a redelivered fact repeats.
+pub async fn handle(bus: Bus, incoming: Incoming<TaskFinished>) -> Outcome {
+    for delivery in deliveries(&incoming.message) {
+        let id = delivery.id;
+        if let Err(error) = bus.publish(&DeliveryRequested { delivery }, &incoming.cause()).await {
+            tracing::warn!(error = &error as &dyn StdError, delivery.id = %id, "a delivery cannot be requested yet");
+            return Outcome::Retry { after: PAUSE };
         }
     }
     Outcome::Done

@@ -2,7 +2,7 @@
 //! keys, and the file that tells a shell how to use the stack. Every step can be repeated.
 
 use crate::{
-    args::{ResourceArgs, UpArgs},
+    args::UpArgs,
     commands::{key, migrate, resources, status},
     connection,
     domain::environment::{Referenced, Variables, placeholders},
@@ -14,10 +14,12 @@ use crate::{
 use neptune_bus::Bus;
 use neptune_contracts::resource::KeyRole;
 use serde_json::Value;
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use tokio::time::{Instant, sleep};
 
 const SERVER_PATIENCE: Duration = Duration::from_secs(30);
+/// Models that the simulator answers for.
+const SIMULATED: &str = "deploy/local/demo/simulated.yaml";
 const POLL: Duration = Duration::from_millis(100);
 
 /// Prepares everything. Returns the variables that the stored resources name.
@@ -32,8 +34,10 @@ pub(super) async fn run(stack: &Stack, args: &UpArgs) -> Result<Referenced, Erro
     output::step("preparing the broker and the database");
     migrate::run(stack).await?;
     let bus = connection::operator(stack).await?;
-    let files = ResourceArgs { files: vec![args.resources.clone()], prune: false };
-    match resources::apply_defaults(&bus, &files).await? {
+    let mut layers = vec![args.resources.clone()];
+    // The simulated models stand in for the real ones of the same names.
+    layers.extend(Some(PathBuf::from(SIMULATED)).filter(|path| args.with_simulator && path.exists()));
+    match resources::apply_defaults(&bus, &layers).await? {
         Some(count) => output::note(&format!("    {count} resources were applied from {}", args.resources.display())),
         None => output::note("    resources are there already; `neptune plan` compares them with the files"),
     }
