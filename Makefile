@@ -37,9 +37,15 @@ test: toolchain ## Run every gate: format, clippy, all tests against real server
 check: toolchain ## Format, clippy and rustdoc only (no servers)
 	@deploy/local/test.sh --check-only
 
-bench: up ## Measure added latency and throughput (results in target/bench/)
-	@echo '==> measuring'
-	@cargo run --quiet --profile local -p neptune-tests --bin bench
+bench: toolchain ## Measure functions (criterion) and the whole system under load (results in target/)
+	@$(SERVERS) up --state-dir .neptune/test
+	@echo '==> building'
+	@cargo build --profile local --bins
+	@echo '==> functions'
+	@cargo bench --quiet --profile local -p neptune-router
+	@echo '==> the whole system, beside its floors'
+	@code=0; (set -a; . .neptune/test/servers.env; set +a; exec $(BUILD_DIR)/local/bench) || code=$$?; \
+	  $(SERVERS) down --state-dir .neptune/test; exit $$code
 
 schemas: toolchain ## Render schemas/ and deploy/nats/users.conf from the contracts anew
 	@UPDATE_SCHEMAS=1 cargo test --quiet -p neptune-contracts -p neptune-ingress

@@ -22,6 +22,15 @@ async fn a_failing_model_is_passed_over_at_once_and_then_left_alone() {
         assert_eq!(fact["attempts"][0]["error"]["class"], class, "{fact}");
         assert_ne!(fact["attempts"][1]["model"].as_str(), Some(favourite.as_str()));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_limited_model_is_left_alone_for_as_long_as_it_asks() {
+    let stack = Stack::start().await;
+    let mut body = ask("Classify this ticket as one of the following: bug, billing");
+    body["constraints"] = json!({"route": "auto:best"});
+    let usual = run(&stack, body.clone()).await;
+    let favourite = usual["attempts"][0]["model"].as_str().unwrap().to_owned();
     stack.simulate(&favourite, json!({"faults": {"rateLimit": 1.0, "retryAfterMs": 30000}})).await;
     let limited = run(&stack, body.clone()).await;
     assert_eq!(limited["attempts"][0]["error"]["class"], "rate_limit");
@@ -29,7 +38,10 @@ async fn a_failing_model_is_passed_over_at_once_and_then_left_alone() {
     let next = run(&stack, body).await;
     assert_eq!(next["attempts"].as_array().unwrap().len(), 1, "{next}");
     let removed = next["route"]["removed"].as_array().unwrap();
-    assert!(removed.iter().any(|removed| removed["by"] == "circuit" && removed["model"] == favourite.as_str()), "{next}");
+    assert!(
+        removed.iter().any(|removed| removed["by"] == "circuit" && removed["model"] == favourite.as_str()),
+        "{next}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +51,11 @@ async fn when_everything_fails_the_caller_learns_why() {
         stack.simulate(model, json!({"faults": {"serverError": 1.0}})).await;
     }
     let fact = run(&stack, ask("What is a pump?")).await;
-    assert_eq!((fact["outcome"].as_str(), fact["error"]["code"].as_str()), (Some("failed"), Some("upstream_failed")), "{fact}");
+    assert_eq!(
+        (fact["outcome"].as_str(), fact["error"]["code"].as_str()),
+        (Some("failed"), Some("upstream_failed")),
+        "{fact}"
+    );
     let attempts = fact["attempts"].as_array().unwrap();
     assert_eq!(attempts.len(), 3);
     for attempt in attempts {

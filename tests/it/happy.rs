@@ -45,7 +45,8 @@ async fn a_task_is_governed_routed_answered_metered_and_delivered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_openai_client_is_answered_as_it_expects() {
     let stack = Stack::start().await;
-    let request = json!({"model": "gpt-4.1", "messages": [{"role": "user", "content": "What is a pump?"}], "max_tokens": 60});
+    let request =
+        json!({"model": "gpt-4.1", "messages": [{"role": "user", "content": "What is a pump?"}], "max_tokens": 60});
     let answer = stack.post("/v1/chat/completions").json(&request).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     for header in ["x-request-id", "x-neptune-task-id", "x-neptune-cost-usd", "x-neptune-overhead-ms"] {
@@ -60,7 +61,8 @@ async fn an_openai_client_is_answered_as_it_expects() {
     let ids: Vec<&str> = models["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
     assert!(ids.contains(&"auto") && ids.contains(&"meta/llama-3.3-70b"), "{ids:?}");
 
-    let again = |key: &'static str| stack.post("/v1/chat/completions").header("idempotency-key", key).json(&request).send();
+    let again =
+        |key: &'static str| stack.post("/v1/chat/completions").header("idempotency-key", key).json(&request).send();
     let (first, second) = (again("same").await.unwrap(), again("same").await.unwrap());
     assert_eq!(first.headers()["x-neptune-task-id"], second.headers()["x-neptune-task-id"]);
     assert_eq!(first.json::<Value>().await.unwrap(), second.json::<Value>().await.unwrap());
@@ -76,16 +78,25 @@ async fn a_bare_publish_without_any_of_our_types_is_a_task_too() {
     headers.insert("Neptune-Reply-To", inbox.as_str());
     let body = r#"{"input": {"messages": [{"role": "user", "content": "Translate into German: good morning"}]}}"#;
     let context = async_nats::jetstream::new(client);
-    context.publish_with_headers("neptune.task.submitted.v1.support", headers, body.into()).await.unwrap().await.unwrap();
+    context
+        .publish_with_headers("neptune.task.submitted.v1.support", headers, body.into())
+        .await
+        .unwrap()
+        .await
+        .unwrap();
     let answer = tokio::time::timeout(SOON, futures::StreamExt::next(&mut answers)).await.unwrap().unwrap();
     let fact: Value = serde_json::from_slice(&answer.payload).unwrap();
-    assert_eq!((fact["outcome"].as_str(), fact["origin"].as_str(), fact["task_type"].as_str()), (Some("completed"), Some("bus"), Some("translation")));
+    assert_eq!(
+        (fact["outcome"].as_str(), fact["origin"].as_str(), fact["task_type"].as_str()),
+        (Some("completed"), Some("bus"), Some("translation"))
+    );
     // The task had no id of its own; the one it got reads its result back.
     let path = format!("/v1/tasks/{}", fact["id"].as_str().unwrap());
     assert_eq!(stack.get(&path).send().await.unwrap().json::<Value>().await.unwrap()["id"], fact["id"]);
     let as_admin = stack.http().get(format!("{}{path}", stack.url)).bearer_auth(key(ADMIN).key).send().await.unwrap();
     assert_eq!(as_admin.status(), 200);
-    let as_other = stack.http().get(format!("{}{path}", stack.url)).bearer_auth(key("poor00000001").key).send().await.unwrap();
+    let as_other =
+        stack.http().get(format!("{}{path}", stack.url)).bearer_auth(key("poor00000001").key).send().await.unwrap();
     assert_eq!(as_other.status(), 404, "another team sees nothing");
     assert!(!stack.log("ingress").contains(&key(CALLER).key[..30]), "keys are never logged");
 }

@@ -46,13 +46,18 @@ async fn every_accepted_task_ends_once_and_is_settled_once_whoever_is_killed() {
     let stack = stack.read().await;
     stack.ready().await;
     let facts = facts(&stack, &ids, Duration::from_secs(90)).await;
-    let unfinished = facts.iter().filter(|fact| fact.outcome != neptune_contracts::finished::Outcome::Completed).count();
+    let unfinished =
+        facts.iter().filter(|fact| fact.outcome != neptune_contracts::finished::Outcome::Completed).count();
     assert_eq!(unfinished, 0, "kills are invisible to callers");
     ledger_agrees(&stack, &facts, Duration::from_secs(60)).await;
     let account = stack.account().await;
-    let calls: u64 = account["models"].as_object().unwrap().values().map(|model| model["calls"].as_u64().unwrap()).sum();
+    let calls: u64 =
+        account["models"].as_object().unwrap().values().map(|model| model["calls"].as_u64().unwrap()).sum();
     let recorded: usize = facts.iter().map(|fact| fact.attempts.len()).sum();
     let extra = calls.saturating_sub(recorded as u64);
-    eprintln!("{TASKS} tasks, {} services killed once each, {extra} calls were made that no fact records", SERVICES.len());
+    eprintln!(
+        "{TASKS} tasks, {} services killed once each, {extra} calls were made that no fact records",
+        SERVICES.len()
+    );
     assert!(extra <= 20, "a kill costs at most the calls that were under way: {extra}");
 }

@@ -25,9 +25,15 @@ async fn a_delivery_without_its_channel_waits_for_it() {
     let mut body = crate::support::ask("hello");
     body["deliver"] = json!([{"channel": "webhook", "to": format!("{}/hook/late", stack.sink_url)}]);
     crate::support::run(&stack, body).await;
-    let tried = || async { stack.sql("SELECT count(*) FROM delivery WHERE state = 'pending' AND attempts > 0") == "1" };
+    let tried = || async { stack.sql("SELECT count(*) FROM delivery_attempt WHERE error IS NOT NULL") != "0" };
     wait_until("a first try failed", SOON, tried).await;
     let sink = stack.sink_url.trim_start_matches("http://").to_owned();
-    stack.apply(&[manifest("Channel", "webhook", json!({"type": "webhook", "secretEnv": "NEPTUNE_WEBHOOK_SECRET", "allowPrivate": [sink]}))]).await;
+    stack
+        .apply(&[manifest(
+            "Channel",
+            "webhook",
+            json!({"type": "webhook", "secretEnv": "NEPTUNE_WEBHOOK_SECRET", "allowPrivate": [sink]}),
+        )])
+        .await;
     wait_until("it is delivered after all", SOON, || async { stack.hooks().await.len() == 1 }).await;
 }

@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 async fn refusals_name_the_rule_and_the_remedy() {
     let stack = Stack::start().await;
     let poor = key("poor00000001").key;
-    let completion = |body: Value, key: &str| stack.http().post(format!("{}/v1/chat/completions", stack.url)).bearer_auth(key).json(&body).send();
+    let completion = |body: Value, key: &str| {
+        stack.http().post(format!("{}/v1/chat/completions", stack.url)).bearer_auth(key).json(&body).send()
+    };
     let hello = |model: &str| json!({"model": model, "messages": [{"role": "user", "content": "hello"}]});
     let own = key(neptune_tests::resources::CALLER).key;
     for (body, key, status, code) in [
@@ -34,7 +36,10 @@ async fn refusals_name_the_rule_and_the_remedy() {
 
     for (body, field) in [
         (json!({"input": {"messages": [{"role": "user", "content": "x"}]}, "constrants": {}}), "constrants"),
-        (json!({"input": {"messages": [{"role": "user", "content": "x"}]}, "constraints": {"max_cots": 1}}), "constraints.max_cots"),
+        (
+            json!({"input": {"messages": [{"role": "user", "content": "x"}]}, "constraints": {"max_cots": 1}}),
+            "constraints.max_cots",
+        ),
         (json!({"input": {"messages": [{"role": "king", "content": "x"}]}}), "input.messages[0].role"),
     ] {
         let answer = stack.post("/v1/tasks").json(&body).send().await.unwrap();
@@ -45,7 +50,16 @@ async fn refusals_name_the_rule_and_the_remedy() {
     }
     assert_eq!(stack.post("/v1/nowhere").send().await.unwrap().status(), 404);
     assert_eq!(stack.get("/v1/tasks").send().await.unwrap().status(), 405);
-    assert_eq!(stack.post("/v1/tasks").body("x".repeat(33 << 20)).send().await.map(|answer| answer.status().as_u16()).unwrap_or(413), 413);
+    assert_eq!(
+        stack
+            .post("/v1/tasks")
+            .body("x".repeat(33 << 20))
+            .send()
+            .await
+            .map(|answer| answer.status().as_u16())
+            .unwrap_or(413),
+        413
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

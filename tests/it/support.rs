@@ -36,7 +36,11 @@ pub(crate) async fn submit(stack: &Stack, text: &str) -> TaskId {
 }
 
 /// Waits until every task has its fact, and returns the facts.
-pub(crate) async fn facts(stack: &Stack, ids: &[TaskId], patience: Duration) -> Vec<neptune_contracts::finished::TaskFinished> {
+pub(crate) async fn facts(
+    stack: &Stack,
+    ids: &[TaskId],
+    patience: Duration,
+) -> Vec<neptune_contracts::finished::TaskFinished> {
     let team = "support".parse().unwrap();
     let deadline = tokio::time::Instant::now() + patience;
     let mut facts = Vec::new();
@@ -50,13 +54,25 @@ pub(crate) async fn facts(stack: &Stack, ids: &[TaskId], patience: Duration) -> 
 }
 
 /// Waits until the ledger has caught up with the facts, then compares it with them to the pico.
-pub(crate) async fn ledger_agrees(stack: &Stack, facts: &[neptune_contracts::finished::TaskFinished], patience: Duration) {
+pub(crate) async fn ledger_agrees(
+    stack: &Stack,
+    facts: &[neptune_contracts::finished::TaskFinished],
+    patience: Duration,
+) {
     let tasks = facts.len().to_string();
     let caught_up = || async { stack.sql("SELECT count(*) FROM task") == tasks };
     wait_until("the ledger has every task", patience, caught_up).await;
     let facts_total: i64 = facts.iter().flat_map(|fact| &fact.attempts).map(|attempt| attempt.cost_usd.0).sum();
     let attempts: usize = facts.iter().map(|fact| fact.attempts.len()).sum();
-    assert_eq!(stack.sql("SELECT coalesce(sum(amount_pico_usd), 0)::text FROM ledger_entry WHERE kind = 2"), facts_total.to_string());
+    assert_eq!(
+        stack.sql("SELECT coalesce(sum(amount_pico_usd), 0)::text FROM ledger_entry WHERE kind = 2"),
+        facts_total.to_string()
+    );
     assert_eq!(stack.sql("SELECT count(*) FROM ledger_entry WHERE kind = 2"), attempts.to_string());
-    assert_eq!(stack.sql("SELECT count(*) FROM (SELECT entry_key, kind FROM ledger_entry GROUP BY 1, 2 HAVING count(*) > 1) twice"), "0");
+    assert_eq!(
+        stack.sql(
+            "SELECT count(*) FROM (SELECT entry_key, kind FROM ledger_entry GROUP BY 1, 2 HAVING count(*) > 1) twice"
+        ),
+        "0"
+    );
 }

@@ -17,7 +17,10 @@ async fn collector() -> (String, Exports) {
         exports.lock().unwrap().push(body);
         ([("content-type", "application/x-protobuf")], Bytes::new())
     };
-    let router = Router::new().route("/v1/traces", post(take)).route("/v1/metrics", post(|| async { "" })).with_state(exports.clone());
+    let router = Router::new()
+        .route("/v1/traces", post(take))
+        .route("/v1/metrics", post(|| async { "" }))
+        .with_state(exports.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -31,7 +34,8 @@ async fn one_trace_goes_through_every_service() {
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let mut body = ask("hello");
     body["deliver"] = json!([{"channel": "webhook", "to": format!("{}/hook/traced", stack.sink_url)}]);
-    let sent = stack.post("/v1/tasks?wait=30").header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01")).json(&body);
+    let sent =
+        stack.post("/v1/tasks?wait=30").header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01")).json(&body);
     assert_eq!(sent.send().await.unwrap().status(), 200);
     wait_until("the webhook arrives", SOON, || async { stack.hooks().await.len() == 1 }).await;
     // Ids are raw bytes in the exported protocol buffers, the service's name is text.
@@ -39,7 +43,9 @@ async fn one_trace_goes_through_every_service() {
     let contains = |body: &Bytes, part: &[u8]| body.windows(part.len()).any(|window| window == part);
     for service in SERVICES {
         let name = format!("neptune-{service}");
-        let exported = || async { exports.lock().unwrap().iter().any(|body| contains(body, name.as_bytes()) && contains(body, &id)) };
+        let exported = || async {
+            exports.lock().unwrap().iter().any(|body| contains(body, name.as_bytes()) && contains(body, &id))
+        };
         wait_until(&format!("{service} exports a span of the trace"), SOON, exported).await;
     }
 }

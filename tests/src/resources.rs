@@ -12,8 +12,10 @@ pub const ADMIN: &str = "admin0000001";
 /// A resource.
 #[must_use]
 pub fn manifest(kind: &str, name: &str, spec: Value) -> Manifest {
-    let manifest: Manifest =
-        serde_json::from_value(json!({"apiVersion": "neptune/v1", "kind": kind, "metadata": {"name": name}, "spec": spec})).unwrap();
+    let manifest: Manifest = serde_json::from_value(
+        json!({"apiVersion": "neptune/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}),
+    )
+    .unwrap();
     manifest.check().unwrap();
     manifest
 }
@@ -32,7 +34,9 @@ pub fn model(name: &str, zone: &str, prices: (&str, &str), quality: f64) -> Mani
 /// The usual resources: four models, a team with everything, one with little, keys, channels.
 #[must_use]
 pub fn usual(sink: &str) -> Vec<Manifest> {
-    let key = |id: &str, team: &str, role: &str| manifest("Key", id, json!({"team": team, "role": role, "hash": key(id).hash}));
+    let key = |id: &str, team: &str, role: &str| {
+        manifest("Key", id, json!({"team": team, "role": role, "hash": key(id).hash}))
+    };
     vec![
         model("openai/gpt-4.1", "external", ("2", "8"), 0.9),
         model("openai/gpt-4.1-mini", "external", ("0.4", "1.6"), 0.8),
@@ -41,9 +45,21 @@ pub fn usual(sink: &str) -> Vec<Manifest> {
         manifest("Team", "support", json!({"models": ["*"], "channels": ["webhook", "email"], "maxCostUsd": "1"})),
         manifest("Team", "poor", json!({"models": ["openai/gpt-4.1-mini"]})),
         manifest("Budget", "poor-daily", json!({"team": "poor", "limitUsd": "0.000001", "period": "day"})),
-        manifest("Budget", "support-monthly", json!({"team": "support", "limitUsd": "1000", "period": "month", "onOutage": "allow"})),
-        manifest("Channel", "webhook", json!({"type": "webhook", "secretEnv": "NEPTUNE_WEBHOOK_SECRET", "allowPrivate": [sink]})),
-        manifest("Channel", "email", json!({"type": "email", "smtpEnv": "NEPTUNE_SMTP_URL", "from": "Neptune <neptune@neptune.example>"})),
+        manifest(
+            "Budget",
+            "support-monthly",
+            json!({"team": "support", "limitUsd": "1000", "period": "month", "onOutage": "allow"}),
+        ),
+        manifest(
+            "Channel",
+            "webhook",
+            json!({"type": "webhook", "secretEnv": "NEPTUNE_WEBHOOK_SECRET", "allowPrivate": [sink]}),
+        ),
+        manifest(
+            "Channel",
+            "email",
+            json!({"type": "email", "smtpEnv": "NEPTUNE_SMTP_URL", "from": "Neptune <neptune@neptune.example>"}),
+        ),
         key(CALLER, "support", "caller"),
         key("poor00000001", "poor", "caller"),
         key(ADMIN, "support", "admin"),

@@ -27,7 +27,13 @@ impl Stack {
 
     /// Changes how a simulated model behaves.
     pub async fn simulate(&self, model: &str, behaviour: Value) {
-        let answer = self.http().put(format!("{}/admin/models/{model}", self.simulator_url)).json(&behaviour).send().await.unwrap();
+        let answer = self
+            .http()
+            .put(format!("{}/admin/models/{model}", self.simulator_url))
+            .json(&behaviour)
+            .send()
+            .await
+            .unwrap();
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
     }
 }

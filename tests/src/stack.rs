@@ -62,7 +62,8 @@ impl Stack {
     /// The same with further variables for every service.
     pub async fn start_in(nats_config: &str, everywhere: &[(&str, &str)]) -> Self {
         neptune_runtime::service::install_crypto_provider();
-        let (nats, redis, postgres) = (Nats::start_with(nats_config).await, Redis::start().await, Postgres::start().await);
+        let (nats, redis, postgres) =
+            (Nats::start_with(nats_config).await, Redis::start().await, Postgres::start().await);
         let namespace: Namespace = "neptune".parse().unwrap();
         let bus = Bus::connect(&BusConfig::open(nats.url(), namespace.clone()), Service::Operator).await.unwrap();
         setup::apply(&bus).await.unwrap();
@@ -93,7 +94,10 @@ impl Stack {
     async fn start_stand_ins(&mut self, simulator: u16, sink: u16, smtp: u16) {
         let config = self.folder.path().join("simulator.yaml");
         std::fs::write(&config, simulator_config()).unwrap();
-        let simulator_env = [("NEPTUNE_SIMULATOR_LISTEN", format!("127.0.0.1:{simulator}")), ("NEPTUNE_SIMULATOR_CONFIG", config.display().to_string())];
+        let simulator_env = [
+            ("NEPTUNE_SIMULATOR_LISTEN", format!("127.0.0.1:{simulator}")),
+            ("NEPTUNE_SIMULATOR_CONFIG", config.display().to_string()),
+        ];
         self.launch("simulator", simulator, &simulator_env);
         let sink_env = [
             ("NEPTUNE_SINK_SMTP_LISTEN", format!("127.0.0.1:{smtp}")),
@@ -106,7 +110,9 @@ impl Stack {
     fn start_service(&mut self, service: &str, ingress: u16, smtp: u16) {
         let seed = Ed25519KeyPair::from_seed_unchecked(&SEED).unwrap();
         let own: Vec<(&str, String)> = match service {
-            "ingress" => vec![("NEPTUNE_INGRESS_LISTEN", format!("127.0.0.1:{ingress}")), ("NEPTUNE_KEY_PEPPER", PEPPER.into())],
+            "ingress" => {
+                vec![("NEPTUNE_INGRESS_LISTEN", format!("127.0.0.1:{ingress}")), ("NEPTUNE_KEY_PEPPER", PEPPER.into())]
+            }
             "governance" => vec![
                 ("NEPTUNE_GOVERNANCE_REDIS_URL", self.redis.url()),
                 ("NEPTUNE_GOVERNANCE_SIGNING_KEY", BASE64_STANDARD.encode(SEED)),
@@ -117,14 +123,18 @@ impl Stack {
                 ("NEPTUNE_SIMULATOR_URL", self.simulator_url.clone()),
             ],
             "metering" => vec![("NEPTUNE_METERING_DATABASE_URL", self.postgres.url())],
-            _ => vec![("NEPTUNE_WEBHOOK_SECRET", WEBHOOK_SECRET.into()), ("NEPTUNE_SMTP_URL", format!("smtp://127.0.0.1:{smtp}"))],
+            _ => vec![
+                ("NEPTUNE_WEBHOOK_SECRET", WEBHOOK_SECRET.into()),
+                ("NEPTUNE_SMTP_URL", format!("smtp://127.0.0.1:{smtp}")),
+            ],
         };
         let port = if service == "ingress" { ingress } else { 0 };
         self.launch(service, port, &own);
     }
 
     fn launch(&mut self, name: &str, port: u16, own: &[(&str, String)]) {
-        let mut environment: Vec<(String, String)> = own.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let mut environment: Vec<(String, String)> =
+            own.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         environment.push(("NEPTUNE_NATS_URL".into(), self.nats.url()));
         environment.push(("NEPTUNE_NAMESPACE".into(), self.namespace.to_string()));
         environment.push(("NEPTUNE_LOG".into(), std::env::var("NEPTUNE_TEST_LOG").unwrap_or_else(|_| "warn".into())));
@@ -143,7 +153,12 @@ impl Stack {
     pub async fn ready(&self) {
         let all = || async {
             let pings = self.bus.ping_services(Duration::from_millis(200)).await.unwrap_or_default();
-            let open = self.http.get(format!("{}/readyz", self.url)).send().await.is_ok_and(|answer| answer.status().is_success());
+            let open = self
+                .http
+                .get(format!("{}/readyz", self.url))
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status().is_success());
             open && SERVICES.iter().all(|service| pings.iter().any(|ping| ping == service))
         };
         wait_until("the whole system is ready", Duration::from_secs(60), all).await;
@@ -164,7 +179,8 @@ impl Stack {
     /// Process ids by name.
     #[must_use]
     pub fn pids(&self) -> BTreeMap<String, u32> {
-        let mut pids: BTreeMap<String, u32> = self.processes.iter().map(|(name, process)| (name.clone(), process.2.pid())).collect();
+        let mut pids: BTreeMap<String, u32> =
+            self.processes.iter().map(|(name, process)| (name.clone(), process.2.pid())).collect();
         pids.insert("nats-server".into(), self.nats.pid());
         pids
     }
@@ -204,7 +220,8 @@ impl Stack {
 pub fn binary(name: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let folder = own.ancestors().find(|folder| folder.join("neptune-executor").is_file());
-    let folder = folder.unwrap_or_else(|| panic!("the services are not built; run `cargo build --workspace --bins` first"));
+    let folder =
+        folder.unwrap_or_else(|| panic!("the services are not built; run `cargo build --workspace --bins` first"));
     folder.join(format!("neptune-{name}"))
 }
 

@@ -16,8 +16,15 @@ pub(crate) fn functions(source: &Source) -> Vec<Function> {
     for (index, line) in lines.iter().enumerate().take(last) {
         let Some(name) = function_name(line) else { continue };
         let indent = line.len() - line.trim_start().len();
-        let closes = |candidate: &str| candidate.starts_with(&format!("{}}}", " ".repeat(indent))) || (candidate.ends_with(';') && candidate.len() - candidate.trim_start().len() == indent);
-        let length = if line.ends_with(';') || line.ends_with('}') { 1 } else { lines[index + 1..].iter().position(|line| closes(line)).map_or(1, |offset| offset + 2) };
+        let closes = |candidate: &str| {
+            candidate.starts_with(&format!("{}}}", " ".repeat(indent)))
+                || (candidate.ends_with(';') && candidate.len() - candidate.trim_start().len() == indent)
+        };
+        let length = if line.ends_with(';') || line.ends_with('}') {
+            1
+        } else {
+            lines[index + 1..].iter().position(|line| closes(line)).map_or(1, |offset| offset + 2)
+        };
         let signature: String = lines[index..(index + length).min(index + 16)].join(" ");
         found.push(Function { name, line: index + 1, lines: length, parameters: parameters(&signature) });
     }

@@ -55,8 +55,20 @@ fn functions_stay_small() {
 #[test]
 fn domains_only_decide() {
     let forbidden = [
-        "async fn", "tokio::", "reqwest::", "redis::", "sea_orm::", "tracing::", "SystemTime::now", "Instant::now",
-        "Timestamp::now", "OffsetDateTime::now", "rand::", "std::fs", "std::env", "neptune_bus",
+        "async fn",
+        "tokio::",
+        "reqwest::",
+        "redis::",
+        "sea_orm::",
+        "tracing::",
+        "SystemTime::now",
+        "Instant::now",
+        "Timestamp::now",
+        "OffsetDateTime::now",
+        "rand::",
+        "std::fs",
+        "std::env",
+        "neptune_bus",
     ];
     let in_domain = |source: &Source| source.path.contains("/domain/") || source.path.ends_with("/domain.rs");
     let faults = faulty_lines(in_domain, |line| forbidden.iter().any(|word| line.contains(word)));
@@ -72,7 +84,11 @@ fn each_library_has_one_home() {
         ("redis::", &["services/router/", "services/governance/"]),
     ] {
         let away = |source: &Source| !homes.iter().any(|home| source.path.starts_with(home));
-        let is_use = |line: &str| line.contains(&format!("use {library}")) || line.contains(&format!(" {library}::")) || line.contains(&format!("({library}::"));
+        let is_use = |line: &str| {
+            line.contains(&format!("use {library}"))
+                || line.contains(&format!(" {library}::"))
+                || line.contains(&format!("({library}::"))
+        };
         complain(&format!("{library} is used only in {homes:?}"), &faulty_lines(away, is_use));
     }
 }
@@ -81,10 +97,19 @@ fn each_library_has_one_home() {
 fn subjects_are_written_only_in_contracts() {
     let away = |source: &Source| !source.path.starts_with("shared/contracts/");
     let nouns = ["task.", "attempt.", "delivery.", "dead.", "run.", "timer.", "feedback.", "alert."];
-    let is_subject = |line: &str| nouns.iter().any(|noun| line.split('"').skip(1).step_by(2).any(|text| text.contains(noun) && text.contains(".v1")));
+    let is_subject = |line: &str| {
+        nouns
+            .iter()
+            .any(|noun| line.split('"').skip(1).step_by(2).any(|text| text.contains(noun) && text.contains(".v1")))
+    };
     complain("subjects are written only in shared/contracts", &faulty_lines(away, is_subject));
-    let no_broker = |source: &Source| away(source) && !source.path.starts_with("shared/bus/") && !source.path.starts_with("shared/testkit/");
-    complain("only shared/bus speaks the broker's own subjects", &faulty_lines(no_broker, |line| line.contains("\"$JS") || line.contains("\"$KV")));
+    let no_broker = |source: &Source| {
+        away(source) && !source.path.starts_with("shared/bus/") && !source.path.starts_with("shared/testkit/")
+    };
+    complain(
+        "only shared/bus speaks the broker's own subjects",
+        &faulty_lines(no_broker, |line| line.contains("\"$JS") || line.contains("\"$KV")),
+    );
 }
 
 #[test]
@@ -106,8 +131,11 @@ fn services_do_not_know_each_other() {
 #[test]
 fn names_lead_somewhere() {
     let vague = ["mod.rs", "utils.rs", "util.rs", "helpers.rs", "common.rs", "misc.rs"];
-    let faults: Vec<String> =
-        sources().into_iter().map(|source| source.path).filter(|path| vague.iter().any(|name| path.ends_with(&format!("/{name}")))).collect();
+    let faults: Vec<String> = sources()
+        .into_iter()
+        .map(|source| source.path)
+        .filter(|path| vague.iter().any(|name| path.ends_with(&format!("/{name}"))))
+        .collect();
     complain("files are named for what is in them", &faults);
 }
 

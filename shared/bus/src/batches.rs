@@ -61,7 +61,11 @@ impl Bus {
     }
 
     /// What cannot be read is settled here; the rest goes to the handler.
-    async fn decode_batch<M: Message>(&self, spec: &'static ConsumerSpec, raws: Vec<Raw>) -> (Vec<Arrival>, Vec<Incoming<M>>) {
+    async fn decode_batch<M: Message>(
+        &self,
+        spec: &'static ConsumerSpec,
+        raws: Vec<Raw>,
+    ) -> (Vec<Arrival>, Vec<Incoming<M>>) {
         let mut arrivals = Vec::with_capacity(raws.len());
         let mut messages = Vec::with_capacity(raws.len());
         for arrival in raws.into_iter().filter_map(|raw| Arrival::read::<M>(self, spec, raw)) {

@@ -5,10 +5,18 @@ use neptune_runtime::config::{ConfigError, Secret, Values, Variable};
 
 /// Variables every service on the bus reads.
 pub const VARIABLES: &[Variable] = &[
-    Variable { name: "NEPTUNE_NATS_URL", default: Some("nats://127.0.0.1:14222"), help: "broker address; several separated by commas; credentials may stand in it" },
+    Variable {
+        name: "NEPTUNE_NATS_URL",
+        default: Some("nats://127.0.0.1:14222"),
+        help: "broker address; several separated by commas; credentials may stand in it",
+    },
     Variable { name: "NEPTUNE_NATS_USER", default: Some(""), help: "broker user" },
     Variable { name: "NEPTUNE_NATS_PASSWORD", default: Some(""), help: "password of the broker user" },
-    Variable { name: "NEPTUNE_NAMESPACE", default: Some("neptune"), help: "first token of every subject; separates installations on one broker" },
+    Variable {
+        name: "NEPTUNE_NAMESPACE",
+        default: Some("neptune"),
+        help: "first token of every subject; separates installations on one broker",
+    },
 ];
 
 /// How a process reaches the bus.

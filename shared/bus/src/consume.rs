@@ -177,7 +177,10 @@ impl<H> Crew<H> {
     async fn finish(&self) {
         self.tasks.close();
         if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
-            tracing::warn!(consumer = self.spec.name, "handlers did not finish in time; their messages will be handed out again");
+            tracing::warn!(
+                consumer = self.spec.name,
+                "handlers did not finish in time; their messages will be handed out again"
+            );
         }
     }
 }
@@ -192,7 +195,13 @@ where
         tracing::error!(consumer = spec.name, "the broker handed out a message without an ack subject");
         return;
     };
-    let span = tracing::info_span!("process", otel.name = spec.filter, otel.kind = "consumer", messaging.system = "nats", consumer = spec.name);
+    let span = tracing::info_span!(
+        "process",
+        otel.name = spec.filter,
+        otel.kind = "consumer",
+        messaging.system = "nats",
+        consumer = spec.name
+    );
     trace::adopt(&span, &arrival.meta.cause);
     async {
         let outcome = match arrival.decode::<M>(bus).await {

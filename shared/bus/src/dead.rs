@@ -5,13 +5,7 @@ use async_nats::HeaderMap;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use neptune_contracts::{
-    Message, Timestamp,
-    admission::Task,
-    dead::DeadLetter,
-    headers,
-    ids::TaskId,
-    names::Service,
-    task::TaskSubmitted,
+    Message, Timestamp, admission::Task, dead::DeadLetter, headers, ids::TaskId, names::Service, task::TaskSubmitted,
     topology::StreamName,
 };
 use serde_json::Value;
@@ -123,10 +117,17 @@ pub async fn replay(bus: &Bus, sequence: u64) -> Result<Option<TaskId>, ReplayEr
     Ok(task)
 }
 
-async fn again(bus: &Bus, sequence: u64, letter: &DeadLetter, body: Vec<u8>) -> Result<(Option<TaskId>, Draft), ReplayError> {
+async fn again(
+    bus: &Bus,
+    sequence: u64,
+    letter: &DeadLetter,
+    body: Vec<u8>,
+) -> Result<(Option<TaskId>, Draft), ReplayError> {
     let subject = bus.namespace().parameters(TaskSubmitted::SUBJECT, &letter.subject);
     let submitted = match subject.and_then(|parameters| parameters.first().and_then(|team| team.parse().ok())) {
-        Some(team) => serde_json::from_slice(&body).ok().map(|task: TaskSubmitted| TaskSubmitted { team: Some(team), ..task }),
+        Some(team) => {
+            serde_json::from_slice(&body).ok().map(|task: TaskSubmitted| TaskSubmitted { team: Some(team), ..task })
+        }
         None => staged_task(&body).map(resubmitted),
     };
     if let Some(mut submitted) = submitted {
@@ -150,7 +151,14 @@ async fn again(bus: &Bus, sequence: u64, letter: &DeadLetter, body: Vec<u8>) -> 
 
 /// Headers that still hold when a message is published again.
 fn keeps(name: &str) -> bool {
-    let stale = [headers::ACK_TOKEN, headers::DELIVERY, headers::REPLY_TO, headers::HOP, headers::BODY_REFERENCE, headers::MESSAGE_ID];
+    let stale = [
+        headers::ACK_TOKEN,
+        headers::DELIVERY,
+        headers::REPLY_TO,
+        headers::HOP,
+        headers::BODY_REFERENCE,
+        headers::MESSAGE_ID,
+    ];
     !stale.contains(&name) && !name.starts_with("Nats-")
 }
 

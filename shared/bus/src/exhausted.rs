@@ -25,7 +25,11 @@ struct Notice {
 
 /// The subject of the broker's notices about a consumer.
 pub(crate) fn notice_subject(bus: &Bus, spec: &ConsumerSpec) -> String {
-    format!("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{}.{}", bus.namespace().resource(spec.stream.as_str()), spec.name)
+    format!(
+        "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{}.{}",
+        bus.namespace().resource(spec.stream.as_str()),
+        spec.name
+    )
 }
 
 /// Whether a consumer ever stops handing a message out.
@@ -42,7 +46,14 @@ pub(crate) fn reader(spec: &ConsumerSpec) -> ConsumerSpec {
         "notifier-webhook" => "notifier-webhook-exhausted",
         _ => "notifier-email-exhausted",
     };
-    ConsumerSpec { name, stream: StreamName::Dead, ack: AckPolicy::Explicit, ack_wait_seconds: 30, max_deliver: -1, ..*spec }
+    ConsumerSpec {
+        name,
+        stream: StreamName::Dead,
+        ack: AckPolicy::Explicit,
+        ack_wait_seconds: 30,
+        max_deliver: -1,
+        ..*spec
+    }
 }
 
 /// Moves what is exhausted, in the background, until `shutdown`.
@@ -104,9 +115,18 @@ async fn move_one(bus: &Bus, spec: &'static ConsumerSpec, notice: &Notice) -> Re
     Ok(())
 }
 
-async fn give_up<M: Message>(bus: &Bus, spec: &ConsumerSpec, raw: async_nats::Message, reason: String) -> Result<(), async_nats::Error> {
+async fn give_up<M: Message>(
+    bus: &Bus,
+    spec: &ConsumerSpec,
+    raw: async_nats::Message,
+    reason: String,
+) -> Result<(), async_nats::Error> {
     let arrival = settle::Arrival::read::<M>(bus, spec, raw).ok_or("the notice names no message")?;
-    if settle::keep_and_answer::<M>(bus, &arrival, reason).await { Ok(()) } else { Err("could not store a dead letter".into()) }
+    if settle::keep_and_answer::<M>(bus, &arrival, reason).await {
+        Ok(())
+    } else {
+        Err("could not store a dead letter".into())
+    }
 }
 
 /// The ack subject the message would have been handed out with.

@@ -20,7 +20,12 @@ impl Bus {
     ///
     /// # Errors
     /// The fact was not stored. The accept stays open, so the task is handed out again.
-    pub async fn finish(&self, finished: &TaskFinished, accept: &Accept, cause: &Cause) -> Result<Finish, PublishError> {
+    pub async fn finish(
+        &self,
+        finished: &TaskFinished,
+        accept: &Accept,
+        cause: &Cause,
+    ) -> Result<Finish, PublishError> {
         // The token's way ends here; it is of no use to those who read the fact.
         let cause = cause.clone().without_accept();
         let mut draft = self.draft(finished, &cause).await?;

@@ -110,7 +110,8 @@ impl Lease {
     async fn give_up(self) -> Result<(), BusError> {
         let action = "give up a lease";
         let stream = format!("KV_{}", self.bus.namespace().resource(LEASE_BUCKET));
-        let stream = self.bus.inner.context.get_stream_no_info(stream).await.map_err(|error| BusError::new(action, error))?;
+        let stream =
+            self.bus.inner.context.get_stream_no_info(stream).await.map_err(|error| BusError::new(action, error))?;
         // Taking the entry out leaves no marker behind that would count as a holder.
         stream.delete_message(self.sequence).await.map(drop).map_err(|error| BusError::new(action, error))
     }
@@ -123,7 +124,10 @@ impl Held {
         drop(self.stop);
         let Ok(Some(lease)) = self.renewing.await else { return };
         if let Err(error) = lease.give_up().await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "a lease was not given up and runs out by itself");
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "a lease was not given up and runs out by itself"
+            );
         }
     }
 

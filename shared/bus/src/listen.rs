@@ -12,7 +12,8 @@ impl Bus {
     /// The subscription could not be made.
     pub async fn listen<M: Message>(&self) -> Result<impl Stream<Item = M> + Send + Unpin + use<M>, BusError> {
         let subject = self.namespace().wildcard(M::SUBJECT);
-        let subscriber = self.inner.client.subscribe(subject).await.map_err(|error| BusError::new("listen to facts", error))?;
+        let subscriber =
+            self.inner.client.subscribe(subject).await.map_err(|error| BusError::new("listen to facts", error))?;
         let namespace = self.namespace().clone();
         Ok(Box::pin(subscriber.filter_map(move |raw| {
             let read = serde_json::from_slice::<M>(&raw.payload).ok().map(|mut message| {

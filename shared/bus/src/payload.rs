@@ -24,7 +24,10 @@ pub(crate) async fn put_aside(bus: &Bus, body: Bytes, headers: &mut HeaderMap) -
     let store = bus.payloads().await.map_err(PublishError::Payload)?;
     // The name says what is in it, so an object that is there needs no second copy.
     if store.info(&name).await.is_err() {
-        store.put(name.as_str(), &mut body.as_ref()).await.map_err(|error| PublishError::Payload(BusError::new("store a large body", error)))?;
+        store
+            .put(name.as_str(), &mut body.as_ref())
+            .await
+            .map_err(|error| PublishError::Payload(BusError::new("store a large body", error)))?;
     }
     headers.insert(headers::BODY_REFERENCE, name.as_str());
     Ok(Bytes::new())
@@ -52,7 +55,11 @@ impl Bus {
     async fn payloads(&self) -> Result<&ObjectStore, BusError> {
         let open = || async {
             let name = self.namespace().resource(PAYLOADS_STORE);
-            self.inner.context.get_object_store(name).await.map_err(|error| BusError::new("open the store of large bodies", error))
+            self.inner
+                .context
+                .get_object_store(name)
+                .await
+                .map_err(|error| BusError::new("open the store of large bodies", error))
         };
         self.inner.payloads.get_or_try_init(open).await
     }

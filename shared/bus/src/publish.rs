@@ -88,7 +88,9 @@ impl Bus {
         let dedup_key = message.dedup_key();
         let id = match &cause.accept {
             // Each delivery of the accept may pass the stages again.
-            Some(accept) if M::STREAM == neptune_contracts::topology::StreamName::Stage => format!("{dedup_key}.{}", accept.delivery),
+            Some(accept) if M::STREAM == neptune_contracts::topology::StreamName::Stage => {
+                format!("{dedup_key}.{}", accept.delivery)
+            }
             _ => dedup_key,
         };
         if !id.is_empty() {
@@ -128,7 +130,13 @@ impl Bus {
 }
 
 fn is_passing(kind: PublishErrorKind) -> bool {
-    matches!(kind, PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe | PublishErrorKind::StreamNotFound | PublishErrorKind::MaxAckPending)
+    matches!(
+        kind,
+        PublishErrorKind::TimedOut
+            | PublishErrorKind::BrokenPipe
+            | PublishErrorKind::StreamNotFound
+            | PublishErrorKind::MaxAckPending
+    )
 }
 
 fn explain(error: async_nats::jetstream::context::PublishError) -> PublishError {

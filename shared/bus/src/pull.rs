@@ -36,7 +36,12 @@ pub(crate) struct Pull {
 impl Pull {
     pub(crate) async fn open(bus: &Bus, spec: &ConsumerSpec) -> Result<Self, BusError> {
         let inbox = bus.inner.client.new_inbox();
-        let subscriber = bus.inner.client.subscribe(inbox.clone()).await.map_err(|error| BusError::new("subscribe to an inbox", error))?;
+        let subscriber = bus
+            .inner
+            .client
+            .subscribe(inbox.clone())
+            .await
+            .map_err(|error| BusError::new("subscribe to an inbox", error))?;
         let stream = bus.namespace().resource(spec.stream.as_str());
         Ok(Self {
             request_subject: format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{}", spec.name),
@@ -112,7 +117,8 @@ impl Pull {
             "idle_heartbeat": u64::try_from(IDLE_HEARTBEAT.as_nanos()).unwrap_or(u64::MAX),
         });
         let body = request.to_string().into();
-        let asked = self.bus.inner.client.publish_with_reply(self.request_subject.clone(), self.inbox.clone(), body).await;
+        let asked =
+            self.bus.inner.client.publish_with_reply(self.request_subject.clone(), self.inbox.clone(), body).await;
         if asked.is_ok() {
             self.outstanding += batch;
             self.last_sign = Instant::now();
@@ -136,7 +142,9 @@ impl Pull {
             }
             code => {
                 let headers = message.headers.as_ref();
-                let unfilled = headers.and_then(|headers| headers.get("Nats-Pending-Messages")).and_then(|count| count.as_str().parse().ok());
+                let unfilled = headers
+                    .and_then(|headers| headers.get("Nats-Pending-Messages"))
+                    .and_then(|count| count.as_str().parse().ok());
                 self.outstanding = unfilled.map_or(0, |unfilled| self.outstanding.saturating_sub(unfilled));
                 if code != 408 {
                     self.ask_again_at = Some(Instant::now() + ABSENT_PAUSE);

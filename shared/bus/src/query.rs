@@ -40,12 +40,15 @@ impl Bus {
         let subject = self.namespace().subject(Q::SUBJECT, &[]);
         let body = serde_json::to_vec(query).map_err(|error| RequestError::Exchange(error.into()))?;
         let answer = self.inner.client.request(subject, body.into()).await.map_err(|error| match error.kind() {
-            RequestErrorKind::NoResponders | RequestErrorKind::TimedOut => RequestError::Unavailable { service: Q::SERVICE.as_str() },
+            RequestErrorKind::NoResponders | RequestErrorKind::TimedOut => {
+                RequestError::Unavailable { service: Q::SERVICE.as_str() }
+            }
             _ => RequestError::Exchange(error.into()),
         })?;
         let refused = answer.headers.as_ref().is_some_and(|headers| headers.get(ERROR_CODE).is_some());
         if refused {
-            let error = serde_json::from_slice(&answer.payload).map_err(|error| RequestError::Exchange(error.into()))?;
+            let error =
+                serde_json::from_slice(&answer.payload).map_err(|error| RequestError::Exchange(error.into()))?;
             return Err(RequestError::Refused(error));
         }
         serde_json::from_slice(&answer.payload).map_err(|error| RequestError::Exchange(error.into()))
@@ -65,10 +68,13 @@ impl Bus {
         let subject = self.namespace().subject(Q::SUBJECT, &[]);
         let name = Q::SUBJECT.replace('.', "-");
         let micro = self.micro(env!("CARGO_PKG_VERSION")).await?;
-        let endpoint = micro.endpoint_builder().name(name).add(subject).await.map_err(|error| BusError::new(action, error))?;
+        let endpoint =
+            micro.endpoint_builder().name(name).add(subject).await.map_err(|error| BusError::new(action, error))?;
         let answering = endpoint.for_each_concurrent(CONCURRENCY, |request| {
             let read = serde_json::from_slice::<Q>(&request.message.payload);
-            let answer = read.map_err(|error| QueryError { code: "invalid_request".into(), message: error.to_string() }).map(&handler);
+            let answer = read
+                .map_err(|error| QueryError { code: "invalid_request".into(), message: error.to_string() })
+                .map(&handler);
             async move {
                 let answer = match answer {
                     Ok(answer) => answer.await,
@@ -96,7 +102,14 @@ impl Bus {
         let start = || async {
             let name = format!("neptune-{}-{}", self.namespace(), self.service());
             let description = Some(format!("Neptune {}", self.service()));
-            let config = async_nats::service::Config { name, version: version.to_owned(), description, stats_handler: None, metadata: None, queue_group: None };
+            let config = async_nats::service::Config {
+                name,
+                version: version.to_owned(),
+                description,
+                stats_handler: None,
+                metadata: None,
+                queue_group: None,
+            };
             self.inner.client.add_service(config).await.map_err(|error| BusError::new("announce the service", error))
         };
         self.inner.micro.get_or_try_init(start).await
@@ -109,8 +122,13 @@ impl Bus {
     pub async fn ping_services(&self, wait: std::time::Duration) -> Result<Vec<String>, BusError> {
         let action = "ping the services";
         let inbox = self.inner.client.new_inbox();
-        let mut answers = self.inner.client.subscribe(inbox.clone()).await.map_err(|error| BusError::new(action, error))?;
-        self.inner.client.publish_with_reply("$SRV.PING", inbox, "".into()).await.map_err(|error| BusError::new(action, error))?;
+        let mut answers =
+            self.inner.client.subscribe(inbox.clone()).await.map_err(|error| BusError::new(action, error))?;
+        self.inner
+            .client
+            .publish_with_reply("$SRV.PING", inbox, "".into())
+            .await
+            .map_err(|error| BusError::new(action, error))?;
         let own = format!("neptune-{}-", self.namespace());
         let mut names = Vec::new();
         let deadline = tokio::time::Instant::now() + wait;

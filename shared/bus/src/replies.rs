@@ -45,8 +45,12 @@ impl Bus {
     /// # Errors
     /// The inbox could not be opened.
     pub async fn replies_on(&self, prefix: String) -> Result<Replies, BusError> {
-        let mut inbox =
-            self.inner.client.subscribe(format!("{prefix}.*")).await.map_err(|error| BusError::new("open the inbox for replies", error))?;
+        let mut inbox = self
+            .inner
+            .client
+            .subscribe(format!("{prefix}.*"))
+            .await
+            .map_err(|error| BusError::new("open the inbox for replies", error))?;
         let waiters = Waiters::default();
         let stop = CancellationToken::new();
         let (bus, for_inbox, stopped) = (self.clone(), waiters.clone(), stop.clone());

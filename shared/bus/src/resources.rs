@@ -39,13 +39,20 @@ impl Bus {
     async fn follow_for_ever(&self, sender: &watch::Sender<Arc<Resources>>, ready: &watch::Sender<bool>) {
         loop {
             if let Err(error) = self.follow(sender, ready).await {
-                tracing::debug!(error = &error as &dyn std::error::Error, "resources cannot be followed yet, trying again");
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "resources cannot be followed yet, trying again"
+                );
             }
             tokio::time::sleep(RETRY).await;
         }
     }
 
-    async fn follow(&self, sender: &watch::Sender<Arc<Resources>>, ready: &watch::Sender<bool>) -> Result<(), BusError> {
+    async fn follow(
+        &self,
+        sender: &watch::Sender<Arc<Resources>>,
+        ready: &watch::Sender<bool>,
+    ) -> Result<(), BusError> {
         let action = "follow the resources";
         let store = self.config_store().await?;
         // Everything is read anew, so that a resource deleted meanwhile is gone.
@@ -68,7 +75,11 @@ impl Bus {
 
     async fn config_store(&self) -> Result<Store, BusError> {
         let bucket = self.namespace().resource(CONFIG_BUCKET);
-        self.inner.context.get_key_value(bucket).await.map_err(|error| BusError::new("open the bucket of resources", error))
+        self.inner
+            .context
+            .get_key_value(bucket)
+            .await
+            .map_err(|error| BusError::new("open the bucket of resources", error))
     }
 
     /// Stores a resource and returns its revision. Checking it is the caller's duty.

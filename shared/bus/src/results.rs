@@ -2,7 +2,13 @@
 
 use crate::{Bus, BusError, payload};
 use async_nats::jetstream::stream::DirectGetErrorKind;
-use neptune_contracts::{Message as _, finished::TaskFinished, ids::TaskId, names::{Origin, Team}, topology::StreamName};
+use neptune_contracts::{
+    Message as _,
+    finished::TaskFinished,
+    ids::TaskId,
+    names::{Origin, Team},
+    topology::StreamName,
+};
 
 impl Bus {
     /// The finished fact of a task, while it is in the hot window of a day; nothing while the task
@@ -23,7 +29,8 @@ impl Bus {
         let action = "read a finished task";
         let name = self.namespace().resource(StreamName::Results.as_str());
         let stream = self.inner.context.get_stream_no_info(name).await.map_err(|error| BusError::new(action, error))?;
-        let subject = self.namespace().subject(TaskFinished::SUBJECT, &[team.as_str(), origin.as_str(), &task.to_string()]);
+        let subject =
+            self.namespace().subject(TaskFinished::SUBJECT, &[team.as_str(), origin.as_str(), &task.to_string()]);
         let stored = match stream.direct_get_last_for_subject(subject).await {
             Ok(stored) => stored,
             Err(error) if error.kind() == DirectGetErrorKind::NotFound => return Ok(None),

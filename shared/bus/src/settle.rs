@@ -37,8 +37,13 @@ impl Arrival {
         let ack_subject = raw.reply?.to_string();
         let (stream, delivered, sequence, stored_at) = read_ack_subject(&ack_subject)?;
         let subject = raw.subject.to_string();
-        let parameters: Vec<String> =
-            bus.namespace().parameters(M::SUBJECT, &subject).unwrap_or_default().into_iter().map(str::to_owned).collect();
+        let parameters: Vec<String> = bus
+            .namespace()
+            .parameters(M::SUBJECT, &subject)
+            .unwrap_or_default()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
         let mut cause = Cause::from_headers(raw.headers.as_ref());
         if spec.ack == AckPolicy::Travels {
             cause.accept_here(&ack_subject, delivered, bus.namespace(), parameters.first().map_or("", String::as_str));
@@ -56,7 +61,8 @@ impl Arrival {
             tracing::warn!(%error, subject = self.meta.subject, "cannot fetch a body, trying again");
             Outcome::Retry { after: Duration::from_secs(2) }
         })?;
-        let mut message: M = serde_json::from_slice(&body).map_err(|error| Outcome::Reject { reason: format!("not readable as {}: {error}", M::SUBJECT) })?;
+        let mut message: M = serde_json::from_slice(&body)
+            .map_err(|error| Outcome::Reject { reason: format!("not readable as {}: {error}", M::SUBJECT) })?;
         let parameters: Vec<&str> = self.parameters.iter().map(String::as_str).collect();
         message.read_parameters(&parameters);
         Ok(Incoming { message, meta: self.meta.clone() })
@@ -121,7 +127,12 @@ pub(crate) async fn tell(bus: &Bus, ack_subject: &str, word: &str) {
 
 /// Keeps the message whole before the broker forgets it. Until that worked it is handed out again.
 async fn reject<M: Message>(bus: &Bus, policy: AckPolicy, arrival: &Arrival, reason: String) {
-    tracing::error!(subject = arrival.meta.subject, sequence = arrival.meta.sequence, reason, "a message goes to the dead letters");
+    tracing::error!(
+        subject = arrival.meta.subject,
+        sequence = arrival.meta.sequence,
+        reason,
+        "a message goes to the dead letters"
+    );
     let kept = keep_and_answer::<M>(bus, arrival, reason).await;
     if !kept {
         tracing::error!("could not store a dead letter; the message will be handed out again");
@@ -157,7 +168,11 @@ fn abandoned<M: Message>(arrival: &Arrival, body: &[u8], reason: String) -> Opti
     let now = Timestamp::now();
     if M::STREAM == StreamName::Tasks {
         let (task, readable) = submitted_task(arrival, body)?;
-        let (outcome, error) = if readable { (TaskOutcome::Failed, given_up(&reason)) } else { (TaskOutcome::Rejected, unreadable(reason)) };
+        let (outcome, error) = if readable {
+            (TaskOutcome::Failed, given_up(&reason))
+        } else {
+            (TaskOutcome::Rejected, unreadable(reason))
+        };
         return Some(TaskFinished::without_attempts(&task, outcome, error, now));
     }
     let message: M = serde_json::from_slice(body).ok()?;

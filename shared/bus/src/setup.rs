@@ -3,15 +3,14 @@
 use crate::{Bus, exhausted};
 use async_nats::jetstream::{
     consumer::{AckPolicy as NatsAck, DeliverPolicy, pull},
-    kv,
-    object_store,
+    kv, object_store,
     stream::{Config, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType},
 };
 use neptune_contracts::{
     catalogue::CATALOGUE,
     topology::{
-        ACCEPT_BACKOFF_SECONDS, AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, LEASE_BUCKET, MAX_BODY_BYTES, PAYLOADS_STORE, Retention,
-        STREAMS, Storage, StreamName, StreamSpec,
+        ACCEPT_BACKOFF_SECONDS, AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, LEASE_BUCKET, MAX_BODY_BYTES,
+        PAYLOADS_STORE, Retention, STREAMS, Storage, StreamName, StreamSpec,
     },
 };
 use std::{collections::HashMap, time::Duration};
@@ -32,7 +31,9 @@ pub enum SetupError {
         source: async_nats::Error,
     },
     /// The broker stored something else than was asked for.
-    #[error("{name} differs from what was asked for: {field} is {stored}, wanted {wanted}; is the broker at least 2.12?")]
+    #[error(
+        "{name} differs from what was asked for: {field} is {stored}, wanted {wanted}; is the broker at least 2.12?"
+    )]
     Differs {
         /// What differs.
         name: String,
@@ -68,10 +69,18 @@ pub async fn apply(bus: &Bus) -> Result<Vec<String>, SetupError> {
 }
 
 fn stream_config(bus: &Bus, spec: &StreamSpec) -> Config {
-    let mut subjects: Vec<String> =
-        CATALOGUE.iter().filter(|entry| entry.stream == spec.name).map(|entry| bus.namespace().wildcard(entry.subject)).collect();
+    let mut subjects: Vec<String> = CATALOGUE
+        .iter()
+        .filter(|entry| entry.stream == spec.name)
+        .map(|entry| bus.namespace().wildcard(entry.subject))
+        .collect();
     if spec.name == StreamName::Dead {
-        subjects.extend(CONSUMERS.iter().filter(|consumer| exhausted::can_exhaust(consumer)).map(|consumer| exhausted::notice_subject(bus, consumer)));
+        subjects.extend(
+            CONSUMERS
+                .iter()
+                .filter(|consumer| exhausted::can_exhaust(consumer))
+                .map(|consumer| exhausted::notice_subject(bus, consumer)),
+        );
     }
     Config {
         name: bus.namespace().resource(spec.name.as_str()),
@@ -124,7 +133,13 @@ fn lease_config(bus: &Bus) -> Config {
 
 async fn apply_stream(bus: &Bus, wanted: Config) -> Result<String, SetupError> {
     let name = wanted.name.clone();
-    let stored = bus.inner.context.create_or_update_stream(wanted.clone()).await.map_err(|error| create_error(&name, error))?.config;
+    let stored = bus
+        .inner
+        .context
+        .create_or_update_stream(wanted.clone())
+        .await
+        .map_err(|error| create_error(&name, error))?
+        .config;
     let mut stored_subjects = stored.subjects.clone();
     let mut wanted_subjects = wanted.subjects.clone();
     stored_subjects.sort();
@@ -152,7 +167,11 @@ fn consumer_config(spec: &ConsumerSpec, filter_subject: String) -> pull::Config 
         deliver_policy: DeliverPolicy::All,
         ack_policy: if guarded { NatsAck::None } else { NatsAck::Explicit },
         ack_wait: Duration::from_secs(if guarded { 0 } else { spec.ack_wait_seconds }),
-        backoff: if travels { ACCEPT_BACKOFF_SECONDS.iter().map(|seconds| Duration::from_secs(*seconds)).collect() } else { Vec::new() },
+        backoff: if travels {
+            ACCEPT_BACKOFF_SECONDS.iter().map(|seconds| Duration::from_secs(*seconds)).collect()
+        } else {
+            Vec::new()
+        },
         max_deliver: if guarded { 0 } else { spec.max_deliver },
         max_ack_pending: if guarded { 0 } else { spec.max_ack_pending },
         filter_subject,
@@ -165,7 +184,12 @@ async fn apply_consumer(bus: &Bus, spec: &ConsumerSpec, filter_subject: String) 
     let stream = bus.namespace().resource(spec.stream.as_str());
     let name = format!("{stream}/{}", spec.name);
     let wanted = consumer_config(spec, filter_subject);
-    let created = bus.inner.context.create_consumer_on_stream(wanted.clone(), stream).await.map_err(|error| create_error(&name, error))?;
+    let created = bus
+        .inner
+        .context
+        .create_consumer_on_stream(wanted.clone(), stream)
+        .await
+        .map_err(|error| create_error(&name, error))?;
     let stored = &created.cached_info().config;
     same(&name, "filter_subject", &stored.filter_subject, &wanted.filter_subject)?;
     same(&name, "ack_policy", &stored.ack_policy, &wanted.ack_policy)?;
@@ -180,7 +204,12 @@ async fn apply_consumer(bus: &Bus, spec: &ConsumerSpec, filter_subject: String) 
 
 async fn apply_config_bucket(bus: &Bus) -> Result<String, SetupError> {
     let bucket = bus.namespace().resource(CONFIG_BUCKET);
-    let config = kv::Config { bucket: bucket.clone(), history: CONFIG_HISTORY, description: "resources".into(), ..kv::Config::default() };
+    let config = kv::Config {
+        bucket: bucket.clone(),
+        history: CONFIG_HISTORY,
+        description: "resources".into(),
+        ..kv::Config::default()
+    };
     bus.inner.context.create_or_update_key_value(config).await.map_err(|error| create_error(&bucket, error))?;
     Ok(bucket)
 }
@@ -204,7 +233,12 @@ fn create_error(name: &str, source: impl Into<async_nats::Error>) -> SetupError 
     SetupError::Create { name: name.into(), source: source.into() }
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(name: &str, field: &'static str, stored: &T, wanted: &T) -> Result<(), SetupError> {
+fn same<T: PartialEq + std::fmt::Debug>(
+    name: &str,
+    field: &'static str,
+    stored: &T,
+    wanted: &T,
+) -> Result<(), SetupError> {
     if stored == wanted {
         return Ok(());
     }

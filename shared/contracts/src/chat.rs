@@ -181,7 +181,11 @@ impl ChatRequest {
     fn sampling_problems(&self, at: &dyn Fn(&str) -> String, problems: &mut Vec<Problem>) {
         let mut range = |field: &str, ok: bool, limit: &str| {
             if !ok {
-                problems.push(Problem::new(at(field), format!("out of range, the limit is {limit}"), "choose a value in the range or leave it out"));
+                problems.push(Problem::new(
+                    at(field),
+                    format!("out of range, the limit is {limit}"),
+                    "choose a value in the range or leave it out",
+                ));
             }
         };
         range("temperature", self.temperature.is_none_or(|t| (0.0..=2.0).contains(&t)), "0 to 2");

@@ -30,13 +30,19 @@ impl DeliverySpec {
             Channel::Webhook if !self.to.starts_with("https://") && !self.to.starts_with("http://") => {
                 Some(("to", "not an http or https address", "give the full URL"))
             }
-            Channel::Email if !self.to.contains('@') => Some(("to", "not an e-mail address", "give an address like a@b.example")),
+            Channel::Email if !self.to.contains('@') => {
+                Some(("to", "not an e-mail address", "give an address like a@b.example"))
+            }
             Channel::Sms | Channel::Whatsapp | Channel::Slack => {
                 Some(("channel", "no provider is configured for this channel", "use webhook or email"))
             }
             _ if self.to.len() > 2_048 => Some(("to", "longer than 2048 bytes", "shorten it")),
             _ if self.to.chars().any(char::is_control) => Some(("to", "contains control characters", "remove them")),
-            _ if self.subject.as_ref().is_some_and(|subject| subject.chars().count() > 200 || subject.chars().any(char::is_control)) => {
+            _ if self
+                .subject
+                .as_ref()
+                .is_some_and(|subject| subject.chars().count() > 200 || subject.chars().any(char::is_control)) =>
+            {
                 Some(("subject", "longer than 200 characters or not one line", "shorten it to one line"))
             }
             _ => None,

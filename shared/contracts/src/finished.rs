@@ -136,8 +136,14 @@ impl Message for TaskFinished {
     const SUBJECT: &'static str = "task.finished.v1.<team>.<origin>.<task>";
     const STREAM: StreamName = StreamName::Results;
     const PRODUCERS: &'static [Service] = &[Service::Executor, Service::Governance, Service::Router];
-    const CONSUMERS: &'static [Service] =
-        &[Service::Metering, Service::Router, Service::Governance, Service::Notifier, Service::Client, Service::Ingress];
+    const CONSUMERS: &'static [Service] = &[
+        Service::Metering,
+        Service::Router,
+        Service::Governance,
+        Service::Notifier,
+        Service::Client,
+        Service::Ingress,
+    ];
 
     fn parameters(&self) -> Vec<String> {
         vec![self.team.to_string(), self.origin.to_string(), self.id.to_string()]

@@ -54,10 +54,8 @@ impl PicoUsd {
     /// pico-dollar; held at the largest amount.
     #[must_use]
     pub fn of_quantities(priced: &[(u64, PicoUsd)]) -> Self {
-        let micro_pico: i128 = priced
-            .iter()
-            .map(|(quantity, per_million)| i128::from(*quantity) * i128::from(per_million.0))
-            .sum();
+        let micro_pico: i128 =
+            priced.iter().map(|(quantity, per_million)| i128::from(*quantity) * i128::from(per_million.0)).sum();
         let pico = micro_pico.div_euclid(1_000_000) + i128::from(micro_pico.rem_euclid(1_000_000) != 0);
         Self(i64::try_from(pico).unwrap_or(i64::MAX))
     }

@@ -101,105 +101,105 @@ macro_rules! tokens {
 }
 
 tokens!(/// Where a model runs, and so which executors may call it.
-    Zone {
-        /// Beyond the organisation: a provider on the internet.
-        External = "external",
-        /// In the organisation's own cloud account.
-        Private = "private",
-        /// On the organisation's own premises.
-        Onprem = "onprem",
-    });
+Zone {
+    /// Beyond the organisation: a provider on the internet.
+    External = "external",
+    /// In the organisation's own cloud account.
+    Private = "private",
+    /// On the organisation's own premises.
+    Onprem = "onprem",
+});
 
 tokens!(/// How urgent a task is. Batch work never delays realtime work.
-    #[derive(Default)]
-    Lane {
-        /// Somebody waits.
-        #[default]
-        Realtime = "realtime",
-        /// Whenever there is room.
-        Batch = "batch",
-    });
+#[derive(Default)]
+Lane {
+    /// Somebody waits.
+    #[default]
+    Realtime = "realtime",
+    /// Whenever there is room.
+    Batch = "batch",
+});
 
 tokens!(/// How a result reaches somebody.
-    Channel {
-        /// An HTTP POST signed as Standard Webhooks has it.
-        Webhook = "webhook",
-        /// E-mail over SMTP.
-        Email = "email",
-        /// Short message.
-        Sms = "sms",
-        /// WhatsApp.
-        Whatsapp = "whatsapp",
-        /// Slack.
-        Slack = "slack",
-    });
+Channel {
+    /// An HTTP POST signed as Standard Webhooks has it.
+    Webhook = "webhook",
+    /// E-mail over SMTP.
+    Email = "email",
+    /// Short message.
+    Sms = "sms",
+    /// WhatsApp.
+    Whatsapp = "whatsapp",
+    /// Slack.
+    Slack = "slack",
+});
 
 tokens!(/// The kind of work a task is, for routing.
-    TaskType {
-        /// Writing code.
-        CodeGeneration = "code_generation",
-        /// Making a text shorter.
-        Summarization = "summarization",
-        /// Working something out in steps.
-        Reasoning = "reasoning",
-        /// Taking facts out of a text.
-        Extraction = "extraction",
-        /// Choosing among labels.
-        Classification = "classification",
-        /// From one language to another.
-        Translation = "translation",
-        /// Answering a question of fact.
-        QuestionAnswering = "question_answering",
-        /// Inventing text.
-        CreativeWriting = "creative_writing",
-        /// Talking.
-        Chat = "chat",
-        /// Putting a text into other words.
-        Rewriting = "rewriting",
-    });
+TaskType {
+    /// Writing code.
+    CodeGeneration = "code_generation",
+    /// Making a text shorter.
+    Summarization = "summarization",
+    /// Working something out in steps.
+    Reasoning = "reasoning",
+    /// Taking facts out of a text.
+    Extraction = "extraction",
+    /// Choosing among labels.
+    Classification = "classification",
+    /// From one language to another.
+    Translation = "translation",
+    /// Answering a question of fact.
+    QuestionAnswering = "question_answering",
+    /// Inventing text.
+    CreativeWriting = "creative_writing",
+    /// Talking.
+    Chat = "chat",
+    /// Putting a text into other words.
+    Rewriting = "rewriting",
+});
 
 tokens!(/// How sensitive data is.
-    #[derive(Default)]
-    DataClass {
-        /// May be known to everybody.
-        Public = "public",
-        /// For the organisation.
-        #[default]
-        Internal = "internal",
-        /// For some in the organisation.
-        Confidential = "confidential",
-        /// Leaves no controlled place.
-        Restricted = "restricted",
-    });
+#[derive(Default)]
+DataClass {
+    /// May be known to everybody.
+    Public = "public",
+    /// For the organisation.
+    #[default]
+    Internal = "internal",
+    /// For some in the organisation.
+    Confidential = "confidential",
+    /// Leaves no controlled place.
+    Restricted = "restricted",
+});
 
 tokens!(/// Where a task came from; a token of the finished fact's subject.
-    #[derive(Default)]
-    Origin {
-        /// The HTTP ingress.
-        Api = "api",
-        /// A publish on the bus.
-        #[default]
-        Bus = "bus",
-        /// A step of a workflow run.
-        Run = "run",
-    });
+#[derive(Default)]
+Origin {
+    /// The HTTP ingress.
+    Api = "api",
+    /// A publish on the bus.
+    #[default]
+    Bus = "bus",
+    /// A step of a workflow run.
+    Run = "run",
+});
 
 tokens!(/// The parts that speak on the bus.
-    Service {
-        /// HTTP in and out.
-        Ingress = "ingress",
-        /// Allows.
-        Governance = "governance",
-        /// Chooses.
-        Router = "router",
-        /// Calls models.
-        Executor = "executor",
-        /// Counts.
-        Metering = "metering",
-        /// Tells.
-        Notifier = "notifier",
-        /// A program of a team that publishes for itself.
-        Client = "client",
-        /// The operator's command line.
-        Operator = "operator",
-    });
+Service {
+    /// HTTP in and out.
+    Ingress = "ingress",
+    /// Allows.
+    Governance = "governance",
+    /// Chooses.
+    Router = "router",
+    /// Calls models.
+    Executor = "executor",
+    /// Counts.
+    Metering = "metering",
+    /// Tells.
+    Notifier = "notifier",
+    /// A program of a team that publishes for itself.
+    Client = "client",
+    /// The operator's command line.
+    Operator = "operator",
+});

@@ -211,4 +211,5 @@ const fn entry<Q: Query>() -> QueryEntry {
 }
 
 /// Every query.
-pub const QUERIES: &[QueryEntry] = &[entry::<TaskQuery>(), entry::<SpendQuery>(), entry::<AttemptsQuery>(), entry::<BudgetQuery>()];
+pub const QUERIES: &[QueryEntry] =
+    &[entry::<TaskQuery>(), entry::<SpendQuery>(), entry::<AttemptsQuery>(), entry::<BudgetQuery>()];

@@ -338,7 +338,9 @@ pub enum ResourceError {
     #[error("apiVersion {0:?} is not known; use {API_VERSION}")]
     UnknownVersion(String),
     /// The name cannot be used.
-    #[error("{kind} name {name:?} is not valid: 1 to 128 characters out of a-z, A-Z, 0-9 and -_./:, starting with a letter or digit{extra}")]
+    #[error(
+        "{kind} name {name:?} is not valid: 1 to 128 characters out of a-z, A-Z, 0-9 and -_./:, starting with a letter or digit{extra}"
+    )]
     BadName {
         /// The kind.
         kind: String,
@@ -451,13 +453,20 @@ impl ModelSpec {
     fn check(&self) -> Result<(), String> {
         for (task_type, quality) in &self.quality {
             if task_type != "default" {
-                task_type.parse::<TaskType>().map_err(|known| format!("quality.{task_type} is no task type; {known}, default"))?;
+                task_type
+                    .parse::<TaskType>()
+                    .map_err(|known| format!("quality.{task_type} is no task type; {known}, default"))?;
             }
             if !(0.0..=1.0).contains(quality) {
                 return Err(format!("quality.{task_type} is {quality}; the limit is 0 to 1"));
             }
         }
-        let prices = [Some(self.price.input_usd_per_mtok), Some(self.price.output_usd_per_mtok), self.price.cached_input_usd_per_mtok, self.price.cache_write_usd_per_mtok];
+        let prices = [
+            Some(self.price.input_usd_per_mtok),
+            Some(self.price.output_usd_per_mtok),
+            self.price.cached_input_usd_per_mtok,
+            self.price.cache_write_usd_per_mtok,
+        ];
         if prices.iter().flatten().any(|price| *price < PicoUsd::ZERO) {
             return Err("a price is negative; give 0 or more".into());
         }

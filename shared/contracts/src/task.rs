@@ -208,10 +208,30 @@ impl Constraints {
                 problems.push(Problem::new(format!("constraints.{field}"), message, remedy));
             }
         };
-        must("max_cost_usd", self.max_cost_usd.is_none_or(|cost| cost.0 >= 0), "negative, the limit is 0 or more", "give the most the task may cost");
-        must("max_latency_ms", self.max_latency_ms.is_none_or(|ms| ms >= 1), "0, the limit is 1 or more", "give milliseconds or leave it out");
-        must("deadline", self.deadline.is_none_or(|deadline| deadline > now), "already past", "give a time to come or leave it out");
-        must("min_quality", self.min_quality.is_none_or(|quality| (0.0..=1.0).contains(&quality)), "out of range, the limit is 0 to 1", "choose a value in the range or leave it out");
+        must(
+            "max_cost_usd",
+            self.max_cost_usd.is_none_or(|cost| cost.0 >= 0),
+            "negative, the limit is 0 or more",
+            "give the most the task may cost",
+        );
+        must(
+            "max_latency_ms",
+            self.max_latency_ms.is_none_or(|ms| ms >= 1),
+            "0, the limit is 1 or more",
+            "give milliseconds or leave it out",
+        );
+        must(
+            "deadline",
+            self.deadline.is_none_or(|deadline| deadline > now),
+            "already past",
+            "give a time to come or leave it out",
+        );
+        must(
+            "min_quality",
+            self.min_quality.is_none_or(|quality| (0.0..=1.0).contains(&quality)),
+            "out of range, the limit is 0 to 1",
+            "choose a value in the range or leave it out",
+        );
         must("models", self.models.len() <= 64, "more than 64 models", "name fewer, or use a route");
     }
 }

@@ -232,11 +232,17 @@ pub const GOVERNANCE_SUBMITTED: ConsumerSpec = ConsumerSpec {
     ..consumer("governance-submitted", Service::Governance, StreamName::Tasks, "task.submitted.v1.<team>")
 };
 /// Finished tasks, to settle holds.
-pub const GOVERNANCE_FINISHED: ConsumerSpec =
-    consumer("governance-finished", Service::Governance, StreamName::Results, "task.finished.v1.<team>.<origin>.<task>");
+pub const GOVERNANCE_FINISHED: ConsumerSpec = consumer(
+    "governance-finished",
+    Service::Governance,
+    StreamName::Results,
+    "task.finished.v1.<team>.<origin>.<task>",
+);
 /// Deliveries to admit.
-pub const GOVERNANCE_DELIVERY: ConsumerSpec =
-    ConsumerSpec { max_deliver: 10, ..consumer("governance-delivery", Service::Governance, StreamName::Deliveries, "delivery.requested.v1.<team>") };
+pub const GOVERNANCE_DELIVERY: ConsumerSpec = ConsumerSpec {
+    max_deliver: 10,
+    ..consumer("governance-delivery", Service::Governance, StreamName::Deliveries, "delivery.requested.v1.<team>")
+};
 /// Urgent tasks to route.
 pub const ROUTER_REALTIME: ConsumerSpec = guarded("router-realtime", Service::Router, "task.admitted.v1.realtime");
 /// Other tasks to route.
@@ -245,7 +251,8 @@ pub const ROUTER_BATCH: ConsumerSpec = guarded("router-batch", Service::Router, 
 pub const ROUTER_FINISHED: ConsumerSpec =
     consumer("router-finished", Service::Router, StreamName::Results, "task.finished.v1.<team>.<origin>.<task>");
 /// Failed attempts, to learn from.
-pub const ROUTER_FAILED: ConsumerSpec = consumer("router-failed", Service::Router, StreamName::Facts, "attempt.failed.v1.<model>");
+pub const ROUTER_FAILED: ConsumerSpec =
+    consumer("router-failed", Service::Router, StreamName::Facts, "attempt.failed.v1.<model>");
 /// Urgent tasks for models on the internet.
 pub const EXECUTOR_EXTERNAL_REALTIME: ConsumerSpec =
     guarded("executor-external-realtime", Service::Executor, "task.routed.v1.external.realtime");
@@ -268,7 +275,8 @@ pub const EXECUTOR_ONPREM_BATCH: ConsumerSpec =
 pub const METERING_FINISHED: ConsumerSpec =
     consumer("metering-finished", Service::Metering, StreamName::Results, "task.finished.v1.<team>.<origin>.<task>");
 /// Failed attempts, for the ledger.
-pub const METERING_FAILED: ConsumerSpec = consumer("metering-failed", Service::Metering, StreamName::Facts, "attempt.failed.v1.<model>");
+pub const METERING_FAILED: ConsumerSpec =
+    consumer("metering-failed", Service::Metering, StreamName::Facts, "attempt.failed.v1.<model>");
 /// Tries to deliver, for the ledger.
 pub const METERING_DELIVERY_ATTEMPTED: ConsumerSpec =
     consumer("metering-delivery-attempted", Service::Metering, StreamName::Facts, "delivery.attempted.v1.<channel>");
@@ -279,11 +287,15 @@ pub const METERING_DELIVERY_FINISHED: ConsumerSpec =
 pub const NOTIFIER_FINISHED: ConsumerSpec =
     consumer("notifier-finished", Service::Notifier, StreamName::Results, "task.finished.v1.<team>.<origin>.<task>");
 /// Webhooks to send.
-pub const NOTIFIER_WEBHOOK: ConsumerSpec =
-    ConsumerSpec { max_deliver: 12, ..consumer("notifier-webhook", Service::Notifier, StreamName::Deliveries, "delivery.admitted.v1.webhook") };
+pub const NOTIFIER_WEBHOOK: ConsumerSpec = ConsumerSpec {
+    max_deliver: 12,
+    ..consumer("notifier-webhook", Service::Notifier, StreamName::Deliveries, "delivery.admitted.v1.webhook")
+};
 /// E-mails to send.
-pub const NOTIFIER_EMAIL: ConsumerSpec =
-    ConsumerSpec { max_deliver: 12, ..consumer("notifier-email", Service::Notifier, StreamName::Deliveries, "delivery.admitted.v1.email") };
+pub const NOTIFIER_EMAIL: ConsumerSpec = ConsumerSpec {
+    max_deliver: 12,
+    ..consumer("notifier-email", Service::Notifier, StreamName::Deliveries, "delivery.admitted.v1.email")
+};
 
 /// Every consumer.
 pub const CONSUMERS: &[ConsumerSpec] = &[

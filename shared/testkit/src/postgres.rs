@@ -68,8 +68,12 @@ impl Postgres {
 }
 
 fn folders() -> Vec<PathBuf> {
-    let mut versions: Vec<PathBuf> =
-        std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin")).collect();
+    let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin"))
+        .collect();
     versions.sort();
     versions.reverse();
     versions
@@ -104,7 +108,19 @@ fn wait_ready(port: u16) {
     let psql = program("NEPTUNE_TEST_PSQL_BIN", "psql", &folders());
     for _ in 0..300 {
         let asked = Command::new(&psql)
-            .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string(), "-U", "neptune", "-d", "postgres", "-c", "SELECT 1"])
+            .args([
+                "-q",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port.to_string(),
+                "-U",
+                "neptune",
+                "-d",
+                "postgres",
+                "-c",
+                "SELECT 1",
+            ])
             .output()
             .unwrap();
         if asked.status.success() {

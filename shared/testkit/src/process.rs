@@ -28,7 +28,9 @@ pub fn program(variable: &str, name: &str, folders: &[PathBuf]) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).chain(folders.iter().cloned()).map(|folder| folder.join(name));
     let found = found.into_iter().find(|file| file.is_file());
-    found.unwrap_or_else(|| panic!("{name} is not installed; run tests by `make test`, which gets it, or set {variable}"))
+    found.unwrap_or_else(|| {
+        panic!("{name} is not installed; run tests by `make test`, which gets it, or set {variable}")
+    })
 }
 
 /// A running server process.

@@ -17,7 +17,10 @@ pub async fn proxy(listen: &str, upstream: &str) {
     let upstream = Arc::new(format!("{upstream}/v1/chat/completions"));
     let handler = |State((client, upstream)): State<(reqwest::Client, Arc<String>)>, body: Bytes| async move {
         let request: Value = serde_json::from_slice(&body).unwrap();
-        let sent = client.post(upstream.as_str()).header("content-type", "application/json").body(serde_json::to_vec(&request).unwrap());
+        let sent = client
+            .post(upstream.as_str())
+            .header("content-type", "application/json")
+            .body(serde_json::to_vec(&request).unwrap());
         let answer: Value = serde_json::from_slice(&sent.send().await.unwrap().bytes().await.unwrap()).unwrap();
         axum::Json(answer)
     };
@@ -31,9 +34,17 @@ type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Bytes>>>>;
 pub async fn bus(listen: &str, nats: &str) {
     let client = async_nats::connect(nats).await.unwrap();
     let context = jetstream::new(client.clone());
-    let config = stream::Config { name: "FLOOR".into(), subjects: vec!["floor.task".into()], retention: stream::RetentionPolicy::WorkQueue, ..Default::default() };
+    let config = stream::Config {
+        name: "FLOOR".into(),
+        subjects: vec!["floor.task".into()],
+        retention: stream::RetentionPolicy::WorkQueue,
+        ..Default::default()
+    };
     let queue = context.get_or_create_stream(config).await.unwrap();
-    let consumer = queue.get_or_create_consumer("worker", pull::Config { durable_name: Some("worker".into()), ..Default::default() }).await.unwrap();
+    let consumer = queue
+        .get_or_create_consumer("worker", pull::Config { durable_name: Some("worker".into()), ..Default::default() })
+        .await
+        .unwrap();
     let replier = client.clone();
     tokio::spawn(async move {
         let mut messages = consumer.stream().max_messages_per_batch(256).messages().await.unwrap();

@@ -25,7 +25,12 @@ impl Sample {
     #[must_use]
     pub fn quantile_us(&self, share: f64) -> u64 {
         let last = self.latencies_us.len().saturating_sub(1);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "an index"
+        )]
         let index = (last as f64 * share).round() as usize;
         self.latencies_us.get(index).copied().unwrap_or(0)
     }

@@ -22,7 +22,10 @@ fn print_setting(setting: &Setting) -> Value {
     for (path, samples) in &setting.paths {
         for (depth, sample) in samples {
             let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| millis(sample.quantile_us(share)));
-            println!("| {path} | {depth} | {p50:.2} | {p95:.2} | {p99:.2} | {:.0} | {} |", sample.per_second, sample.failures);
+            println!(
+                "| {path} | {depth} | {p50:.2} | {p95:.2} | {p99:.2} | {:.0} | {} |",
+                sample.per_second, sample.failures
+            );
             rows.push(json!({"path": path, "in_flight": depth, "p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "per_second": sample.per_second, "failures": sample.failures}));
         }
     }
@@ -39,7 +42,12 @@ fn print_setting(setting: &Setting) -> Value {
         println!("| {name} | {cpu:.0} | {idle} | {} |", loaded.resident_kib / 1024);
         processes.push(json!({"process": name, "cpu_us_per_task": cpu, "idle_mib": idle, "loaded_mib": loaded.resident_kib / 1024}));
     }
-    let own: f64 = setting.cpu_per_task.iter().filter(|(name, _)| !["nats-server", "simulator", "sink"].contains(&name.as_str())).map(|(_, cpu)| cpu).sum();
+    let own: f64 = setting
+        .cpu_per_task
+        .iter()
+        .filter(|(name, _)| !["nats-server", "simulator", "sink"].contains(&name.as_str()))
+        .map(|(_, cpu)| cpu)
+        .sum();
     println!("\nNeptune's own services together: {own:.0} us of CPU per task");
     json!({"setting": setting.name, "rows": rows, "ratios": ratios, "hops_us": setting.hops, "processes": processes, "own_cpu_us_per_task": own})
 }
@@ -47,12 +55,22 @@ fn print_setting(setting: &Setting) -> Value {
 /// Neptune against the floors, depth by depth in the same run.
 fn print_ratios(setting: &Setting) -> Vec<Value> {
     let find = |wanted: &str| setting.paths.iter().find(|(path, _)| *path == wanted).map(|(_, samples)| samples);
-    let (Some(own), Some(proxy), Some(bus)) = (find("Neptune"), find("JSON proxy"), find("HTTP to JetStream to reply")) else { return Vec::new() };
-    println!("\n| in flight | p50 to JSON proxy | p50 to JetStream floor | rate to JSON proxy | rate to JetStream floor |\n|--:|--:|--:|--:|--:|");
+    let (Some(own), Some(proxy), Some(bus)) = (find("Neptune"), find("JSON proxy"), find("HTTP to JetStream to reply"))
+    else {
+        return Vec::new();
+    };
+    println!(
+        "\n| in flight | p50 to JSON proxy | p50 to JetStream floor | rate to JSON proxy | rate to JetStream floor |\n|--:|--:|--:|--:|--:|"
+    );
     let mut rows = Vec::new();
     for (((depth, own), (_, proxy)), (_, bus)) in own.iter().zip(proxy).zip(bus) {
         let p50 = |sample: &super::load::Sample| millis(sample.quantile_us(0.5)).max(0.001);
-        let ratios = [p50(own) / p50(proxy), p50(own) / p50(bus), own.per_second / proxy.per_second, own.per_second / bus.per_second];
+        let ratios = [
+            p50(own) / p50(proxy),
+            p50(own) / p50(bus),
+            own.per_second / proxy.per_second,
+            own.per_second / bus.per_second,
+        ];
         println!("| {depth} | {:.1} | {:.1} | {:.3} | {:.3} |", ratios[0], ratios[1], ratios[2], ratios[3]);
         rows.push(json!({"in_flight": depth, "p50_to_proxy": ratios[0], "p50_to_jetstream": ratios[1], "rate_to_proxy": ratios[2], "rate_to_jetstream": ratios[3]}));
     }

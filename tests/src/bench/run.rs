@@ -57,7 +57,8 @@ async fn setting(name: &'static str, config: &str, duration: Duration) -> Settin
     ];
     let caller = key(CALLER).key;
     let idle = usage(&stack.pids());
-    let mut paths: Vec<(&'static str, Vec<(usize, Sample)>)> = targets.iter().map(|(name, _)| (*name, Vec::new())).collect();
+    let mut paths: Vec<(&'static str, Vec<(usize, Sample)>)> =
+        targets.iter().map(|(name, _)| (*name, Vec::new())).collect();
     let mut cpu_per_task = BTreeMap::new();
     for depth in DEPTHS {
         // The paths take turns at each depth, so that a slow moment of the machine meets all.
@@ -81,11 +82,18 @@ fn floor(stack: &Stack, kind: &str, port: u16, upstream: &str) -> Server {
     Server::start(command, port, &stack.folder.path().join(format!("{kind}.log")))
 }
 
-fn per_task(before: &BTreeMap<String, Use>, after: &BTreeMap<String, Use>, sample: &Sample, duration: Duration) -> BTreeMap<String, f64> {
+fn per_task(
+    before: &BTreeMap<String, Use>,
+    after: &BTreeMap<String, Use>,
+    sample: &Sample,
+    duration: Duration,
+) -> BTreeMap<String, f64> {
     // The warm-up of a fifth is in the CPU time too.
     let tasks = sample.per_second * duration.as_secs_f64() * 1.2;
     #[expect(clippy::cast_precision_loss, reason = "a ratio")]
-    let share = |name: &String, after: &Use| after.cpu_us.saturating_sub(before.get(name).map_or(0, |before| before.cpu_us)) as f64 / tasks;
+    let share = |name: &String, after: &Use| {
+        after.cpu_us.saturating_sub(before.get(name).map_or(0, |before| before.cpu_us)) as f64 / tasks
+    };
     after.iter().map(|(name, after)| (name.clone(), share(name, after))).collect()
 }
 
@@ -94,15 +102,29 @@ async fn hops(stack: &Stack) -> Vec<(&'static str, u64)> {
     let mut all: Vec<Vec<u64>> = vec![Vec::new(); 4];
     for number in 0..100 {
         let body = serde_json::json!({"input": {"messages": [{"role": "user", "content": format!("What is pump {number}?")}]}});
-        let fact: neptune_contracts::finished::TaskFinished = stack.post("/v1/tasks?wait=30").json(&body).send().await.unwrap().json().await.unwrap();
+        let fact: neptune_contracts::finished::TaskFinished =
+            stack.post("/v1/tasks?wait=30").json(&body).send().await.unwrap().json().await.unwrap();
         let times = fact.times;
-        let (admitted, routed, started) = (times.admitted_at.unwrap(), times.routed_at.unwrap(), times.started_at.unwrap());
+        let (admitted, routed, started) =
+            (times.admitted_at.unwrap(), times.routed_at.unwrap(), times.started_at.unwrap());
         let called: u64 = fact.attempts.iter().map(|attempt| attempt.latency_us).sum();
         all[0].push(admitted.micros_since(times.submitted_at));
         all[1].push(routed.micros_since(admitted));
         all[2].push(started.micros_since(routed));
         all[3].push(times.finished_at.micros_since(started).saturating_sub(called));
     }
-    let names = ["accept stored to governance", "governance to router", "router to executor, lease taken", "executor around the call"];
-    names.into_iter().zip(all).map(|(name, mut values)| { values.sort_unstable(); (name, values[values.len() / 2]) }).collect()
+    let names = [
+        "accept stored to governance",
+        "governance to router",
+        "router to executor, lease taken",
+        "executor around the call",
+    ];
+    names
+        .into_iter()
+        .zip(all)
+        .map(|(name, mut values)| {
+            values.sort_unstable();
+            (name, values[values.len() / 2])
+        })
+        .collect()
 }

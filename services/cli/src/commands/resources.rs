@@ -55,13 +55,16 @@ pub async fn apply_defaults(bus: &Bus, layers: &[PathBuf]) -> Result<Option<usiz
     for layer in layers {
         if !layer.exists() {
             let path = layer.display();
-            return Err(Error::Input(format!("there are no resources at {path}; run from the project's folder, or give --resources")));
+            return Err(Error::Input(format!(
+                "there are no resources at {path}; run from the project's folder, or give --resources"
+            )));
         }
         let manifests = files::manifests(std::slice::from_ref(layer))?;
         declared.extend(manifests.into_iter().map(|manifest| (manifest.key(), manifest)));
     }
     let is_set = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
-    let manifests: Vec<Manifest> = declared.into_values().filter(|manifest| is_usable(&manifest.spec, &is_set)).collect();
+    let manifests: Vec<Manifest> =
+        declared.into_values().filter(|manifest| is_usable(&manifest.spec, &is_set)).collect();
     let changes = diff::changes(&files::specs(&manifests), &stored, false);
     write(bus, &manifests, &changes).await?;
     Ok(Some(manifests.len()))

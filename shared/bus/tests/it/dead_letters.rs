@@ -3,13 +3,13 @@
 use crate::support::{World, finished, settled, submitted};
 use neptune_bus::{Bus, Cause, Incoming, Outcome, dead};
 use neptune_contracts::{
+    Timestamp,
     delivery::{Delivery, DeliveryContent, DeliveryRequested, DeliverySpec},
     finished::Outcome as TaskOutcome,
     ids::DeliveryId,
     names::{Channel, Service},
     task::TaskSubmitted,
     topology::{GOVERNANCE_DELIVERY, GOVERNANCE_SUBMITTED},
-    Timestamp,
 };
 use neptune_runtime::Shutdown;
 use neptune_testkit::wait_until;
@@ -102,7 +102,11 @@ async fn rejected_messages_are_kept_and_retried_ones_come_again() {
         let handler = move |_: Incoming<DeliveryRequested>| {
             let call = count.fetch_add(1, Ordering::SeqCst);
             async move {
-                if call < 2 { Outcome::Retry { after: Duration::from_millis(20) } } else { Outcome::Reject { reason: "no".into() } }
+                if call < 2 {
+                    Outcome::Retry { after: Duration::from_millis(20) }
+                } else {
+                    Outcome::Reject { reason: "no".into() }
+                }
             }
         };
         governance.consume(&GOVERNANCE_DELIVERY, 4, &stop, handler).await.unwrap();

@@ -23,7 +23,9 @@ async fn changes_reach_a_follower_and_survive_a_broker_restart() {
     assert!(resources.borrow().teams.is_empty());
     operator.put_resource(&team("support", &["a/b:c"])).await.unwrap();
     let wait = Duration::from_secs(20);
-    let has = |name: &'static str, wanted: bool| move |found: &std::sync::Arc<neptune_contracts::resource::Resources>| found.teams.contains_key(name) == wanted;
+    let has = |name: &'static str, wanted: bool| {
+        move |found: &std::sync::Arc<neptune_contracts::resource::Resources>| found.teams.contains_key(name) == wanted
+    };
     tokio::time::timeout(wait, resources.wait_for(has("support", true))).await.unwrap().unwrap();
     assert_eq!(operator.stored_resources().await.unwrap()["team/support"]["models"], json!(["a/b:c"]));
     world.nats.kill().await;

@@ -57,7 +57,12 @@ pub(crate) fn admitted(task: Task) -> TaskAdmitted {
 }
 
 pub(crate) fn finished(task: &Task) -> TaskFinished {
-    let error = TaskError { code: "test".into(), message: "ended by a test".into(), problems: Vec::new(), retry_after_ms: None };
+    let error = TaskError {
+        code: "test".into(),
+        message: "ended by a test".into(),
+        problems: Vec::new(),
+        retry_after_ms: None,
+    };
     TaskFinished::without_attempts(task, TaskOutcome::Failed, error, Timestamp::now())
 }
 

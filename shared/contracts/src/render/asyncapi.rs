@@ -19,7 +19,13 @@ pub fn asyncapi() -> String {
     );
     for entry in CATALOGUE {
         let address = entry.subject.replace('<', "{").replace('>', "}");
-        put(&mut page, &format!("  {}:\n    address: neptune.{address}\n    messages:\n      {}:\n        $ref: '#/components/messages/{}'\n", entry.name, entry.name, entry.name));
+        put(
+            &mut page,
+            &format!(
+                "  {}:\n    address: neptune.{address}\n    messages:\n      {}:\n        $ref: '#/components/messages/{}'\n",
+                entry.name, entry.name, entry.name
+            ),
+        );
         let names = parameter_names(entry.subject);
         if !names.is_empty() {
             page.push_str("    parameters:\n");
@@ -36,14 +42,25 @@ pub fn asyncapi() -> String {
     page.push_str("components:\n  messages:\n");
     for entry in CATALOGUE {
         let file = schema_name(entry.subject);
-        put(&mut page, &format!("    {}:\n      contentType: application/json\n      payload:\n        $ref: './{file}.json'\n", entry.name));
+        put(
+            &mut page,
+            &format!(
+                "    {}:\n      contentType: application/json\n      payload:\n        $ref: './{file}.json'\n",
+                entry.name
+            ),
+        );
     }
     page
 }
 
 fn operations(page: &mut String, message: &str, action: &str, services: &[Service]) {
     for service in services {
-        put(page, &format!("  {service}-{action}-{message}:\n    action: {action}\n    channel:\n      $ref: '#/channels/{message}'\n"));
+        put(
+            page,
+            &format!(
+                "  {service}-{action}-{message}:\n    action: {action}\n    channel:\n      $ref: '#/channels/{message}'\n"
+            ),
+        );
     }
 }
 

@@ -18,7 +18,16 @@ pub fn flow() -> String {
     );
     for entry in CATALOGUE {
         let schema = format!("[{}]({}.json)", entry.name, super::asyncapi::schema_name(entry.subject));
-        row(&mut page, &[&code(entry.subject), &schema, entry.stream.as_str(), &services(entry.producers), &services(entry.consumers)]);
+        row(
+            &mut page,
+            &[
+                &code(entry.subject),
+                &schema,
+                entry.stream.as_str(),
+                &services(entry.producers),
+                &services(entry.consumers),
+            ],
+        );
     }
     page.push_str("\n## Streams\n\n| Stream | Holds | Kept | Storage | When full |\n| --- | --- | --- | --- | --- |\n");
     for stream in STREAMS {

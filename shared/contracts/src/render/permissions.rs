@@ -2,9 +2,9 @@
 //! block. Nothing is allowed that the catalogue does not ask for.
 
 use crate::{
+    Message as _,
     catalogue::CATALOGUE,
     delivery::DeliveryRequested,
-    Message as _,
     names::Service,
     query::QUERIES,
     subject::Namespace,
@@ -30,7 +30,9 @@ pub struct Permissions {
 /// Passwords are references to variables of the broker's environment.
 #[must_use]
 pub fn nats_users(namespace: &Namespace, teams: &[&str]) -> String {
-    let mut block = String::from("# Generated from the message catalogue by `make schemas`. Do not edit.\nauthorization {\n  users = [\n");
+    let mut block = String::from(
+        "# Generated from the message catalogue by `make schemas`. Do not edit.\nauthorization {\n  users = [\n",
+    );
     block.push_str("    { user: operator, password: $NEPTUNE_NATS_PASSWORD_OPERATOR }\n");
     for service in SERVICES {
         user(&mut block, service.as_str(), &of_service(namespace, *service));
@@ -47,7 +49,12 @@ pub fn nats_users(namespace: &Namespace, teams: &[&str]) -> String {
 pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
     let mut permissions = Permissions::default();
     let publish = &mut permissions.publish;
-    publish.extend(CATALOGUE.iter().filter(|entry| entry.producers.contains(&service)).map(|entry| namespace.wildcard(entry.subject)));
+    publish.extend(
+        CATALOGUE
+            .iter()
+            .filter(|entry| entry.producers.contains(&service))
+            .map(|entry| namespace.wildcard(entry.subject)),
+    );
     for consumer in CONSUMERS.iter().filter(|consumer| consumer.service == service) {
         consuming(publish, namespace, consumer);
     }
@@ -80,7 +87,9 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
     permissions.publish.insert("_INBOX_ingress.>".into());
     permissions.subscribe.insert(format!("_INBOX_{service}.>"));
     permissions.subscribe.insert("$SRV.>".into());
-    permissions.subscribe.extend(QUERIES.iter().filter(|query| query.service == service).map(|query| namespace.wildcard(query.subject)));
+    permissions
+        .subscribe
+        .extend(QUERIES.iter().filter(|query| query.service == service).map(|query| namespace.wildcard(query.subject)));
     if service == Service::Router {
         permissions.subscribe.insert(namespace.wildcard(crate::attempt::AttemptFailed::SUBJECT));
     }
@@ -151,7 +160,9 @@ fn large_bodies(publish: &mut BTreeSet<String>, namespace: &Namespace) {
 
 fn user(block: &mut String, name: &str, permissions: &Permissions) {
     let variable = name.to_ascii_uppercase().replace('-', "_");
-    let list = |subjects: &BTreeSet<String>| subjects.iter().map(|subject| format!("          {subject:?}\n")).collect::<String>();
+    let list = |subjects: &BTreeSet<String>| {
+        subjects.iter().map(|subject| format!("          {subject:?}\n")).collect::<String>()
+    };
     // Writing to a string cannot fail.
     let _written = write!(
         block,

@@ -90,7 +90,10 @@ fn only_governance_admits_and_no_service_may_touch_streams_it_does_not_work_on()
     for service in [Service::Ingress, Service::Router, Service::Executor, Service::Metering, Service::Notifier] {
         let permissions = of_service(&namespace(), service);
         assert!(!permissions.publish.contains(&admitted), "{service}");
-        assert!(!permissions.publish.contains(">") && !permissions.publish.iter().any(|subject| subject.starts_with("$JS.API.STREAM.DELETE")));
+        assert!(
+            !permissions.publish.contains(">")
+                && !permissions.publish.iter().any(|subject| subject.starts_with("$JS.API.STREAM.DELETE"))
+        );
     }
     let client = of_client(&namespace(), "support");
     assert!(client.publish.contains("neptune.task.submitted.v1.support"));

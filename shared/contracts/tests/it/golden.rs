@@ -36,7 +36,8 @@ fn check<M: Message>() {
     for (path, sample) in samples {
         let faults: Vec<String> = schema.iter_errors(&sample).map(|fault| fault.to_string()).collect();
         assert!(faults.is_empty(), "{}: {faults:?}", path.display());
-        let message: M = serde_json::from_value(sample.clone()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let message: M =
+            serde_json::from_value(sample.clone()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let again = serde_json::to_value(&message).unwrap();
         let twice = serde_json::to_value(serde_json::from_value::<M>(again.clone()).unwrap()).unwrap();
         assert_eq!(again, twice, "{}", path.display());

@@ -22,12 +22,27 @@ fn each_fault_of_a_task_is_named() {
         (json!({"input": {"messages": [good], "temperature": 3}}), vec!["input.temperature"]),
         (json!({"input": {"messages": [good], "n": 0}}), vec!["input.n"]),
         (json!({"input": {"messages": [good], "max_tokens": 0}}), vec!["input.max_tokens"]),
-        (json!({"input": {"messages": [good]}, "constraints": {"max_cost_usd": "-1"}}), vec!["constraints.max_cost_usd"]),
-        (json!({"input": {"messages": [good]}, "constraints": {"deadline": "2020-01-01T00:00:00Z"}}), vec!["constraints.deadline"]),
+        (
+            json!({"input": {"messages": [good]}, "constraints": {"max_cost_usd": "-1"}}),
+            vec!["constraints.max_cost_usd"],
+        ),
+        (
+            json!({"input": {"messages": [good]}, "constraints": {"deadline": "2020-01-01T00:00:00Z"}}),
+            vec!["constraints.deadline"],
+        ),
         (json!({"input": {"messages": [good]}, "constraints": {"min_quality": 2}}), vec!["constraints.min_quality"]),
-        (json!({"input": {"messages": [good]}, "deliver": [{"channel": "email", "to": "nobody"}]}), vec!["deliver[0].to"]),
-        (json!({"input": {"messages": [good]}, "deliver": [{"channel": "webhook", "to": "ftp://x"}]}), vec!["deliver[0].to"]),
-        (json!({"input": {"messages": [good]}, "deliver": [{"channel": "email", "to": "a@b", "subject": "a\nb"}]}), vec!["deliver[0].subject"]),
+        (
+            json!({"input": {"messages": [good]}, "deliver": [{"channel": "email", "to": "nobody"}]}),
+            vec!["deliver[0].to"],
+        ),
+        (
+            json!({"input": {"messages": [good]}, "deliver": [{"channel": "webhook", "to": "ftp://x"}]}),
+            vec!["deliver[0].to"],
+        ),
+        (
+            json!({"input": {"messages": [good]}, "deliver": [{"channel": "email", "to": "a@b", "subject": "a\nb"}]}),
+            vec!["deliver[0].subject"],
+        ),
         (json!({"input": {"messages": [good]}, "metadata": {"x": "y".repeat(20_000)}}), vec!["metadata"]),
     ] {
         assert_eq!(fields(body.clone()), wanted, "{body}");
