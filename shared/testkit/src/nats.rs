@@ -78,7 +78,14 @@ impl Nats {
 }
 
 fn launch(folder: &TempDir, port: u16, extra: &str) -> Server {
-    let binary = program("NEPTUNE_TEST_NATS_BIN", "nats-server", &[PathBuf::from("../.neptune/tools/nats-server-2.15.1/bin"), PathBuf::from("../../.neptune/tools/nats-server-2.15.1/bin")]);
+    let binary = program(
+        "NEPTUNE_TEST_NATS_BIN",
+        "nats-server",
+        &[
+            PathBuf::from("../.neptune/tools/nats-server-2.15.1/bin"),
+            PathBuf::from("../../.neptune/tools/nats-server-2.15.1/bin"),
+        ],
+    );
     let config = folder.path().join("nats.conf");
     let store = folder.path().join("store");
     let text = format!(

@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -53,7 +54,10 @@ impl Postgres {
     /// Starts it again on the same port and data.
     pub async fn restart(&mut self) {
         self.kill().await;
-        std::fs::remove_file(self.folder.path().join("data/postmaster.pid")).ok();
+        // Children of the killed server end by themselves, but hold its memory until then.
+        let data = self.folder.path().join("data");
+        crate::wait_until("the killed Postgres is gone", Duration::from_secs(20), || async { !is_in_use(&data) }).await;
+        std::fs::remove_file(data.join("postmaster.pid")).ok();
         self.server = Some(launch(self.folder.path(), self.port));
     }
 
@@ -65,6 +69,12 @@ impl Postgres {
             .unwrap();
         assert!(made.status.success(), "psql: {}", String::from_utf8_lossy(&made.stderr));
     }
+}
+
+/// Whether any process still works in the data folder.
+fn is_in_use(data: &Path) -> bool {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.filter_map(|process| std::fs::read_link(process.path().join("cwd")).ok()).any(|folder| folder == data)
 }
 
 fn folders() -> Vec<PathBuf> {
@@ -126,7 +136,7 @@ fn wait_ready(port: u16) {
         if asked.status.success() {
             return;
         }
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
     }
     panic!("Postgres on port {port} answers no query");
 }
