@@ -54,7 +54,7 @@ impl Stack {
         Self::start_with("").await
     }
 
-    /// The same with further lines of broker configuration.
+    /// The same with further JetStream settings.
     pub async fn start_with(nats_config: &str) -> Self {
         Self::start_in(nats_config, &[]).await
     }
@@ -228,5 +228,6 @@ pub fn binary(name: &str) -> PathBuf {
 fn simulator_config() -> String {
     let models = ["openai/gpt-4.1", "openai/gpt-4.1-mini", "anthropic/claude-haiku-4.5", "meta/llama-3.3-70b"];
     let entries: String = models.iter().map(|name| format!("  {name:?}: {{}}\n")).collect();
-    format!("models:\n{entries}")
+    // Other names are answered too, so that the bench can ask the simulator itself.
+    format!("default: {{}}\nmodels:\n{entries}")
 }

@@ -23,7 +23,7 @@ impl Nats {
         Self::start_with("").await
     }
 
-    /// Starts a broker with further configuration lines.
+    /// Starts a broker with further JetStream settings.
     ///
     /// # Panics
     /// There is no nats-server, or it does not start.
@@ -89,7 +89,7 @@ fn launch(folder: &TempDir, port: u16, extra: &str) -> Server {
     let config = folder.path().join("nats.conf");
     let store = folder.path().join("store");
     let text = format!(
-        "listen: 127.0.0.1:{port}\nmax_payload: 2MB\njetstream {{ store_dir: {store:?}, max_mem: 2GB, max_file: 50GB }}\n{extra}\n"
+        "listen: 127.0.0.1:{port}\nmax_payload: 2MB\njetstream {{ store_dir: {store:?}, max_mem: 2GB, max_file: 50GB\n{extra} }}\n"
     );
     std::fs::write(&config, text).unwrap();
     let mut command = Command::new(binary);

@@ -37,8 +37,7 @@ pub struct Setting {
 pub async fn measure(seconds: u64) -> Report {
     let mut settings = Vec::new();
     for (name, config) in [("every accept synced to disk", "sync_interval: always"), ("broker's default sync", "")] {
-        let config = if config.is_empty() { String::new() } else { format!("jetstream {{ {config} }}") };
-        settings.push(setting(name, &config, Duration::from_secs(seconds)).await);
+        settings.push(setting(name, config, Duration::from_secs(seconds)).await);
     }
     Report { settings }
 }

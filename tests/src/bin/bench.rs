@@ -8,6 +8,7 @@ use neptune_tests::bench::{floors, report, run};
 
 #[tokio::main]
 async fn main() {
+    neptune_runtime::service::install_crypto_provider();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
