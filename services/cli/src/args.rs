@@ -105,7 +105,7 @@ pub struct UpArgs {
 #[derive(Args, Debug)]
 pub struct ResourceArgs {
     /// Files or folders (YAML with any number of documents, or JSON).
-    #[arg(short, long = "file", value_name = "PATH", default_value = "deploy/resources")]
+    #[arg(short, long = "file", value_name = "PATH", required = true)]
     pub files: Vec<PathBuf>,
     /// Also remove stored resources that no file declares. API keys always stay.
     #[arg(long)]
