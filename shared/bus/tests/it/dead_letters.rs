@@ -128,3 +128,45 @@ async fn rejected_messages_are_kept_and_retried_ones_come_again() {
     wait_until("the stream is free of it", Duration::from_secs(5), freed).await;
     shutdown.cancel();
 }
+
+/// Takes a message and gives it back at once, until the broker stops handing it out: what a
+/// process that dies on the message does, without the waits.
+async fn exhaust(world: &World, spec: &neptune_contracts::topology::ConsumerSpec) {
+    use futures::StreamExt as _;
+    let context = async_nats::jetstream::new(world.nats.client().await);
+    let stream = context.get_stream(world.namespace.resource(spec.stream.as_str())).await.unwrap();
+    let consumer: async_nats::jetstream::consumer::PullConsumer = stream.get_consumer(spec.name).await.unwrap();
+    for _ in 0..spec.max_deliver {
+        let mut batch = consumer.batch().max_messages(1).expires(Duration::from_secs(5)).messages().await.unwrap();
+        let message = batch.next().await.expect("handed out again").unwrap();
+        message.double_ack_with(async_nats::jetstream::AckKind::Nak(None)).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_kills_its_process_is_moved_and_its_task_ends() {
+    let world = World::start().await;
+    let shutdown = Shutdown::new();
+    let operator = world.bus(Service::Operator).await;
+    let task = submitted("kills the process");
+    let (team, id) = (task.team.clone().unwrap(), task.id.unwrap());
+    operator.publish(&task, &Cause::root()).await.unwrap();
+    let stream = world.namespace.resource("TASKS");
+    exhaust(&world, &GOVERNANCE_SUBMITTED).await;
+    let governance = world.bus(Service::Governance).await;
+    let stop = shutdown.clone();
+    tokio::spawn(async move {
+        let never = |_: Incoming<TaskSubmitted>| async { panic!("an exhausted message is not handed out") };
+        governance.consume(&GOVERNANCE_SUBMITTED, 4, &stop, never).await.unwrap();
+    });
+    let dead = world.namespace.resource("DEAD");
+    wait_until("the broker says so", Duration::from_secs(10), || async { world.nats.stream_messages(&dead).await > 0 })
+        .await;
+    let moved = || async { letters(&operator).await == 1 };
+    wait_until("it is moved to the dead letters", Duration::from_secs(20), moved).await;
+    let ended = || async { operator.result(&team, id).await.unwrap().is_some() };
+    wait_until("its task ends", Duration::from_secs(5), ended).await;
+    let freed = || async { world.nats.stream_messages(&stream).await == 0 };
+    wait_until("the stream is free of it", Duration::from_secs(5), freed).await;
+    shutdown.cancel();
+}
