@@ -95,7 +95,7 @@ impl Lease {
         }
     }
 
-    /// After a restart of the broker the lease is gone, as are all that lived in memory: whoever
+    /// A crash of the broker may lose the lease, because it is stored lazily: whoever
     /// comes first has it.
     async fn retake(&mut self) -> bool {
         match write(&self.bus, &self.subject, 0).await {

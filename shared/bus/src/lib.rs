@@ -3,9 +3,9 @@
 //! Services publish and consume typed messages of `neptune-contracts`; subjects, headers, ack
 //! tokens, retries and dead letters are settled here.
 //!
-//! **One durable accept, memory in the middle, one durable result.** `task.submitted` is stored on
+//! **One durable accept, lazy storage in the middle, one durable result.** `task.submitted` is stored on
 //! disk before anyone is told "accepted" and stays unacknowledged until its finished fact is
-//! stored: its ack token travels with the task ([`Accept`]). The stages between live in memory.
+//! stored: its ack token travels with the task ([`Accept`]). The stages between are stored without waiting.
 //! Whoever works on a task for long shows a sign of life on the token ([`Lease::hold`]). When
 //! everybody who knew of the task has died, nobody does, and the broker hands it out again.
 //!
