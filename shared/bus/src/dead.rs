@@ -154,6 +154,7 @@ fn keeps(name: &str) -> bool {
     let stale = [
         headers::ACK_TOKEN,
         headers::DELIVERY,
+        headers::HANDED_OUT,
         headers::REPLY_TO,
         headers::HOP,
         headers::BODY_REFERENCE,

@@ -2,7 +2,7 @@
 
 use crate::trace;
 use async_nats::HeaderMap;
-use neptune_contracts::{Timestamp, headers, subject::Namespace};
+use neptune_contracts::{Timestamp, headers, subject::Namespace, topology::ACCEPT_ACK_WAIT_SECONDS};
 
 /// A message that arrived.
 #[derive(Debug)]
@@ -36,7 +36,12 @@ pub struct Accept {
     pub(crate) token: String,
     pub(crate) reply_to: Option<String>,
     pub(crate) delivery: u64,
+    pub(crate) handed_out_at: Timestamp,
 }
+
+/// Until this time after an accept was first handed out nobody else can have it, with two thirds
+/// of its wait left for clocks that differ.
+const FRESH_MICROS: u64 = ACCEPT_ACK_WAIT_SECONDS * 1_000_000 / 3;
 
 /// What made a message be published. Everything in it travels in headers.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +60,13 @@ impl Accept {
     #[must_use]
     pub fn delivery(&self) -> u64 {
         self.delivery
+    }
+
+    /// Whether the task was handed out for the first time, and so lately that it cannot have been
+    /// handed out again.
+    #[must_use]
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        self.delivery == 1 && now.micros_since(self.handed_out_at) < FRESH_MICROS
     }
 }
 
@@ -114,11 +126,14 @@ impl Cause {
             token,
             reply_to: text(headers::REPLY_TO),
             delivery: text(headers::DELIVERY).and_then(|count| count.parse().ok()).unwrap_or(1),
+            handed_out_at: text(headers::HANDED_OUT)
+                .and_then(|micros| Timestamp::from_unix_micros(micros.parse().ok()?))
+                .unwrap_or(Timestamp::EPOCH),
         });
         Self {
             accept,
             reply_to: text(headers::REPLY_TO),
-            causation: text(headers::MESSAGE_ID),
+            causation: text(headers::CE_ID).or_else(|| text(headers::MESSAGE_ID)),
             hop: text(headers::HOP).and_then(|hop| hop.parse().ok()).unwrap_or(0),
             trace_parent: text(headers::TRACE_PARENT),
             trace_state: text(headers::TRACE_STATE),
@@ -128,13 +143,15 @@ impl Cause {
     /// Makes the message itself the accept: its ack token starts to travel.
     pub(crate) fn accept_here(&mut self, ack_subject: &str, delivery: u64, namespace: &Namespace, team: &str) {
         let reply_to = self.reply_to.take().filter(|subject| is_inbox(namespace, team, subject));
-        self.accept = Some(Accept { token: ack_subject.to_owned(), reply_to, delivery });
+        let handed_out_at = Timestamp::now();
+        self.accept = Some(Accept { token: ack_subject.to_owned(), reply_to, delivery, handed_out_at });
     }
 
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         if let Some(accept) = &self.accept {
             headers.insert(headers::ACK_TOKEN, accept.token.as_str());
             headers.insert(headers::DELIVERY, accept.delivery.to_string());
+            headers.insert(headers::HANDED_OUT, accept.handed_out_at.unix_micros().to_string());
         }
         let reply_to = self.accept.as_ref().map_or(&self.reply_to, |accept| &accept.reply_to);
         if let Some(reply_to) = reply_to {

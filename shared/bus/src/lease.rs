@@ -6,7 +6,7 @@ use async_nats::{
     jetstream::{context::PublishErrorKind, message::PublishMessage},
 };
 use neptune_contracts::{
-    headers,
+    Timestamp, headers,
     topology::{LEASE_BUCKET, LEASE_TTL_SECONDS},
 };
 use std::time::Duration;
@@ -21,11 +21,12 @@ const TTL: Duration = Duration::from_secs(LEASE_TTL_SECONDS);
 pub struct Lease {
     bus: Bus,
     subject: String,
+    /// Of the entry that says who holds it; 0 while there is none.
     sequence: u64,
 }
 
-/// A lease being renewed in the background. Dropping it ends the renewal; the lease then lasts for
-/// the rest of its time, so that a late duplicate of finished work finds it taken.
+/// A lease being renewed in the background. Dropping it ends the renewal; a lease that was written
+/// down then lasts for the rest of its time.
 pub struct Held {
     lost: CancellationToken,
     stop: DropGuard,
@@ -33,18 +34,35 @@ pub struct Held {
 }
 
 impl Bus {
+    /// Takes the lease of `key` to work on an accepted task; nothing when somebody else has it.
+    ///
+    /// Nobody can contend for a task that was handed out a moment ago, and most tasks end before
+    /// anybody could. Their lease is written down with the first sign of life.
+    ///
+    /// # Errors
+    /// The broker could not be asked.
+    pub async fn lease_for(&self, key: &str, accept: &Accept) -> Result<Option<Lease>, BusError> {
+        if accept.is_fresh(Timestamp::now()) {
+            return Ok(Some(Lease { bus: self.clone(), subject: self.lease_subject(key), sequence: 0 }));
+        }
+        self.lease(key).await
+    }
+
     /// Takes the lease of `key`; nothing when somebody else has it.
     ///
     /// # Errors
     /// The broker could not be asked.
     pub async fn lease(&self, key: &str) -> Result<Option<Lease>, BusError> {
-        let bucket = self.namespace().resource(LEASE_BUCKET);
-        let subject = format!("$KV.{bucket}.{key}");
+        let subject = self.lease_subject(key);
         match write(self, &subject, 0).await {
             Ok(sequence) => Ok(Some(Lease { bus: self.clone(), subject, sequence })),
             Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(None),
             Err(error) => Err(BusError::new("take a lease", error)),
         }
+    }
+
+    fn lease_subject(&self, key: &str) -> String {
+        format!("$KV.{}.{key}", self.namespace().resource(LEASE_BUCKET))
     }
 }
 
@@ -108,6 +126,9 @@ impl Lease {
     }
 
     async fn give_up(self) -> Result<(), BusError> {
+        if self.sequence == 0 {
+            return Ok(());
+        }
         let action = "give up a lease";
         let stream = format!("KV_{}", self.bus.namespace().resource(LEASE_BUCKET));
         let stream =

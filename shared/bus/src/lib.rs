@@ -5,9 +5,10 @@
 //!
 //! **One durable accept, lazy storage in the middle, one durable result.** `task.submitted` is stored on
 //! disk before anyone is told "accepted" and stays unacknowledged until its finished fact is
-//! stored: its ack token travels with the task ([`Accept`]). The stages between are stored without waiting.
-//! Whoever works on a task for long shows a sign of life on the token ([`Lease::hold`]). When
-//! everybody who knew of the task has died, nobody does, and the broker hands it out again.
+//! stored: its ack token travels with the task ([`Accept`]). The stages between are passed on without
+//! waiting for the broker's word ([`Bus::hand_on`]). Whoever works on a task for long writes down a
+//! lease and shows a sign of life on the token ([`Lease::hold`]). When everybody who knew of the task
+//! has died, nobody does, and the broker hands it out again.
 //!
 //! **Guarantees.** Publishing: stored once per dedup key within the stream's window. Consuming: at
 //! least once. Finishing: exactly once per task, because the broker refuses a second fact on the

@@ -6,7 +6,7 @@ use async_nats::{
     jetstream::{context::PublishErrorKind, message::PublishMessage, publish::PublishAck},
 };
 use bytes::Bytes;
-use neptune_contracts::{Message, Timestamp, headers, subject};
+use neptune_contracts::{Message, Timestamp, headers, subject, topology::StreamName};
 use std::time::Duration;
 
 /// Tries before a publish is given up. With the answer timeout and the pauses between, about 30 s
@@ -80,22 +80,31 @@ impl Bus {
         self.store(&draft).await
     }
 
+    /// Passes accepted work on to the next stage without waiting for the broker's word. What is lost
+    /// on the way is begun again from the accept, whose token travels with it; nobody but the
+    /// finished fact says that the work is done.
+    ///
+    /// # Errors
+    /// The message is too large, or the connection was closed for good.
+    pub async fn hand_on<M: Message>(&self, message: &M, cause: &Cause) -> Result<(), PublishError> {
+        debug_assert!(M::STREAM == StreamName::Stage, "only stages are guarded by an accept");
+        let Draft { subject, headers, body } = self.draft(message, cause).await?;
+        let sent = self.inner.client.publish_with_headers(subject, headers, body).await;
+        sent.map_err(|error| PublishError::Broker(error.into()))
+    }
+
     pub(crate) async fn draft<M: Message>(&self, message: &M, cause: &Cause) -> Result<Draft, PublishError> {
         let parameters = message.parameters();
         let parameters: Vec<&str> = parameters.iter().map(String::as_str).collect();
         let subject = self.namespace().subject(M::SUBJECT, &parameters);
         let mut headers = HeaderMap::new();
-        let dedup_key = message.dedup_key();
-        let id = match &cause.accept {
-            // Each delivery of the accept may pass the stages again.
-            Some(accept) if M::STREAM == neptune_contracts::topology::StreamName::Stage => {
-                format!("{dedup_key}.{}", accept.delivery)
-            }
-            _ => dedup_key,
-        };
+        let id = message.dedup_key();
         if !id.is_empty() {
-            headers.insert(headers::MESSAGE_ID, id.as_str());
             headers.insert(headers::CE_ID, id.as_str());
+            // A stage is passed again with each delivery of the accept.
+            if M::STREAM != StreamName::Stage {
+                headers.insert(headers::MESSAGE_ID, id.as_str());
+            }
         }
         headers.insert(headers::CE_SPEC_VERSION, "1.0");
         headers.insert(headers::CE_TYPE, subject::stem(M::SUBJECT));

@@ -8,6 +8,8 @@ pub const EXPECTED_LAST_SUBJECT_SEQUENCE: &str = "Nats-Expected-Last-Subject-Seq
 pub const ACK_TOKEN: &str = "Neptune-Ack";
 /// How often the accept has been delivered, counted from 1.
 pub const DELIVERY: &str = "Neptune-Delivery";
+/// When the accept was handed out, in microseconds since 1970 by the clock of whoever received it.
+pub const HANDED_OUT: &str = "Neptune-Handed-Out";
 /// Where the finished fact is published too: the inbox of a caller that waits.
 pub const REPLY_TO: &str = "Neptune-Reply-To";
 /// How many services have handed the work on; bounded, so a loop ends.

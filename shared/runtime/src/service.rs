@@ -2,8 +2,11 @@
 
 use std::error::Error;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{self, ConfigError, Values, Variable};
 use crate::telemetry::{self, Telemetry};
@@ -14,6 +17,14 @@ const EXIT_CONFIG: u8 = 64;
 
 /// How long tasks that ignore the shutdown may keep the process alive after `run` has returned.
 const LINGER_LIMIT: Duration = Duration::from_secs(2);
+
+/// What every process reads about its own running.
+pub const VARIABLES: &[Variable] = &[Variable {
+    name: "NEPTUNE_THREADS",
+    default: Some("1"),
+    help: "Threads that run the service's work. One saves the hand-over between threads, which costs more than most \
+           messages; more replicas scale further than more threads.",
+}];
 
 /// Runs a service: answers `--help` and `--version`, reads the configuration, starts telemetry, turns signals into the
 /// [`Shutdown`] that `run` gets, and returns 0 when it ends well, 1 when it fails and 64 when the configuration cannot
@@ -30,20 +41,20 @@ where
     Fut: Future<Output = Result<(), E>>,
     E: Error,
 {
-    let tables: Vec<&[Variable]> = variables.iter().copied().chain([telemetry::VARIABLES]).collect();
+    let tables: Vec<&[Variable]> = variables.iter().copied().chain([VARIABLES, telemetry::VARIABLES]).collect();
     if let Some(code) = answer_arguments(name, about, &tables) {
         return code;
     }
     // Before telemetry, whose HTTP client needs it.
     install_crypto_provider();
-    let (config, telemetry) = match prepare(name, &tables, read) {
+    let (config, telemetry, threads) = match prepare(name, &tables, read) {
         Ok(ready) => ready,
         Err(error) => {
             say(&mut std::io::stderr(), &format!("neptune-{name}: {error}\n"));
             return ExitCode::from(EXIT_CONFIG);
         }
     };
-    let code = block_on(name, config, run);
+    let code = block_on(name, threads, config, run);
     telemetry.flush();
     code
 }
@@ -74,22 +85,23 @@ fn prepare<C>(
     name: &str,
     tables: &[&[Variable]],
     read: fn(&Values) -> Result<C, ConfigError>,
-) -> Result<(C, Telemetry), ConfigError> {
+) -> Result<(C, Telemetry, NonZeroUsize), ConfigError> {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     config::refuse_unknown(name, tables, names)?;
     let lookup = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     let values = Values::load(tables, &lookup);
     let config = read(&values)?;
-    Ok((config, Telemetry::start(name, &values)?))
+    let threads = values.get("NEPTUNE_THREADS")?;
+    Ok((config, Telemetry::start(name, &values)?, threads))
 }
 
-fn block_on<C, F, Fut, E>(name: &str, config: C, run: F) -> ExitCode
+fn block_on<C, F, Fut, E>(name: &str, threads: NonZeroUsize, config: C, run: F) -> ExitCode
 where
     F: FnOnce(C, Shutdown) -> Fut,
     Fut: Future<Output = Result<(), E>>,
     E: Error,
 {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime(threads) {
         Ok(runtime) => runtime,
         Err(error) => return failed(name, &error),
     };
@@ -109,6 +121,14 @@ where
     });
     runtime.shutdown_timeout(LINGER_LIMIT);
     result
+}
+
+/// With one thread it is the one that blocks, so that nothing is handed over at all.
+fn runtime(threads: NonZeroUsize) -> std::io::Result<Runtime> {
+    if threads == NonZeroUsize::MIN {
+        return Builder::new_current_thread().enable_all().build();
+    }
+    Builder::new_multi_thread().worker_threads(threads.get()).enable_all().build()
 }
 
 fn failed(name: &str, error: &dyn Error) -> ExitCode {

@@ -11,6 +11,9 @@ use std::{collections::BTreeMap, process::Command, time::Duration};
 /// Requests in flight that are measured.
 pub const DEPTHS: [usize; 4] = [1, 8, 32, 128];
 
+/// The broker's setting under which every accept is on disk before it is acknowledged.
+pub const SYNCED: &str = "sync_interval: always";
+
 /// What was measured.
 pub struct Report {
     /// One entry a broker setting.
@@ -36,10 +39,25 @@ pub struct Setting {
 /// Measures everything, `seconds` a sample.
 pub async fn measure(seconds: u64) -> Report {
     let mut settings = Vec::new();
-    for (name, config) in [("every accept synced to disk", "sync_interval: always"), ("broker's default sync", "")] {
+    for (name, config) in [("every accept synced to disk", SYNCED), ("broker's default sync", "")] {
         settings.push(setting(name, config, Duration::from_secs(seconds)).await);
     }
     Report { settings }
+}
+
+/// Loads Neptune alone, for a profiler or a quick look: prints process ids, the rate and the CPU
+/// time per task.
+#[allow(clippy::print_stdout, reason = "this is what it is for")]
+pub async fn watch(config: &str, depth: usize, seconds: u64) {
+    let stack = Stack::start_with(config).await;
+    println!("{:?}", stack.pids());
+    let (url, caller) = (format!("{}/v1/chat/completions", stack.url), key(CALLER).key);
+    let (before, duration) = (usage(&stack.pids()), Duration::from_secs(seconds));
+    let sample = closed_loop(&url, &caller, depth, duration).await;
+    let cpu = per_task(&before, &usage(&stack.pids()), &sample, duration);
+    let [p50, p99] = [0.5, 0.99].map(|share| sample.quantile_us(share));
+    println!("{:.0} tasks/s, p50 {p50} us, p99 {p99} us, {} failures", sample.per_second, sample.failures);
+    println!("CPU us per task: {cpu:.0?}; in all {:.0}", cpu.values().sum::<f64>());
 }
 
 async fn setting(name: &'static str, config: &str, duration: Duration) -> Setting {

@@ -1,6 +1,7 @@
 //! `make bench`: load on the real processes, beside two floors measured in the same run.
 //!
-//! Without arguments it measures. `floor-proxy` and `floor-bus` are the floors, started by it as
+//! Without arguments it measures. `watch synced|default DEPTH SECONDS` loads Neptune alone, for a
+//! profiler. `floor-proxy` and `floor-bus` are the floors, started by it as
 //! processes of their own so that they pay for context switches as the services do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
@@ -14,6 +15,10 @@ async fn main() {
     match words.as_slice() {
         ["floor-proxy", listen, upstream] => floors::proxy(listen, upstream).await,
         ["floor-bus", listen, nats] => floors::bus(listen, nats).await,
+        ["watch", setting @ ("synced" | "default"), depth, seconds] => {
+            let config = if *setting == "synced" { run::SYNCED } else { "" };
+            run::watch(config, depth.parse().unwrap(), seconds.parse().unwrap()).await;
+        }
         _ => {
             let seconds = words.first().and_then(|seconds| seconds.parse().ok()).unwrap_or(4);
             report::print(&run::measure(seconds).await);

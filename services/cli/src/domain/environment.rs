@@ -70,6 +70,7 @@ pub enum EnvironmentFault {
 /// What every program may know.
 const COMMON: &[&str] = &[
     "NEPTUNE_LOG",
+    "NEPTUNE_THREADS",
     "NEPTUNE_OTLP_ENDPOINT",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "RUST_BACKTRACE",

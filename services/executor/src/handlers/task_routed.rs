@@ -80,7 +80,7 @@ impl TaskRoutedHandler {
         }
         let key = format!("{}.{}", routed.task.team, routed.task.id);
         // The admission is checked while the broker answers.
-        let (lease, prompt) = tokio::join!(self.caller.bus.lease(&key), async { self.admitted(&routed) });
+        let (lease, prompt) = tokio::join!(self.caller.bus.lease_for(&key, accept), async { self.admitted(&routed) });
         let Some(lease) = lease? else {
             tracing::debug!(task.id = %routed.task.id, "another executor works on it");
             return Ok(());
@@ -134,7 +134,7 @@ impl TaskRoutedHandler {
         routed.plan.attempts.drain(..index);
         routed.attempts_made.extend(made);
         work.held.release().await;
-        self.caller.bus.publish(&routed, work.cause).await?;
+        self.caller.bus.hand_on(&routed, work.cause).await?;
         tracing::debug!(task.id = %routed.task.id, "handed over to another zone");
         Ok(())
     }

@@ -9,6 +9,7 @@ use neptune_contracts::{finished::Outcome, names::Zone};
 use neptune_runtime::Shutdown;
 use neptune_testkit::wait_until;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 async fn called(upstream: &Upstream, times: usize) {
@@ -36,7 +37,10 @@ async fn a_task_handed_out_twice_is_called_once() {
         client.publish_with_headers(subject.clone(), headers, message.payload.clone())
     };
     called(&a, 1).await;
-    // While the call is under way: the lease is taken.
+    // While the call is under way: the lease is taken, with the first sign of life.
+    let leased =
+        || async { world.nats.stream_messages(&format!("KV_{}", world.namespace.resource("LEASE"))).await == 1 };
+    wait_until("the lease is written down", Duration::from_secs(5), leased).await;
     for index in 0..3 {
         again(&format!("while-{index}"), "2").await.unwrap();
     }

@@ -122,7 +122,7 @@ impl World {
                     let task = incoming.message.settle(TaskId::mint(), incoming.meta.stored_at).unwrap();
                     let mut admission = admission(&task);
                     tamper(&mut admission);
-                    bus.publish(&TaskAdmitted { task, admission }, &cause).await.unwrap();
+                    bus.hand_on(&TaskAdmitted { task, admission }, &cause).await.unwrap();
                     Outcome::HandedOn
                 }
             };
@@ -145,7 +145,7 @@ impl World {
                         attempts,
                         explanation: explanation(),
                     };
-                    bus.publish(&TaskRouted { task, admission, plan, attempts_made: Vec::new() }, &cause)
+                    bus.hand_on(&TaskRouted { task, admission, plan, attempts_made: Vec::new() }, &cause)
                         .await
                         .unwrap();
                     Outcome::HandedOn

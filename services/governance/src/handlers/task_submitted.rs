@@ -63,7 +63,7 @@ impl Office {
         match held {
             Ok(mut admission) => {
                 self.signer.sign(&task, &mut admission).map_err(PublishError::Encode)?;
-                self.bus.publish(&TaskAdmitted { task, admission }, cause).await.map(drop)
+                self.bus.hand_on(&TaskAdmitted { task, admission }, cause).await
             }
             Err((outcome, error)) => self.refuse(&task, outcome, error, accept, cause).await,
         }

@@ -74,7 +74,7 @@ impl TaskAdmittedHandler {
         plan.explanation.decided_in_us = decided_in_us;
         let TaskAdmitted { task, admission } = admitted;
         let routed = TaskRouted { task, admission, plan, attempts_made: Vec::new() };
-        self.bus.publish(&routed, cause).await?;
+        self.bus.hand_on(&routed, cause).await?;
         let model = routed.plan.attempts.first().map_or("", |attempt| attempt.model.as_str());
         tracing::info!(task.id = %routed.task.id, model.id = model, decided_in_us, "routed a task");
         Ok(())

@@ -170,7 +170,7 @@ fn admit_everything(bus: Bus, models: Vec<String>, shutdown: Shutdown) {
                 let models: Vec<&str> = models.iter().map(String::as_str).collect();
                 let mut admission = builders::admission(&models);
                 admission.max_cost_usd = task.constraints.max_cost_usd;
-                bus.publish(&neptune_contracts::admission::TaskAdmitted { task, admission }, &cause).await.unwrap();
+                bus.hand_on(&neptune_contracts::admission::TaskAdmitted { task, admission }, &cause).await.unwrap();
                 Outcome::HandedOn
             }
         };

@@ -29,7 +29,7 @@ async fn stages(world: &World, shutdown: &Shutdown, drop_first: bool) -> Arc<Ato
             let bus = bus.clone();
             async move {
                 let cause = incoming.cause();
-                bus.publish(&admitted(settled(incoming.message)), &cause).await.unwrap();
+                bus.hand_on(&admitted(settled(incoming.message)), &cause).await.unwrap();
                 Outcome::HandedOn
             }
         };
