@@ -2,8 +2,9 @@
 
 use crate::domain::prompt::Prompt;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use neptune_contracts::{names::Zone, plan::TaskRouted};
-use ring::{digest, signature};
+use ring::digest;
 
 /// Why an admission does not hold.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub enum InvalidAdmission {
 ///
 /// # Errors
 /// What does not fit.
-pub fn verify(routed: &TaskRouted, prompt: &Prompt, governance_key: &[u8]) -> Result<(), InvalidAdmission> {
+pub fn verify(routed: &TaskRouted, prompt: &Prompt, governance_key: &VerifyingKey) -> Result<(), InvalidAdmission> {
     let (task, admission) = (&routed.task, &routed.admission);
     let sum = digest::digest(&digest::SHA256, prompt.hashed());
     if BASE64_STANDARD.encode(sum.as_ref()) != admission.input_sha256 {
@@ -37,8 +38,8 @@ pub fn verify(routed: &TaskRouted, prompt: &Prompt, governance_key: &[u8]) -> Re
     }
     let signed = admission.signed_bytes(task.id, &task.team);
     let given = BASE64_STANDARD.decode(&admission.signature).map_err(|_| InvalidAdmission::Signature)?;
-    let key = signature::UnparsedPublicKey::new(&signature::ED25519, governance_key);
-    key.verify(&signed, &given).map_err(|_| InvalidAdmission::Signature)?;
+    let given = Signature::from_slice(&given).map_err(|_| InvalidAdmission::Signature)?;
+    governance_key.verify(&signed, &given).map_err(|_| InvalidAdmission::Signature)?;
     for planned in &routed.plan.attempts {
         if !admission.allowed_models.contains(&planned.model) || !admission.allowed_zones.contains(&planned.zone) {
             return Err(InvalidAdmission::NotAllowed { model: planned.model.clone(), zone: planned.zone });
@@ -52,16 +53,16 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::domain::samples;
+    use ed25519_dalek::{Signer as _, SigningKey};
     use neptune_contracts::{chat::ChatRequest, names::DataClass};
-    use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
-    fn signed(routed: &mut TaskRouted) -> Vec<u8> {
-        let key = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+    fn signed(routed: &mut TaskRouted) -> VerifyingKey {
+        let key = SigningKey::from_bytes(&[7; 32]);
         let input = serde_json::to_vec(&routed.task.input).unwrap();
         routed.admission.input_sha256 = BASE64_STANDARD.encode(digest::digest(&digest::SHA256, &input).as_ref());
         let bytes = routed.admission.signed_bytes(routed.task.id, &routed.task.team);
-        routed.admission.signature = BASE64_STANDARD.encode(key.sign(&bytes).as_ref());
-        key.public_key().as_ref().to_vec()
+        routed.admission.signature = BASE64_STANDARD.encode(key.sign(&bytes).to_bytes());
+        key.verifying_key()
     }
 
     fn check(change: impl FnOnce(&mut TaskRouted), wanted: Result<(), InvalidAdmission>) {

@@ -1,6 +1,7 @@
 //! How an executor is set up.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use ed25519_dalek::VerifyingKey;
 use neptune_bus::BusConfig;
 use neptune_contracts::names::Zone;
 use neptune_runtime::config::{ConfigError, Values, Variable};
@@ -42,7 +43,7 @@ pub struct Config {
     /// Other tasks at a time, per zone.
     pub batch_concurrency: usize,
     /// Governance's public key, 32 bytes.
-    pub governance_key: Vec<u8>,
+    pub governance_key: VerifyingKey,
     /// Where credentials and endpoints' variables are looked up.
     pub environment: Environment,
 }
@@ -60,8 +61,8 @@ impl Config {
         let governance_key = BASE64_STANDARD
             .decode(values.get::<String>(name)?)
             .ok()
-            .filter(|key| key.len() == 32)
-            .ok_or_else(|| ConfigError::unusable(name, "not the base64 of 32 bytes"))?;
+            .and_then(|key| VerifyingKey::from_bytes(&key.try_into().ok()?).ok())
+            .ok_or_else(|| ConfigError::unusable(name, "not the base64 of a 32-byte Ed25519 public key"))?;
         Ok(Self {
             bus: BusConfig::read(values)?,
             zones: zones(&values.get::<String>("NEPTUNE_EXECUTOR_ZONES")?)?,

@@ -72,7 +72,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
     let provider = Provider::new(http, config.environment.clone());
     let caller = Caller { bus: bus.clone(), resources, provider, zones: config.zones.clone() };
-    let handler = Arc::new(TaskRoutedHandler { caller, governance_key: config.governance_key.clone() });
+    let handler = Arc::new(TaskRoutedHandler { caller, governance_key: config.governance_key });
     let mut parts: JoinSet<Result<(), Error>> = JoinSet::new();
     for (spec, lane) in consumers(&config.zones) {
         let concurrency = match lane {

@@ -1,15 +1,13 @@
 //! Signing admissions, so that nobody downstream can widen them.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use neptune_contracts::admission::{Admission, Task};
-use ring::{
-    digest,
-    signature::{Ed25519KeyPair, KeyPair as _},
-};
+use ring::digest;
 
 /// Signs admissions.
 pub struct Signer {
-    key: Ed25519KeyPair,
+    key: SigningKey,
     id: String,
 }
 
@@ -25,15 +23,15 @@ impl Signer {
     /// It is something else.
     pub fn from_seed(seed: &str) -> Result<Self, BadSeed> {
         let seed = BASE64_STANDARD.decode(seed).map_err(|_| BadSeed)?;
-        let key = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| BadSeed)?;
-        let id: String = BASE64_STANDARD.encode(key.public_key().as_ref()).chars().take(8).collect();
+        let key = SigningKey::from_bytes(&seed.try_into().map_err(|_| BadSeed)?);
+        let id: String = BASE64_STANDARD.encode(key.verifying_key().as_bytes()).chars().take(8).collect();
         Ok(Self { key, id })
     }
 
     /// The public key, 32 bytes.
     #[must_use]
-    pub fn public_key(&self) -> &[u8] {
-        self.key.public_key().as_ref()
+    pub fn public_key(&self) -> VerifyingKey {
+        self.key.verifying_key()
     }
 
     /// Fills in the input's sum, the key's id and the signature.
@@ -45,7 +43,7 @@ impl Signer {
         admission.input_sha256 = BASE64_STANDARD.encode(sum.as_ref());
         admission.signed_by.clone_from(&self.id);
         let signature = self.key.sign(&admission.signed_bytes(task.id, &task.team));
-        admission.signature = BASE64_STANDARD.encode(signature.as_ref());
+        admission.signature = BASE64_STANDARD.encode(signature.to_bytes());
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! The connection of a process to the broker.
 
-use crate::config::BusConfig;
+use crate::{acks::Acks, config::BusConfig};
 use async_nats::{ConnectOptions, Event, ServerAddr, jetstream};
 use neptune_contracts::{names::Service, subject::Namespace};
 use std::{sync::Arc, time::Duration};
@@ -33,6 +33,7 @@ pub(crate) struct Inner {
     pub(crate) closed: CancellationToken,
     pub(crate) micro: OnceCell<async_nats::service::Service>,
     pub(crate) payloads: OnceCell<jetstream::object_store::ObjectStore>,
+    pub(crate) acks: Acks,
 }
 
 /// Why there is no connection.
@@ -106,6 +107,7 @@ impl Bus {
             closed,
             micro: OnceCell::new(),
             payloads: OnceCell::new(),
+            acks: Acks::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -131,6 +133,7 @@ impl Bus {
     /// Sends what is buffered and closes the connection, within two seconds.
     pub async fn close(&self) {
         let drained = async {
+            self.end_accepts().await;
             self.inner.context.wait_for_acks().await;
             self.inner.client.flush().await.ok();
             self.inner.client.drain().await.ok();

@@ -206,7 +206,8 @@ where
     async {
         let outcome = match arrival.decode::<M>(bus).await {
             Ok(incoming) => {
-                let called = AssertUnwindSafe(handler(incoming)).catch_unwind();
+                // Pinned once: each layer around it would hold it twice.
+                let called = Box::pin(AssertUnwindSafe(handler(incoming)).catch_unwind());
                 crate::settle::alive(bus, spec, &arrival, called).await.unwrap_or_else(|_| arrival.after_panic(spec))
             }
             Err(outcome) => outcome,

@@ -1,6 +1,6 @@
 //! Finishing a task: one durable fact, then the answer, then the end of the accept.
 
-use crate::{Accept, Bus, Cause, PublishError, publish::Draft, settle};
+use crate::{Accept, Bus, Cause, PublishError, publish::Draft};
 use async_nats::{HeaderMap, HeaderValue};
 use neptune_contracts::{finished::TaskFinished, headers};
 
@@ -39,8 +39,13 @@ impl Bus {
         if let Some(reply_to) = &accept.reply_to {
             self.answer(reply_to, finished, finish, draft).await;
         }
-        settle::tell(self, &accept.token, "+ACK").await;
+        self.end_accept(&accept.token);
         Ok(finish)
+    }
+
+    async fn stored_answer(&self, finished: &TaskFinished) -> Option<Draft> {
+        let stored = self.result(&finished.team, finished.id).await.ok()??;
+        self.draft(&stored, &Cause::root()).await.ok()
     }
 
     /// Publishes the stored fact where a caller waits for it. Whoever misses the answer reads the
@@ -49,10 +54,7 @@ impl Bus {
         let answer = match finish {
             Finish::Stored => Some(draft),
             // The caller sent a task that had ended before; its answer is the fact that is stored.
-            Finish::Already => match self.result(&finished.team, finished.id).await {
-                Ok(Some(stored)) => self.draft(&stored, &Cause::root()).await.ok(),
-                _ => None,
-            },
+            Finish::Already => Box::pin(self.stored_answer(finished)).await,
         };
         let Some(answer) = answer else { return };
         let mut headers = HeaderMap::new();

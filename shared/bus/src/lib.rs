@@ -34,6 +34,7 @@ pub mod results;
 pub mod settle;
 pub mod setup;
 
+mod acks;
 mod pull;
 mod trace;
 

@@ -17,6 +17,11 @@ pub(crate) async fn put_aside(bus: &Bus, body: Bytes, headers: &mut HeaderMap) -
     if body.len() <= MAX_INLINE_BODY_BYTES {
         return Ok(body);
     }
+    // Rare, and a large future: kept out of every handler's own.
+    Box::pin(store_body(bus, body, headers)).await
+}
+
+async fn store_body(bus: &Bus, body: Bytes, headers: &mut HeaderMap) -> Result<Bytes, PublishError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(PublishError::TooLarge { size: body.len(), limit: MAX_BODY_BYTES });
     }
@@ -38,14 +43,18 @@ pub(crate) async fn fetch(bus: &Bus, headers: Option<&HeaderMap>, body: Bytes) -
     let Some(name) = headers.and_then(|headers| headers.get(headers::BODY_REFERENCE)) else {
         return Ok(body);
     };
+    Box::pin(fetch_body(bus, name.as_str())).await
+}
+
+async fn fetch_body(bus: &Bus, name: &str) -> Result<Bytes, BusError> {
     let action = "fetch a large body";
-    let mut object = bus.payloads().await?.get(name.as_str()).await.map_err(|error| BusError::new(action, error))?;
+    let mut object = bus.payloads().await?.get(name).await.map_err(|error| BusError::new(action, error))?;
     if object.info().size > MAX_BODY_BYTES {
         return Err(BusError::new(action, "it is larger than the limit"));
     }
     let mut fetched = Vec::with_capacity(object.info().size);
     object.read_to_end(&mut fetched).await.map_err(|error| BusError::new(action, error))?;
-    if sha256_hex(&fetched) != name.as_str() {
+    if sha256_hex(&fetched) != name {
         return Err(BusError::new(action, "its content does not match its name"));
     }
     Ok(fetched.into())

@@ -31,6 +31,8 @@ pub(crate) struct Pull {
     outstanding: usize,
     last_sign: Instant,
     ask_again_at: Option<Instant>,
+    /// The rest between two fetches; none when each message is to be handed out at once.
+    gather: Option<Duration>,
 }
 
 impl Pull {
@@ -52,6 +54,7 @@ impl Pull {
             outstanding: 0,
             last_sign: Instant::now(),
             ask_again_at: None,
+            gather: (spec.gather_ms > 0).then(|| Duration::from_millis(spec.gather_ms)),
         })
     }
 
@@ -106,13 +109,16 @@ impl Pull {
     }
 
     async fn top_up(&mut self, credit: usize) {
-        let due = self.outstanding == 0 || self.outstanding <= credit / 2;
+        // A fetch ends with what is there, so a second one beside it would find nothing.
+        let due = self.outstanding == 0 || (self.gather.is_none() && self.outstanding <= credit / 2);
         if credit <= self.outstanding || !due || self.ask_again_at.is_some() {
             return;
         }
         let batch = credit - self.outstanding;
         let request = json!({
             "batch": batch,
+            // Waits for a first message, and ends with what is there by then.
+            "no_wait": self.gather.is_some(),
             "expires": u64::try_from(REQUEST_EXPIRES.as_nanos()).unwrap_or(u64::MAX),
             "idle_heartbeat": u64::try_from(IDLE_HEARTBEAT.as_nanos()).unwrap_or(u64::MAX),
         });
@@ -134,13 +140,17 @@ impl Pull {
             self.outstanding = self.outstanding.saturating_sub(1);
             return Some(message);
         };
-        match status.as_u16() {
-            100 => {}
-            503 => {
+        match (status.as_u16(), self.gather) {
+            (100, _) => {}
+            (404 | 408, Some(gather)) => {
+                self.outstanding = 0;
+                self.ask_again_at = Some(Instant::now() + gather);
+            }
+            (503, _) => {
                 self.outstanding = 0;
                 self.ask_again_at = Some(Instant::now() + ABSENT_PAUSE);
             }
-            code => {
+            (code, _) => {
                 let headers = message.headers.as_ref();
                 let unfilled = headers
                     .and_then(|headers| headers.get("Nats-Pending-Messages"))

@@ -111,7 +111,7 @@ pub(crate) async fn settle<M: Message>(bus: &Bus, spec: &ConsumerSpec, arrival: 
         }
         (Outcome::Done, _) => tell(bus, ack_subject, "+ACK").await,
         (Outcome::Retry { after }, _) => tell(bus, ack_subject, &nak(after)).await,
-        (Outcome::Reject { reason }, policy) => reject::<M>(bus, policy, arrival, reason).await,
+        (Outcome::Reject { reason }, policy) => Box::pin(reject::<M>(bus, policy, arrival, reason)).await,
     }
 }
 

@@ -14,6 +14,8 @@ pub const LEASE_TTL_SECONDS: u64 = 7;
 pub const MAX_INLINE_BODY_BYTES: usize = 256 * 1024;
 /// The largest body at all.
 pub const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
+/// How long readers of finished facts rest between two fetches.
+pub const GATHER_MS: u64 = 25;
 /// How many services may hand the same work on.
 pub const MAX_HOPS: u32 = 16;
 
@@ -203,6 +205,10 @@ pub struct ConsumerSpec {
     pub max_deliver: i64,
     /// Most messages handed out and not acknowledged, over all replicas.
     pub max_ack_pending: i64,
+    /// What came while its reader rested this long is fetched together, in milliseconds; 0 hands
+    /// each message out at once. A rest spares the broker and the reader a wake-up per message
+    /// where nobody waits for the effect.
+    pub gather_ms: u64,
 }
 
 const fn consumer(name: &'static str, service: Service, stream: StreamName, filter: &'static str) -> ConsumerSpec {
@@ -215,7 +221,14 @@ const fn consumer(name: &'static str, service: Service, stream: StreamName, filt
         ack_wait_seconds: 30,
         max_deliver: -1,
         max_ack_pending: 4_096,
+        gather_ms: 0,
     }
+}
+
+/// Reads every finished fact, after the caller has its answer.
+const fn finished(name: &'static str, service: Service) -> ConsumerSpec {
+    let filter = "task.finished.v1.<team>.<origin>.<task>";
+    ConsumerSpec { gather_ms: GATHER_MS, ..consumer(name, service, StreamName::Results, filter) }
 }
 
 const fn guarded(name: &'static str, service: Service, filter: &'static str) -> ConsumerSpec {
@@ -232,12 +245,7 @@ pub const GOVERNANCE_SUBMITTED: ConsumerSpec = ConsumerSpec {
     ..consumer("governance-submitted", Service::Governance, StreamName::Tasks, "task.submitted.v1.<team>")
 };
 /// Finished tasks, to settle holds.
-pub const GOVERNANCE_FINISHED: ConsumerSpec = consumer(
-    "governance-finished",
-    Service::Governance,
-    StreamName::Results,
-    "task.finished.v1.<team>.<origin>.<task>",
-);
+pub const GOVERNANCE_FINISHED: ConsumerSpec = finished("governance-finished", Service::Governance);
 /// Deliveries to admit.
 pub const GOVERNANCE_DELIVERY: ConsumerSpec = ConsumerSpec {
     max_deliver: 10,
@@ -248,8 +256,7 @@ pub const ROUTER_REALTIME: ConsumerSpec = guarded("router-realtime", Service::Ro
 /// Other tasks to route.
 pub const ROUTER_BATCH: ConsumerSpec = guarded("router-batch", Service::Router, "task.admitted.v1.batch");
 /// Finished tasks, to learn from.
-pub const ROUTER_FINISHED: ConsumerSpec =
-    consumer("router-finished", Service::Router, StreamName::Results, "task.finished.v1.<team>.<origin>.<task>");
+pub const ROUTER_FINISHED: ConsumerSpec = finished("router-finished", Service::Router);
 /// Failed attempts, to learn from.
 pub const ROUTER_FAILED: ConsumerSpec =
     consumer("router-failed", Service::Router, StreamName::Facts, "attempt.failed.v1.<model>");
@@ -272,20 +279,24 @@ pub const EXECUTOR_ONPREM_REALTIME: ConsumerSpec =
 pub const EXECUTOR_ONPREM_BATCH: ConsumerSpec =
     guarded("executor-onprem-batch", Service::Executor, "task.routed.v1.onprem.batch");
 /// Finished tasks, for the ledger.
-pub const METERING_FINISHED: ConsumerSpec =
-    consumer("metering-finished", Service::Metering, StreamName::Results, "task.finished.v1.<team>.<origin>.<task>");
+pub const METERING_FINISHED: ConsumerSpec = finished("metering-finished", Service::Metering);
 /// Failed attempts, for the ledger.
-pub const METERING_FAILED: ConsumerSpec =
-    consumer("metering-failed", Service::Metering, StreamName::Facts, "attempt.failed.v1.<model>");
+pub const METERING_FAILED: ConsumerSpec = ConsumerSpec {
+    gather_ms: GATHER_MS,
+    ..consumer("metering-failed", Service::Metering, StreamName::Facts, "attempt.failed.v1.<model>")
+};
 /// Tries to deliver, for the ledger.
-pub const METERING_DELIVERY_ATTEMPTED: ConsumerSpec =
-    consumer("metering-delivery-attempted", Service::Metering, StreamName::Facts, "delivery.attempted.v1.<channel>");
+pub const METERING_DELIVERY_ATTEMPTED: ConsumerSpec = ConsumerSpec {
+    gather_ms: GATHER_MS,
+    ..consumer("metering-delivery-attempted", Service::Metering, StreamName::Facts, "delivery.attempted.v1.<channel>")
+};
 /// Deliveries that ended, for the ledger.
-pub const METERING_DELIVERY_FINISHED: ConsumerSpec =
-    consumer("metering-delivery-finished", Service::Metering, StreamName::Facts, "delivery.finished.v1.<channel>");
+pub const METERING_DELIVERY_FINISHED: ConsumerSpec = ConsumerSpec {
+    gather_ms: GATHER_MS,
+    ..consumer("metering-delivery-finished", Service::Metering, StreamName::Facts, "delivery.finished.v1.<channel>")
+};
 /// Finished tasks, to request their deliveries.
-pub const NOTIFIER_FINISHED: ConsumerSpec =
-    consumer("notifier-finished", Service::Notifier, StreamName::Results, "task.finished.v1.<team>.<origin>.<task>");
+pub const NOTIFIER_FINISHED: ConsumerSpec = finished("notifier-finished", Service::Notifier);
 /// Webhooks to send.
 pub const NOTIFIER_WEBHOOK: ConsumerSpec = ConsumerSpec {
     max_deliver: 12,

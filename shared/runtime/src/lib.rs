@@ -13,5 +13,9 @@ pub mod telemetry;
 mod help;
 mod signals;
 
+/// Every process allocates with it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Cancelled once the process shall stop; cheap to clone and to wait on.
 pub use tokio_util::sync::CancellationToken as Shutdown;

@@ -27,7 +27,7 @@ pub struct TaskRoutedHandler {
     /// Makes attempts.
     pub caller: Caller,
     /// Governance's public key.
-    pub governance_key: Vec<u8>,
+    pub governance_key: ed25519_dalek::VerifyingKey,
 }
 
 /// Why a task was left to be handed out again.

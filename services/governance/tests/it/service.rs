@@ -39,7 +39,7 @@ async fn an_admission_is_signed_over_task_input_and_bounds() {
     let sum = digest::digest(&digest::SHA256, &serde_json::to_vec(&task.input).unwrap());
     assert_eq!(admission.input_sha256, BASE64_STANDARD.encode(sum));
     let signer = Signer::from_seed(SEED).unwrap();
-    let key = signature::UnparsedPublicKey::new(&signature::ED25519, signer.public_key());
+    let key = signature::UnparsedPublicKey::new(&signature::ED25519, signer.public_key().to_bytes());
     let signed = BASE64_STANDARD.decode(&admission.signature).unwrap();
     key.verify(&admission.signed_bytes(admitted.id, &admitted.team), &signed).unwrap();
     let mut widened = admission.clone();
