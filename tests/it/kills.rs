@@ -19,14 +19,19 @@ async fn every_accepted_task_ends_once_and_is_settled_once_whoever_is_killed() {
     let killer = tokio::spawn({
         let stack = stack.clone();
         async move {
+            let mut under_way = 0;
             for service in SERVICES {
                 let mut rest = tokio::time::interval(Duration::from_millis(700));
                 rest.tick().await;
                 rest.tick().await;
                 let mut stack = stack.write().await;
+                if service == "executor" {
+                    under_way = stack.account().await["total"]["in_flight"].as_u64().unwrap();
+                }
                 stack.kill(service);
                 stack.restart(service);
             }
+            under_way
         }
     });
     let ids: Vec<_> = stream::iter(0..TASKS)
@@ -42,7 +47,7 @@ async fn every_accepted_task_ends_once_and_is_settled_once_whoever_is_killed() {
         .buffer_unordered(8)
         .collect()
         .await;
-    killer.await.unwrap();
+    let under_way = killer.await.unwrap();
     let stack = stack.read().await;
     stack.ready().await;
     let facts = facts(&stack, &ids, Duration::from_secs(90)).await;
@@ -56,8 +61,9 @@ async fn every_accepted_task_ends_once_and_is_settled_once_whoever_is_killed() {
     let recorded: usize = facts.iter().map(|fact| fact.attempts.len()).sum();
     let extra = calls.saturating_sub(recorded as u64);
     eprintln!(
-        "{TASKS} tasks, {} services killed once each, {extra} calls were made that no fact records",
+        "{TASKS} tasks, {} services killed once each; {under_way} calls were under way when the executor was killed, {extra} were made that no fact records",
         SERVICES.len()
     );
-    assert!(extra <= 20, "a kill costs at most the calls that were under way: {extra}");
+    // Between the count and the kill more may begin, or be answered without their fact being stored.
+    assert!(extra <= under_way + 20, "a kill costs at most the calls that were under way: {extra} of {under_way}");
 }
