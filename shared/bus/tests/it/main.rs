@@ -7,5 +7,6 @@ mod accept;
 mod dead_letters;
 mod large_bodies;
 mod outage;
+mod permissions;
 mod queries;
 mod resources;
