@@ -23,8 +23,8 @@ use std::time::Duration;
 
 /// A handler that crashed this often on the same message will crash again.
 const CRASHES: u64 = 5;
-/// A body that was not there this often, two seconds apart, was not only late.
-const MISSING: u64 = 5;
+/// A body that is not there at this delivery, a quarter of a minute after the first, is not only late.
+const MISSING: u64 = 4;
 
 /// A message as it came, before it is decoded.
 pub(crate) struct Arrival {

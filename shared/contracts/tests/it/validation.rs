@@ -69,7 +69,7 @@ fn a_recipient_that_can_never_be_reached_is_named() {
         ("webhook", "http://sink.example/a", None),
         ("webhook", "http://hooks.example/a", Some("deliver[1].to: the address is not https")),
         ("webhook", "https://169.254.169.254/latest", Some("deliver[1].to: the address is not public")),
-        ("webhook", "https://localhost/", Some("deliver[1].to: the address is not public")),
+        ("webhook", "https://[::1]/", Some("deliver[1].to: the address is not public")),
         ("webhook", "gopher://hooks.example", Some("deliver[1].to: the address is neither http nor https")),
         ("webhook", "https://", Some("deliver[1].to: the address is not a URL with a host")),
         ("webhook", "https://a.example/\r\nX: 1", Some("deliver[1].to: the address contains control characters")),
