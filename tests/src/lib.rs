@@ -7,3 +7,4 @@ pub mod ledger;
 pub mod resources;
 pub mod sinks;
 pub mod stack;
+pub mod tools;

@@ -13,7 +13,12 @@ use neptune_testkit::{
     wait_until,
 };
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
-use std::{collections::BTreeMap, path::PathBuf, process::Command, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::{Command, Output},
+    time::Duration,
+};
 use tempfile::TempDir;
 
 /// The services, in the order of a task's way.
@@ -208,6 +213,17 @@ impl Stack {
         &self.http
     }
 
+    /// Runs the operator's command against this system.
+    ///
+    /// # Panics
+    /// The command cannot be started.
+    pub async fn neptune(&self, arguments: &[&str]) -> Output {
+        let mut command = tokio::process::Command::new(command());
+        command.env_clear().env("NEPTUNE_NATS_URL", self.nats.url()).env("NEPTUNE_NAMESPACE", self.namespace.as_str());
+        command.env("NEPTUNE_STATE_DIR", self.folder.path()).current_dir(self.folder.path());
+        command.args(arguments).output().await.unwrap()
+    }
+
     /// What a service has logged.
     #[must_use]
     pub fn log(&self, name: &str) -> String {
@@ -223,6 +239,12 @@ pub fn binary(name: &str) -> PathBuf {
     let folder =
         folder.unwrap_or_else(|| panic!("the services are not built; run `cargo build --workspace --bins` first"));
     folder.join(format!("neptune-{name}"))
+}
+
+/// The operator's command.
+#[must_use]
+pub fn command() -> PathBuf {
+    binary("executor").with_file_name("neptune")
 }
 
 fn simulator_config() -> String {

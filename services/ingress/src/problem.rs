@@ -118,6 +118,13 @@ impl Fault {
         Self { meaning, code, message, problems, retry_after_ms: retry_after_ms.or(come_back), task: Some(task) }
     }
 
+    /// Names the fields it is about.
+    #[must_use]
+    pub fn with_problems(mut self, problems: Vec<Problem>) -> Self {
+        self.problems = problems;
+        self
+    }
+
     /// Names the task it is about.
     #[must_use]
     pub fn about(mut self, task: TaskId) -> Self {

@@ -1,6 +1,6 @@
 //! Reading a request: its headers and its body, within bounds.
 
-use crate::problem::Fault;
+use crate::{domain::hints, problem::Fault};
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, header},
@@ -33,6 +33,15 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Fault
     let key = value.to_str().ok().filter(|key| (1..=MAX_IDEMPOTENCY_KEY_BYTES).contains(&key.len()));
     let wrong = || Fault::bad_request("Idempotency-Key", "not 1 to 255 printable ASCII characters", "send a UUID");
     key.map(Some).ok_or_else(wrong)
+}
+
+/// Checks that every header of ours is one of those that are `read`.
+///
+/// # Errors
+/// Those that are not.
+pub(crate) fn no_other_hints(headers: &HeaderMap, read: &[&str]) -> Result<(), Fault> {
+    let unread = hints::unread(headers.keys().map(|name| name.as_str()), read);
+    if unread.is_empty() { Ok(()) } else { Err(Fault::invalid(unread)) }
 }
 
 /// What caused a task: the caller's trace, when it sent one.

@@ -18,7 +18,7 @@ use aide::axum::{
 };
 use axum::{
     Router,
-    http::{HeaderName, HeaderValue},
+    http::{HeaderName, HeaderValue, Method, Uri},
     middleware,
     response::Response,
 };
@@ -47,14 +47,27 @@ pub fn documented() -> (Router<Gate>, aide::openapi::OpenApi) {
     (router, document)
 }
 
-async fn no_such_path() -> Response {
-    Fault::new(404, "invalid_request_error", "not_found", "there is no such path; see /openapi.json")
-        .answer(Shape::Problem)
+async fn no_such_path(method: Method, uri: Uri) -> Response {
+    let served = "chat completions, models and tasks are served so far";
+    let text = match shape_of(uri.path()) {
+        Shape::Openai => format!("{method} of this path is not served; {served}, see /openapi.json"),
+        Shape::Problem => "there is no such path; see /openapi.json".to_owned(),
+    };
+    Fault::new(404, "invalid_request_error", "not_found", text).answer(shape_of(uri.path()))
 }
 
-async fn no_such_method() -> Response {
-    let text = "this path has other methods; see /openapi.json";
-    Fault::new(405, "invalid_request_error", "method_not_allowed", text).answer(Shape::Problem)
+async fn no_such_method(method: Method, uri: Uri) -> Response {
+    let text = format!("this path has other methods than {method}; see /openapi.json");
+    Fault::new(405, "invalid_request_error", "method_not_allowed", text).answer(shape_of(uri.path()))
+}
+
+/// The shape of errors on a path that is not served: below `/v1/` it is asked for by an OpenAI
+/// client, unless it is about tasks, which are Neptune's own.
+fn shape_of(path: &str) -> Shape {
+    match path.strip_prefix("/v1/").and_then(|path| path.split('/').next()) {
+        None | Some("tasks") => Shape::Problem,
+        Some(_) => Shape::Openai,
+    }
 }
 
 /// Adds the headers that explain a fact.
@@ -62,6 +75,27 @@ fn explain(response: &mut Response, finished: &TaskFinished) {
     for (name, value) in answer::headers(finished) {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn openai_clients_get_openais_shape() {
+        for (path, shape) in [
+            ("/v1/embeddings", Shape::Openai),
+            ("/v1/models/gpt-4.1", Shape::Openai),
+            ("/v1/tasksets", Shape::Openai),
+            ("/v1/tasks", Shape::Problem),
+            ("/v1/tasks/7/cancel", Shape::Problem),
+            ("/v1", Shape::Problem),
+            ("/v2/chat", Shape::Problem),
+            ("/", Shape::Problem),
+        ] {
+            assert_eq!(shape_of(path), shape, "{path}");
         }
     }
 }

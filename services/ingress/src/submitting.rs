@@ -6,7 +6,9 @@ use crate::{
     problem::Fault,
 };
 use neptune_bus::{Cause, Waiting};
-use neptune_contracts::{finished::TaskFinished, ids::TaskId, names::Team, task::TaskSubmitted};
+use neptune_contracts::{
+    finished::TaskFinished, ids::TaskId, names::Team, problem::Problem, task::TaskSubmitted,
+};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -36,12 +38,14 @@ pub(crate) struct Wish<'r> {
     pub(crate) wait: Option<Duration>,
     /// What caused it.
     pub(crate) cause: Cause,
+    /// The deadline, when it was given as milliseconds from now.
+    pub(crate) deadline_in_ms: Option<&'r str>,
 }
 
 /// Stores the task and waits as it is wished. A task that came before is not stored again.
 ///
 /// # Errors
-/// The task is not stored; or it came before with another input.
+/// The task is not stored; or one of its id or key came before and asked for something else.
 pub(crate) async fn submit(
     door: &Door,
     caller: &Caller,
@@ -51,6 +55,10 @@ pub(crate) async fn submit(
     let deadline = wish.wait.map(|wait| Instant::now() + wait);
     let (id, finished) = identify(door, caller, &task, wish.idempotency_key).await?;
     tracing::Span::current().record("task.id", tracing::field::display(id));
+    // Only a caller that can name the task again can repeat it.
+    if wish.idempotency_key.is_some() || task.id.is_some() {
+        task.fingerprint = Some(repeat::fingerprint(&task, wish.deadline_in_ms));
+    }
     task.id = Some(id);
     let finished = match (finished, deadline) {
         (Some(finished), _) => Some(finished),
@@ -66,11 +74,24 @@ pub(crate) async fn submit(
             wait_for(door, &caller.team, id, waiting, pause, deadline).await
         }
     };
-    if finished.as_ref().is_some_and(|finished| repeat::is_another_request(&task.input, finished)) {
-        let text = "a task of this id or Idempotency-Key had another input; choose a new one";
-        return Err(Fault::new(422, "invalid_request_error", "idempotency_key_reused", text).about(id));
+    if let (Some(said), Some(finished)) = (&task.fingerprint, &finished) {
+        let differences = repeat::differences(said, finished);
+        if !differences.is_empty() {
+            return Err(reused(&differences).about(id));
+        }
     }
     Ok(Submitted { id, finished })
+}
+
+fn reused(differences: &[&str]) -> Fault {
+    let text = format!(
+        "a task of this id or Idempotency-Key had another {}; repeat the request unchanged, or choose a new one",
+        differences.join(", ")
+    );
+    let text_of_part = "differs from the first request of this id or Idempotency-Key";
+    let problem = |part: &&str| Problem::new(*part, text_of_part, "repeat it unchanged, or choose a new id or key");
+    let problems = differences.iter().map(problem).collect();
+    Fault::new(422, "invalid_request_error", "idempotency_key_reused", text).with_problems(problems)
 }
 
 /// The task's id, and its fact when it has ended before.

@@ -73,6 +73,8 @@ fn fact(attempts: usize) -> TaskFinished {
         route: None,
         deliver: Vec::new(),
         metadata: serde_json::Map::new(),
+        fingerprint: None,
+        warnings: Vec::new(),
         times: Times {
             submitted_at: now,
             admitted_at: Some(now),

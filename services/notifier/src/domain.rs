@@ -1,6 +1,5 @@
 //! What is sent, whether it may be, and what follows from how it went; without I/O.
 
-pub mod address;
 pub mod mail;
 pub mod request;
 pub mod retry;

@@ -6,6 +6,7 @@ pub mod decide;
 pub mod estimate;
 pub mod explain;
 pub mod filter;
+pub mod limit;
 pub mod observe;
 pub mod route;
 pub mod statistics;

@@ -68,6 +68,12 @@ impl BusError {
     pub(crate) fn new(action: &'static str, source: impl Into<async_nats::Error>) -> Self {
         Self { action, source: source.into() }
     }
+
+    /// Whether the broker answered that there is no such object.
+    pub(crate) fn is_not_found(&self) -> bool {
+        let cause = self.source.downcast_ref::<jetstream::object_store::GetError>();
+        cause.is_some_and(|cause| cause.kind() == jetstream::object_store::GetErrorKind::NotFound)
+    }
 }
 
 impl Bus {

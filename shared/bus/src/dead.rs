@@ -30,7 +30,7 @@ pub enum ReplayError {
     #[error(transparent)]
     Bus(#[from] BusError),
     /// Its body cannot be restored.
-    #[error("the body of dead letter {0} cannot be restored")]
+    #[error("the body of dead letter {0} cannot be restored: it is damaged, or it is not in the store of large bodies")]
     Body(u64),
     /// It could not be stored again.
     #[error("cannot publish the message again")]
@@ -107,7 +107,7 @@ pub async fn get(bus: &Bus, sequence: u64) -> Result<Option<Stored>, BusError> {
 /// There is no such letter, or the broker did not store the message.
 pub async fn replay(bus: &Bus, sequence: u64) -> Result<Option<TaskId>, ReplayError> {
     let Stored { letter, .. } = get(bus, sequence).await?.ok_or(ReplayError::Unknown(sequence))?;
-    let body = BASE64_STANDARD.decode(&letter.body).map_err(|_| ReplayError::Body(sequence))?;
+    let body = body_of(bus, &letter).await.ok_or(ReplayError::Body(sequence))?;
     let (task, draft) = again(bus, sequence, &letter, body).await?;
     bus.store(&draft).await?;
     let name = bus.namespace().resource(StreamName::Dead.as_str());
@@ -117,6 +117,20 @@ pub async fn replay(bus: &Bus, sequence: u64) -> Result<Option<TaskId>, ReplayEr
     Ok(task)
 }
 
+/// The body as it was; one that was not there when its message was given up may be by now.
+async fn body_of(bus: &Bus, letter: &DeadLetter) -> Option<Vec<u8>> {
+    let body = BASE64_STANDARD.decode(&letter.body).ok()?;
+    let reference = letter.headers.get(headers::BODY_REFERENCE).and_then(|values| values.first());
+    match reference.filter(|_| body.is_empty()) {
+        None => Some(body),
+        Some(name) => {
+            let mut map = HeaderMap::new();
+            map.insert(headers::BODY_REFERENCE, name.as_str());
+            payload::fetch(bus, Some(&map), Bytes::new()).await.ok().map(Into::into)
+        }
+    }
+}
+
 async fn again(
     bus: &Bus,
     sequence: u64,
@@ -124,10 +138,11 @@ async fn again(
     body: Vec<u8>,
 ) -> Result<(Option<TaskId>, Draft), ReplayError> {
     let subject = bus.namespace().parameters(TaskSubmitted::SUBJECT, &letter.subject);
-    let submitted = match subject.and_then(|parameters| parameters.first().and_then(|team| team.parse().ok())) {
-        Some(team) => {
-            serde_json::from_slice(&body).ok().map(|task: TaskSubmitted| TaskSubmitted { team: Some(team), ..task })
-        }
+    let submitted = match subject {
+        Some(parameters) => TaskSubmitted::decode(&body).ok().map(|mut task| {
+            task.read_parameters(&parameters);
+            task
+        }),
         None => staged_task(&body).map(resubmitted),
     };
     if let Some(mut submitted) = submitted {
@@ -181,5 +196,7 @@ fn resubmitted(task: Task) -> TaskSubmitted {
         deliver: task.deliver,
         step: task.step,
         metadata: task.metadata,
+        fingerprint: task.fingerprint,
+        warnings: Vec::new(),
     }
 }

@@ -23,6 +23,8 @@ use std::time::Duration;
 
 /// A handler that crashed this often on the same message will crash again.
 const CRASHES: u64 = 5;
+/// A body that is not there at this delivery, a quarter of a minute after the first, is not only late.
+const MISSING: u64 = 4;
 
 /// A message as it came, before it is decoded.
 pub(crate) struct Arrival {
@@ -58,14 +60,23 @@ impl Arrival {
             return Err(Outcome::Reject { reason: format!("handed on more than {MAX_HOPS} times, which is a loop") });
         }
         let body = self.full_body(bus).await.map_err(|error| {
+            if error.is_not_found() && self.tries() >= MISSING {
+                let reason = "the body it refers to is not in the store of large bodies".to_owned();
+                return Outcome::Reject { reason };
+            }
             tracing::warn!(%error, subject = self.meta.subject, "cannot fetch a body, trying again");
             Outcome::Retry { after: Duration::from_secs(2) }
         })?;
-        let mut message: M = serde_json::from_slice(&body)
+        let mut message = M::decode(&body)
             .map_err(|error| Outcome::Reject { reason: format!("not readable as {}: {error}", M::SUBJECT) })?;
         let parameters: Vec<&str> = self.parameters.iter().map(String::as_str).collect();
         message.read_parameters(&parameters);
         Ok(Incoming { message, meta: self.meta.clone() })
+    }
+
+    /// How often it, or the task it works on, was handed out.
+    fn tries(&self) -> u64 {
+        self.meta.cause.accept.as_ref().map_or(self.meta.delivered, |accept| accept.delivery)
     }
 
     async fn full_body(&self, bus: &Bus) -> Result<Bytes, crate::BusError> {
@@ -168,7 +179,8 @@ fn abandoned<M: Message>(arrival: &Arrival, body: &[u8], reason: String) -> Opti
     let now = Timestamp::now();
     if M::STREAM == StreamName::Tasks {
         let (task, readable) = submitted_task(arrival, body)?;
-        let (outcome, error) = if readable {
+        // A body that is not there cannot be called malformed.
+        let (outcome, error) = if readable || body.is_empty() {
             (TaskOutcome::Failed, given_up(&reason))
         } else {
             (TaskOutcome::Rejected, unreadable(reason))
@@ -194,13 +206,15 @@ fn unreadable(reason: String) -> TaskError {
 /// kept when it can be made out.
 fn submitted_task(arrival: &Arrival, body: &[u8]) -> Option<(Task, bool)> {
     let stored_id = TaskId::of_stored(&arrival.meta.stream, arrival.meta.sequence);
-    let team = arrival.parameters.first()?.parse().ok()?;
-    if let Ok(mut submitted) = serde_json::from_slice::<TaskSubmitted>(body) {
-        submitted.team = Some(team);
+    let parameters: Vec<&str> = arrival.parameters.iter().map(String::as_str).collect();
+    let team = parameters.first()?.parse().ok()?;
+    if let Ok(mut submitted) = TaskSubmitted::decode(body) {
+        submitted.read_parameters(&parameters);
         return Some((submitted.settle(stored_id, arrival.meta.stored_at)?, true));
     }
     let id = serde_json::from_slice::<Value>(body).ok().and_then(|body| body.get("id")?.as_str()?.parse().ok());
     let mut submitted = TaskSubmitted::new(team, ChatRequest::default());
+    submitted.read_parameters(&parameters);
     submitted.id = id;
     Some((submitted.settle(stored_id, arrival.meta.stored_at)?, false))
 }

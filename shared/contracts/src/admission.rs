@@ -4,8 +4,10 @@ use crate::{
     Message, PicoUsd, Timestamp,
     chat::ChatRequest,
     delivery::DeliverySpec,
+    fingerprint::Fingerprint,
     ids::{HoldId, TaskId},
     names::{DataClass, Origin, Service, TaskType, Team, Zone},
+    problem::Problem,
     task::{Constraints, OutputSpec, StepRef},
     topology::StreamName,
 };
@@ -47,6 +49,12 @@ pub struct Task {
     /// The caller's labels.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
+    /// What the caller said, as sums, by which a repeat is compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// Fields of the request that were ignored, each with what to do about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Problem>,
 }
 
 /// What governance decided about a task.

@@ -33,6 +33,14 @@ pub trait Message: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'st
     /// legitimate second one is not swallowed.
     fn dedup_key(&self) -> String;
 
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// It is not JSON, or not of this shape.
+    fn decode(body: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(body)
+    }
+
     /// Takes over what the subject says. The subject wins over the body, because the broker
     /// checked who may publish on it.
     fn read_parameters(&mut self, _parameters: &[&str]) {}

@@ -2,9 +2,11 @@
 
 use crate::{
     Message, PicoUsd, Timestamp,
+    address::{self, Refused},
     ids::{DeliveryId, TaskId},
     names::{Channel, DataClass, Service, Team},
     problem::Problem,
+    resource::{ChannelSpec, Resources},
     topology::StreamName,
 };
 use schemars::JsonSchema;
@@ -23,32 +25,41 @@ pub struct DeliverySpec {
     pub subject: Option<String>,
 }
 
+/// The longest subject line of an e-mail, in characters.
+const MAX_SUBJECT_CHARACTERS: usize = 200;
+
 impl DeliverySpec {
-    /// Adds everything wrong with it; fields are named below `path`.
-    pub fn problems(&self, path: &str, problems: &mut Vec<Problem>) {
-        let fault = match self.channel {
-            Channel::Webhook if !self.to.starts_with("https://") && !self.to.starts_with("http://") => {
-                Some(("to", "not an http or https address", "give the full URL"))
-            }
-            Channel::Email if !self.to.contains('@') => {
-                Some(("to", "not an e-mail address", "give an address like a@b.example"))
-            }
-            Channel::Sms | Channel::Whatsapp | Channel::Slack => {
-                Some(("channel", "no provider is configured for this channel", "use webhook or email"))
-            }
-            _ if self.to.len() > 2_048 => Some(("to", "longer than 2048 bytes", "shorten it")),
-            _ if self.to.chars().any(char::is_control) => Some(("to", "contains control characters", "remove them")),
-            _ if self
-                .subject
-                .as_ref()
-                .is_some_and(|subject| subject.chars().count() > 200 || subject.chars().any(char::is_control)) =>
-            {
-                Some(("subject", "longer than 200 characters or not one line", "shorten it to one line"))
-            }
-            _ => None,
-        };
-        if let Some((field, message, remedy)) = fault {
+    /// Adds everything wrong with it, as seen with `resources` in force; fields are named below
+    /// `path`.
+    pub fn problems(&self, path: &str, resources: &Resources, problems: &mut Vec<Problem>) {
+        let mut found = |field: &str, message: String, remedy: &str| {
             problems.push(Problem::new(format!("{path}.{field}"), message, remedy));
+        };
+        if let Err(refused) = self.reaches(resources) {
+            found("to", refused.to_string(), refused.remedy());
+        }
+        if matches!(self.channel, Channel::Sms | Channel::Whatsapp | Channel::Slack) {
+            let text = "no provider is configured for this channel".to_owned();
+            found("channel", text, "use webhook or email");
+        }
+        let is_line =
+            |text: &String| text.chars().count() <= MAX_SUBJECT_CHARACTERS && !text.chars().any(char::is_control);
+        if !self.subject.as_ref().is_none_or(is_line) {
+            let text = format!("longer than {MAX_SUBJECT_CHARACTERS} characters or not one line");
+            found("subject", text, "shorten it to one line");
+        }
+    }
+
+    /// Whether its address is one that is ever delivered to. While the channel is not declared,
+    /// nobody knows yet which private addresses it may reach.
+    fn reaches(&self, resources: &Resources) -> Result<(), Refused> {
+        match (self.channel, resources.channels.get(self.channel.as_str())) {
+            (Channel::Webhook, Some(ChannelSpec::Webhook { allow_private, .. })) => {
+                address::reach(&self.to, allow_private).map(drop)
+            }
+            (Channel::Webhook, _) => address::webhook(&self.to).map(drop),
+            (Channel::Email, _) => address::mailbox(&self.to),
+            (Channel::Sms | Channel::Whatsapp | Channel::Slack, _) => Ok(()),
         }
     }
 }

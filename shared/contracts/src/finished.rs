@@ -5,6 +5,7 @@ use crate::{
     admission::{Admission, Task},
     attempt::Attempt,
     delivery::DeliverySpec,
+    fingerprint::Fingerprint,
     ids::TaskId,
     names::{Lane, Origin, Service, TaskType, Team},
     plan::Explanation,
@@ -62,6 +63,12 @@ pub struct TaskFinished {
     /// The caller's labels.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
+    /// What the caller said, as sums, by which a repeat is compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// Fields of the request that were ignored, each with what to do about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Problem>,
     /// When each stage was reached.
     pub times: Times,
 }
@@ -175,6 +182,8 @@ impl TaskFinished {
             route: None,
             deliver: task.deliver.clone(),
             metadata: task.metadata.clone(),
+            fingerprint: task.fingerprint.clone(),
+            warnings: task.warnings.clone(),
             times: Times {
                 submitted_at: task.submitted_at,
                 admitted_at: None,

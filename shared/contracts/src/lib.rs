@@ -5,12 +5,14 @@
 //! Schemas under `schemas/`, the streams and consumers on the broker, and the permissions of each
 //! service's broker user.
 
+pub mod address;
 pub mod admission;
 pub mod attempt;
 pub mod catalogue;
 pub mod chat;
 pub mod dead;
 pub mod delivery;
+pub mod fingerprint;
 pub mod finished;
 pub mod headers;
 pub mod ids;
@@ -25,6 +27,7 @@ pub mod subject;
 pub mod task;
 pub mod timestamp;
 pub mod topology;
+pub mod unknown;
 
 pub use catalogue::Message;
 pub use money::PicoUsd;

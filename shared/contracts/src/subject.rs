@@ -15,13 +15,17 @@ impl Namespace {
     }
 
     /// The subject of `pattern` with each `<parameter>` replaced in order. A missing parameter
-    /// becomes the wildcard `*`.
+    /// becomes the wildcard `*`; a missing optional one, which only the last can be
+    /// (`<parameter?>`), is left out.
     #[must_use]
     pub fn subject(&self, pattern: &str, parameters: &[&str]) -> String {
         let mut parameters = parameters.iter();
         let mut subject = String::with_capacity(self.0.len() + pattern.len() + 48);
         subject.push_str(&self.0);
         for token in pattern.split('.') {
+            if is_optional(token) && parameters.len() == 0 {
+                break;
+            }
             subject.push('.');
             subject.push_str(if token.starts_with('<') { parameters.next().copied().unwrap_or("*") } else { token });
         }
@@ -31,6 +35,10 @@ impl Namespace {
     /// The subject that matches every message of `pattern`.
     #[must_use]
     pub fn wildcard(&self, pattern: &str) -> String {
+        // No wildcard but `>` matches one token as well as two.
+        if pattern.split('.').any(is_optional) {
+            return format!("{self}.{}.>", stem(pattern));
+        }
         self.subject(pattern, &[])
     }
 
@@ -39,7 +47,8 @@ impl Namespace {
     pub fn parameters<'s>(&self, pattern: &str, subject: &'s str) -> Option<Vec<&'s str>> {
         let rest = subject.strip_prefix(self.as_str())?.strip_prefix('.')?;
         let (wanted, given) = (pattern.split('.'), rest.split('.'));
-        if wanted.clone().count() != given.clone().count() {
+        let (most, least) = (wanted.clone().count(), wanted.clone().filter(|token| !is_optional(token)).count());
+        if !(least..=most).contains(&given.clone().count()) {
             return None;
         }
         let mut parameters = Vec::new();
@@ -80,8 +89,42 @@ pub fn stem(pattern: &str) -> &str {
     pattern.find(".<").and_then(|end| pattern.get(..end)).unwrap_or(pattern)
 }
 
-/// The parameter names of a pattern, in order.
+/// A pattern without its optional parameter.
+#[must_use]
+pub fn required(pattern: &str) -> &str {
+    pattern.rsplit_once('.').filter(|(_, last)| is_optional(last)).map_or(pattern, |(required, _)| required)
+}
+
+/// The parameter names of a pattern that are always there, in order.
 #[must_use]
 pub fn parameter_names(pattern: &str) -> Vec<&str> {
-    pattern.split('.').filter_map(|token| token.strip_prefix('<')?.strip_suffix('>')).collect()
+    required(pattern).split('.').filter_map(|token| token.strip_prefix('<')?.strip_suffix('>')).collect()
+}
+
+/// Whether a token of a pattern may be missing.
+fn is_optional(token: &str) -> bool {
+    token.ends_with("?>")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_optional_parameter_may_be_missing() {
+        let namespace: Namespace = "neptune".parse().unwrap();
+        let pattern = "task.submitted.v1.<team>.<origin?>";
+        assert_eq!(namespace.subject(pattern, &["support"]), "neptune.task.submitted.v1.support");
+        assert_eq!(namespace.subject(pattern, &["support", "api"]), "neptune.task.submitted.v1.support.api");
+        assert_eq!(namespace.wildcard(pattern), "neptune.task.submitted.v1.>");
+        for (subject, wanted) in [
+            ("neptune.task.submitted.v1.support", Some(vec!["support"])),
+            ("neptune.task.submitted.v1.support.api", Some(vec!["support", "api"])),
+            ("neptune.task.submitted.v1.support.api.x", None),
+            ("neptune.task.submitted.v1", None),
+        ] {
+            assert_eq!(namespace.parameters(pattern, subject), wanted, "{subject}");
+        }
+    }
 }

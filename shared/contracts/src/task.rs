@@ -5,10 +5,13 @@ use crate::{
     admission::Task,
     chat::ChatRequest,
     delivery::DeliverySpec,
+    fingerprint::Fingerprint,
     ids::{RunId, TaskId},
     names::{DataClass, Lane, Origin, Service, TaskType, Team},
     problem::Problem,
+    resource::Resources,
     topology::StreamName,
+    unknown,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,24 +19,31 @@ use serde_json::{Map, Value};
 
 /// Most deliveries a task may ask for.
 pub const MAX_DELIVERIES: usize = 16;
+/// A body may name its team, as the result does; the subject or the API key decides.
+pub const TEAM: &str = "team";
 /// Most bytes of metadata, as JSON.
 pub const MAX_METADATA_BYTES: usize = 16 * 1024;
 
-/// Somebody asks for a task. The team is the one in the subject, whatever the body says.
+/// Somebody asks for a task. The team is the one in the subject, whatever the body says. Neptune's
+/// own doors append the origin to the subject, which the broker lets nobody else do: only from them
+/// `origin`, `key`, `step` and `fingerprint` are taken over.
+///
+/// Fields that are not known are ignored, and named in the `warnings` of the finished fact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskSubmitted {
     /// Minted by the caller (UUID v7), so that a repeated submit is the same task. Without one the
-    /// id follows from where the broker stored the message.
+    /// id follows from where the broker stored the message. A task ends once: whatever comes later
+    /// under its id is answered with its fact, so another try after a refusal needs a new id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<TaskId>,
     /// Taken from the subject.
     #[serde(skip)]
     #[schemars(skip)]
     pub team: Option<Team>,
-    /// Where the task came from.
+    /// Where the task came from; `bus` unless one of Neptune's own doors says otherwise.
     #[serde(default)]
     pub origin: Origin,
-    /// Id of the API key it came with; set by the ingress.
+    /// Id of the API key it came with; only the ingress can say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// What to do.
@@ -56,6 +66,14 @@ pub struct TaskSubmitted {
     /// The caller's own labels, kept with the result and in the ledger; at most 16 KiB of JSON.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
+    /// What the caller said, by which a repeat is compared; set by the ingress where it made
+    /// something else of it, such as a time of a time span.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// What was ignored while it was read.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub warnings: Vec<Problem>,
 }
 
 /// What must hold for a task. Everything is optional.
@@ -122,13 +140,14 @@ pub struct StepRef {
 }
 
 impl Message for TaskSubmitted {
-    const SUBJECT: &'static str = "task.submitted.v1.<team>";
+    const SUBJECT: &'static str = "task.submitted.v1.<team>.<origin?>";
     const STREAM: StreamName = StreamName::Tasks;
     const PRODUCERS: &'static [Service] = &[Service::Client, Service::Ingress, Service::Executor, Service::Operator];
     const CONSUMERS: &'static [Service] = &[Service::Governance];
 
     fn parameters(&self) -> Vec<String> {
-        self.team.iter().map(ToString::to_string).collect()
+        let door = Some(self.origin).filter(|origin| *origin != Origin::Bus);
+        self.team.iter().map(ToString::to_string).chain(door.iter().map(ToString::to_string)).collect()
     }
 
     fn dedup_key(&self) -> String {
@@ -136,8 +155,19 @@ impl Message for TaskSubmitted {
         self.id.zip(self.team.as_ref()).map(|(id, team)| format!("{team}.{id}")).unwrap_or_default()
     }
 
+    fn decode(body: &[u8]) -> serde_json::Result<Self> {
+        let (mut task, unknown): (Self, _) = unknown::read(body, &[TEAM])?;
+        task.warnings = unknown.into_warnings();
+        Ok(task)
+    }
+
     fn read_parameters(&mut self, parameters: &[&str]) {
         self.team = parameters.first().and_then(|team| team.parse().ok());
+        let door: Option<Origin> = parameters.get(1).and_then(|origin| origin.parse().ok());
+        match door.filter(|origin| *origin != Origin::Bus) {
+            Some(origin) => self.origin = origin,
+            None => self.disclaim(),
+        }
     }
 }
 
@@ -157,7 +187,25 @@ impl TaskSubmitted {
             deliver: Vec::new(),
             step: None,
             metadata: Map::new(),
+            fingerprint: None,
+            warnings: Vec::new(),
         }
+    }
+
+    /// Forgets what only Neptune's own doors can know. Whoever publishes on the bus is known as a
+    /// team and no further, so the ledger must not name a key or a run on its word.
+    fn disclaim(&mut self) {
+        let claims = [
+            ("origin", self.origin != Origin::Bus),
+            ("key", self.key.is_some()),
+            ("step", self.step.is_some()),
+            ("fingerprint", self.fingerprint.is_some()),
+        ];
+        for (field, _) in claims.iter().filter(|(_, is_claimed)| *is_claimed) {
+            let text = "a client on the bus cannot say it, so it was ignored";
+            self.warnings.push(Problem::new(*field, text, "leave it out"));
+        }
+        (self.origin, self.key, self.step, self.fingerprint) = (Origin::Bus, None, None, None);
     }
 
     /// The same task with its identity settled: its own id or else `stored_id`. Nothing when the
@@ -177,12 +225,14 @@ impl TaskSubmitted {
             deliver: self.deliver,
             step: self.step,
             metadata: self.metadata,
+            fingerprint: self.fingerprint,
+            warnings: self.warnings,
         })
     }
 
-    /// Everything wrong with the task, as seen at `now`.
+    /// Everything wrong with the task, as seen at `now` with `resources` in force.
     #[must_use]
-    pub fn problems(&self, now: Timestamp) -> Vec<Problem> {
+    pub fn problems(&self, now: Timestamp, resources: &Resources) -> Vec<Problem> {
         let mut problems = self.input.problems("input.");
         self.constraints.problems(now, &mut problems);
         if self.deliver.len() > MAX_DELIVERIES {
@@ -190,7 +240,7 @@ impl TaskSubmitted {
             problems.push(Problem::new("deliver", text, "send fewer, or fan out behind one webhook"));
         }
         for (index, delivery) in self.deliver.iter().enumerate() {
-            delivery.problems(&format!("deliver[{index}]"), &mut problems);
+            delivery.problems(&format!("deliver[{index}]"), resources, &mut problems);
         }
         let metadata_bytes = serde_json::to_vec(&self.metadata).map_or(usize::MAX, |json| json.len());
         if metadata_bytes > MAX_METADATA_BYTES {

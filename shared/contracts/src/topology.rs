@@ -242,7 +242,7 @@ pub const GOVERNANCE_SUBMITTED: ConsumerSpec = ConsumerSpec {
     ack_wait_seconds: ACCEPT_ACK_WAIT_SECONDS,
     max_deliver: 32,
     max_ack_pending: 2_048,
-    ..consumer("governance-submitted", Service::Governance, StreamName::Tasks, "task.submitted.v1.<team>")
+    ..consumer("governance-submitted", Service::Governance, StreamName::Tasks, "task.submitted.v1.<team>.<origin?>")
 };
 /// Finished tasks, to settle holds.
 pub const GOVERNANCE_FINISHED: ConsumerSpec = finished("governance-finished", Service::Governance);

@@ -30,6 +30,7 @@ pub fn summary(finished: &TaskFinished) -> String {
         lines.push(format!("error     {}: {}", error.code, error.message));
         lines.extend(error.problems.iter().map(|problem| format!("          {problem}")));
     }
+    lines.extend(finished.warnings.iter().map(|warning| format!("warning   {warning}")));
     lines.join("\n")
 }
 
@@ -177,6 +178,7 @@ fn plural(count: usize) -> &'static str {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use neptune_contracts::problem::Problem;
     use serde_json::{Value, json};
 
     fn finished() -> TaskFinished {
@@ -239,6 +241,15 @@ Attempts
 1  openai/a   external  120.4 ms  40   12  $0.00031  the provider answered 500
 2  mistral/b  external  120.4 ms  40   12  $0.00031  answered";
         assert_eq!(explanation(&finished()), expected);
+    }
+
+    #[test]
+    fn what_was_ignored_is_told() {
+        let remedy = "check its spelling against the schema, or leave it out";
+        let warning = Problem::new("constraints.max_cost", "no such field, so it was ignored", remedy);
+        let text = summary(&TaskFinished { warnings: vec![warning], ..finished() });
+        let wanted = format!("\nwarning   constraints.max_cost: no such field, so it was ignored; {remedy}");
+        assert!(text.ends_with(&wanted), "{text}");
     }
 
     #[test]

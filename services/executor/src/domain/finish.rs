@@ -57,6 +57,8 @@ pub fn finished(routed: TaskRouted, ending: Ending) -> TaskFinished {
         route: Some(plan.explanation),
         deliver: task.deliver,
         metadata: task.metadata,
+        fingerprint: task.fingerprint,
+        warnings: task.warnings,
     }
 }
 

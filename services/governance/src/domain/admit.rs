@@ -37,14 +37,14 @@ pub enum Decision<'p> {
 ///
 /// # Errors
 /// The refusal that names every fault.
-pub fn check_form(submitted: &TaskSubmitted, now: Timestamp) -> Result<(), (Outcome, TaskError)> {
+pub fn check_form(submitted: &TaskSubmitted, policy: &Policy, now: Timestamp) -> Result<(), (Outcome, TaskError)> {
     if submitted.constraints.deadline.is_some_and(|deadline| deadline <= now) {
         return Err((
             Outcome::Expired,
             refusal("deadline_exceeded", "constraints.deadline is past; give a time to come"),
         ));
     }
-    let problems = submitted.problems(now);
+    let problems = submitted.problems(now, policy.resources());
     if problems.is_empty() {
         return Ok(());
     }

@@ -11,7 +11,7 @@ pub fn refusal(delivery: &Delivery, policy: &Policy) -> Option<String> {
         return Some(format!("there is no team {}", delivery.team));
     };
     let mut problems = Vec::new();
-    delivery.spec.problems("spec", &mut problems);
+    delivery.spec.problems("spec", policy.resources(), &mut problems);
     if let Some(problem) = problems.first() {
         return Some(problem.to_string());
     }

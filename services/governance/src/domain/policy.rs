@@ -65,6 +65,12 @@ impl Policy {
         self.teams.get(team.as_str())
     }
 
+    /// The resources it follows from.
+    #[must_use]
+    pub fn resources(&self) -> &Resources {
+        &self.resources
+    }
+
     /// The key with the given id.
     #[must_use]
     pub fn key(&self, id: &str) -> Option<&KeySpec> {

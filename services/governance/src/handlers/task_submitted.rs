@@ -6,12 +6,14 @@ use crate::{
     domain::{
         admit::{Decision, check_form, decide, refusal},
         budget::{Budget, Scope, exceeded, hold_expiry, hold_id, hold_name, unavailable},
+        policy::Policy,
     },
 };
 use neptune_bus::{Accept, Cause, Incoming, Outcome, PublishError};
 use neptune_contracts::{
     PicoUsd, Timestamp,
     admission::{Admission, Hold, Task, TaskAdmitted},
+    fingerprint::{Fingerprint, input_sum},
     finished::{Outcome as TaskOutcome, TaskError, TaskFinished},
     ids::TaskId,
     task::TaskSubmitted,
@@ -27,16 +29,18 @@ pub async fn handle(office: Arc<Office>, incoming: Incoming<TaskSubmitted>) -> O
     let Some(accept) = incoming.accept().cloned() else {
         return Outcome::Reject { reason: "the task came without its accept".into() };
     };
-    let now = Timestamp::now();
-    let form = check_form(&incoming.message, now);
+    let (now, policy) = (Timestamp::now(), office.policy.load_full());
+    let mut submitted = incoming.message;
+    let form = check_form(&submitted, &policy, now);
+    submitted.fingerprint = submitted.fingerprint.take().or_else(|| Some(Fingerprint::besides_input(&submitted)));
     let stored_id = TaskId::of_stored(&incoming.meta.stream, incoming.meta.sequence);
-    let Some(task) = incoming.message.settle(stored_id, incoming.meta.stored_at) else {
+    let Some(task) = submitted.settle(stored_id, incoming.meta.stored_at) else {
         return Outcome::Reject { reason: "the subject names no valid team".into() };
     };
     let id = task.id;
     let done = match form {
         Err((outcome, error)) => office.refuse(&task, outcome, error, &accept, &cause).await,
-        Ok(()) => office.govern(task, now, &accept, &cause).await,
+        Ok(()) => office.govern(task, &policy, now, (&accept, &cause)).await,
     };
     match done {
         Ok(()) => Outcome::HandedOn,
@@ -51,9 +55,14 @@ pub async fn handle(office: Arc<Office>, incoming: Incoming<TaskSubmitted>) -> O
 }
 
 impl Office {
-    async fn govern(&self, task: Task, now: Timestamp, accept: &Accept, cause: &Cause) -> Result<(), PublishError> {
-        let policy = self.policy.load_full();
-        let held = match decide(&task, &policy, now) {
+    async fn govern(
+        &self,
+        task: Task,
+        policy: &Policy,
+        now: Timestamp,
+        (accept, cause): (&Accept, &Cause),
+    ) -> Result<(), PublishError> {
+        let held = match decide(&task, policy, now) {
             Decision::Refuse(outcome, error) => Err((outcome, error)),
             Decision::Admit { admission, ceiling, budgets } => {
                 let held = self.hold(&task, &admission, ceiling, budgets).await;
@@ -111,7 +120,11 @@ impl Office {
         cause: &Cause,
     ) -> Result<(), PublishError> {
         tracing::info!(task.id = %task.id, team = %task.team, code = error.code, "rejected");
-        let finished = TaskFinished::without_attempts(task, outcome, error, Timestamp::now());
+        let mut finished = TaskFinished::without_attempts(task, outcome, error, Timestamp::now());
+        // Of an admitted task the admission has it.
+        if let Some(fingerprint) = &mut finished.fingerprint {
+            fingerprint.input = fingerprint.input.take().or_else(|| input_sum(&task.input));
+        }
         self.bus.finish(&finished, accept, cause).await.map(drop)
     }
 }

@@ -11,8 +11,8 @@ use neptune_governance::domain::admit::{Decision, check_form, decide};
 use serde_json::json;
 
 fn decided(task: TaskSubmitted) -> Result<(Admission, String), (Outcome, TaskError)> {
-    check_form(&task, noon())?;
     let policy = policy_of(&organisation());
+    check_form(&task, &policy, noon())?;
     match decide(&settled(task, noon()), &policy, noon()) {
         Decision::Admit { admission, ceiling, budgets } => {
             assert!(budgets.is_empty());

@@ -48,7 +48,7 @@ fn a_delivery_needs_the_channel_and_a_class_that_may_leave() {
 fn a_malformed_address_is_refused() {
     let mut forged = delivery("support", Channel::Webhook, DataClass::Public);
     forged.spec.to = "file:///etc/passwd".into();
-    check(&forged, Some("spec.to: not an http or https address"));
+    check(&forged, Some("spec.to: the address is neither http nor https"));
     forged.spec.to = "https://b.example/\r\nX-Forged: 1".into();
     check(&forged, Some("control characters"));
 }

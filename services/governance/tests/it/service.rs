@@ -8,11 +8,11 @@ use crate::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use neptune_bus::Cause;
 use neptune_contracts::{
-    admission::TaskAdmitted,
+    admission::{Task, TaskAdmitted},
     delivery::{DeliveryAdmitted, DeliveryFinished, DeliveryOutcome, DeliveryRequested},
     finished::Outcome,
     ids::TaskId,
-    names::{Channel, DataClass},
+    names::{Channel, DataClass, Origin},
     query::BudgetQuery,
     resource::Manifest,
 };
@@ -81,6 +81,33 @@ async fn a_bare_publish_gets_an_id_that_follows_from_where_it_is_stored() {
     let task = world.admitted().await.message.task;
     assert_eq!(task.id, TaskId::of_stored(&world.namespace.resource("TASKS"), 1));
     assert_eq!(task.team.as_str(), "support", "the subject says who asks, whatever the body says");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_on_the_bus_names_no_key_and_is_told_what_was_ignored() {
+    let mut world = World::start(&[]).await;
+    let subject = <neptune_contracts::task::TaskSubmitted as neptune_contracts::Message>::SUBJECT;
+    let body = json!({
+        "key": "good", "origin": "api", "constrants": {}, "constraints": {"max_cost": "0.1"},
+        "input": {"messages": [{"role": "user", "content": "hello"}], "seed": 7},
+    });
+    let publish = |parameters: &[&str]| (world.namespace.subject(subject, parameters), body.to_string());
+    let (by_client, by_ingress) = (publish(&["support"]), publish(&["support", "api"]));
+    world.nats.publish(&by_client.0, by_client.1.into()).await;
+    let admitted = world.admitted().await;
+    let task = &admitted.message.task;
+    assert_eq!((task.origin, &task.key), (Origin::Bus, &None));
+    let ignored = |task: &Task| task.warnings.iter().map(|warning| warning.field.clone()).collect::<Vec<_>>();
+    assert_eq!(ignored(task), ["constraints.max_cost", "constrants", "origin", "key"]);
+    world.finish(&admitted, usd("0.2")).await;
+    let fact = world.finished("support", task.id).await;
+    assert_eq!((fact.key, fact.warnings.len()), (None, 4), "the fact says it too");
+    assert!(fact.fingerprint.is_some(), "and what was asked, for whoever repeats it");
+    world.nats.publish(&by_ingress.0, by_ingress.1.into()).await;
+    let task = world.admitted().await.message.task;
+    assert_eq!((task.origin, task.key.as_deref()), (Origin::Api, Some("good")), "the broker let it say so");
+    assert_eq!(ignored(&task), ["constraints.max_cost", "constrants"]);
     world.stop().await;
 }
 

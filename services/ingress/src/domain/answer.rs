@@ -18,7 +18,8 @@ pub struct Meaning {
 pub fn meaning(outcome: Outcome, error: &TaskError) -> Meaning {
     let of = |status, kind, retry| Meaning { status, kind, retry };
     match error.code.as_str() {
-        "invalid_request" | "context_length_exceeded" => of(400, "invalid_request_error", Some(false)),
+        "invalid_request" | "context_length_exceeded" | "max_tokens_exceeded" | "capability_missing"
+        | "no_model_on_route" => of(400, "invalid_request_error", Some(false)),
         "cost_limit_reached" => of(402, "invalid_request_error", Some(false)),
         "model_not_found" => of(404, "invalid_request_error", Some(false)),
         "budget_exceeded" => of(429, "insufficient_quota", Some(false)),
@@ -71,6 +72,11 @@ mod tests {
             (Outcome::Failed, "context_length_exceeded", 400, Some(false)),
             (Outcome::Failed, "cost_limit_reached", 402, Some(false)),
             (Outcome::NoRoute, "model_not_found", 404, Some(false)),
+            (Outcome::NoRoute, "context_length_exceeded", 400, Some(false)),
+            (Outcome::NoRoute, "max_tokens_exceeded", 400, Some(false)),
+            (Outcome::NoRoute, "capability_missing", 400, Some(false)),
+            (Outcome::NoRoute, "no_model_on_route", 400, Some(false)),
+            (Outcome::NoRoute, "cost_limit_reached", 402, Some(false)),
             (Outcome::Rejected, "model_not_allowed", 403, Some(false)),
             (Outcome::Rejected, "unknown_team", 403, Some(false)),
             (Outcome::Rejected, "a_rule_of_tomorrow", 403, Some(false)),

@@ -32,6 +32,27 @@ pub struct Hints {
     pub task_type: Option<String>,
 }
 
+/// The headers that are read.
+pub const NAMES: &[&str] = &[
+    "x-neptune-max-cost-usd",
+    "x-neptune-deadline-ms",
+    "x-neptune-route",
+    "x-neptune-lane",
+    "x-neptune-task-type",
+];
+
+/// What is wrong with the names of a request's headers, of which `read` are read: a misspelt limit
+/// must not silently be no limit.
+pub fn unread<'h>(names: impl Iterator<Item = &'h str>, read: &[&str]) -> Vec<Problem> {
+    let remedy = if read.is_empty() {
+        "put it into the body's constraints; such headers are for /v1/chat/completions".to_owned()
+    } else {
+        format!("use one of {}, or leave it out", read.join(", "))
+    };
+    let ours = names.filter(|name| name.starts_with("x-neptune-") && !read.contains(name));
+    ours.take(16).map(|name| Problem::new(name, "no such header is read here", remedy.clone())).collect()
+}
+
 impl Hints {
     /// Reads the headers by `get`.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Self {
@@ -119,6 +140,26 @@ mod tests {
         check("x-neptune-task-type", "translation", Ok(&|_, task_type| task_type == Some(TaskType::Translation)));
         check("x-neptune-task-type", "poetry", Err("one of code_generation"));
         check("x-other", "poetry", Ok(&|found, task_type| *found == Constraints::default() && task_type.is_none()));
+    }
+
+    #[test]
+    fn a_header_that_nobody_reads_is_named() {
+        let names = ["content-type", "x-neptune-max-cost", "x-neptune-lane", "x-request-id"];
+        let fields = |read: &[&str]| -> Vec<String> {
+            unread(names.into_iter(), read).into_iter().map(|problem| problem.field).collect()
+        };
+        assert_eq!(fields(NAMES), ["x-neptune-max-cost"]);
+        assert_eq!(fields(&[]), ["x-neptune-max-cost", "x-neptune-lane"]);
+    }
+
+    #[test]
+    fn the_names_are_those_that_are_documented() {
+        let schema = serde_json::to_value(schemars::schema_for!(Hints)).unwrap();
+        let mut documented: Vec<&str> =
+            schema.get("properties").and_then(|all| all.as_object()).unwrap().keys().map(String::as_str).collect();
+        let mut read = NAMES.to_vec();
+        (documented.sort_unstable(), read.sort_unstable());
+        assert_eq!(read, documented);
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! JSON bodies: read once, and when that fails, what is wrong and where.
 
-use neptune_contracts::problem::Problem;
+use neptune_contracts::{problem::Problem, unknown};
 use serde::de::DeserializeOwned;
-use serde_ignored::Path;
 
 /// Reads a body whose unknown fields are its receiver's business.
 ///
@@ -15,32 +14,14 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 /// Reads a body that may hold known fields only, apart from `tolerated` ones.
 ///
 /// # Errors
-/// The fault, with field, line and column; or every unknown field.
+/// The fault, with field, line and column; or the unknown fields, the first 16.
 pub fn read_strict<T: DeserializeOwned>(body: &[u8], tolerated: &[&str]) -> Result<T, Vec<Problem>> {
-    let mut unknown = Vec::new();
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let found = serde_ignored::deserialize(&mut json, |path| unknown.push(name(&path)));
-    let found: T =
-        found.and_then(|found| json.end().map(|()| found)).map_err(|error| vec![locate::<T>(body, &error)])?;
-    unknown.retain(|field| !tolerated.contains(&field.as_str()));
-    if unknown.is_empty() { Ok(found) } else { Err(unknown.into_iter().map(no_such_field).collect()) }
+    let (found, unknown) = unknown::read(body, tolerated).map_err(|error| vec![locate::<T>(body, &error)])?;
+    if unknown.is_empty() { Ok(found) } else { Err(unknown.named.into_iter().map(no_such_field).collect()) }
 }
 
 fn no_such_field(field: String) -> Problem {
     Problem::new(field, "no such field", "check its spelling against /openapi.json, or leave it out")
-}
-
-/// `deliver[0].to`, as everywhere else.
-fn name(path: &Path<'_>) -> String {
-    match path {
-        Path::Root => String::new(),
-        Path::Seq { parent, index } => format!("{}[{index}]", name(parent)),
-        Path::Map { parent, key } => match name(parent) {
-            parent if parent.is_empty() => key.clone(),
-            parent => format!("{parent}.{key}"),
-        },
-        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => name(parent),
-    }
 }
 
 /// Reads the body once more, this time noting where it is.

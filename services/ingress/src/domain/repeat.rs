@@ -1,9 +1,11 @@
 //! Requests that come twice: the same `Idempotency-Key`, or the same task id.
 
 use super::answer;
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use neptune_contracts::{chat::ChatRequest, finished::TaskFinished};
-use ring::digest;
+use neptune_contracts::{
+    finished::TaskFinished,
+    fingerprint::{Fingerprint, sum},
+    task::{Constraints, TaskSubmitted},
+};
 
 /// Whether a key stays bound to this fact. A task that was turned away before any model was called,
 /// with the word to try again, must not answer every later try with that same word.
@@ -14,20 +16,28 @@ pub fn binds(finished: &TaskFinished) -> bool {
     !(try_again && finished.attempts.is_empty())
 }
 
-/// Whether the fact is known to be about another input. Only an admitted task says what its input
-/// was; of the others nothing is known.
+/// What `task` says, for its own fact and for that of an earlier request. A deadline that was given
+/// as a time from now is compared as that: every repeat makes another point in time of it.
 #[must_use]
-pub fn is_another_request(input: &ChatRequest, finished: &TaskFinished) -> bool {
-    let Some(admission) = &finished.admission else { return false };
-    input_sum(input).is_some_and(|sum| sum != admission.input_sha256)
+pub fn fingerprint(task: &TaskSubmitted, deadline_in_ms: Option<&str>) -> Fingerprint {
+    let said = Fingerprint::of(task);
+    let Some(millis) = deadline_in_ms else { return said };
+    let constraints = Constraints { deadline: None, ..task.constraints.clone() };
+    Fingerprint { constraints: sum(&(constraints, millis)), ..said }
 }
 
-/// The sum as governance takes it: of the input after its way over the bus, on which a number may
-/// have been read twice.
-fn input_sum(input: &ChatRequest) -> Option<String> {
-    let on_the_bus: ChatRequest = serde_json::from_slice(&serde_json::to_vec(input).ok()?).ok()?;
-    let sum = digest::digest(&digest::SHA256, &serde_json::to_vec(&on_the_bus).ok()?);
-    Some(BASE64_STANDARD.encode(sum.as_ref()))
+/// The parts in which a request differs from the one that the fact is about. Of facts that do not
+/// say what was asked nothing is known.
+#[must_use]
+pub fn differences(said: &Fingerprint, finished: &TaskFinished) -> Vec<&'static str> {
+    let admitted = finished.admission.as_ref().map(|admission| admission.input_sha256.clone());
+    let before = match (&finished.fingerprint, admitted) {
+        (Some(before), admitted) => Fingerprint { input: before.input.clone().or(admitted), ..before.clone() },
+        // Facts of before this version say no more than their input.
+        (None, Some(admitted)) => Fingerprint { input: Some(admitted), ..said.clone() },
+        (None, None) => return Vec::new(),
+    };
+    said.differences(&before)
 }
 
 #[cfg(test)]
@@ -58,25 +68,47 @@ mod tests {
         assert!(binds(&TaskFinished { attempts: called, ..refused(Outcome::NoRoute, "no_capacity") }));
     }
 
+    fn task(change: &serde_json::Value) -> TaskSubmitted {
+        let mut body = json!({"input": {"messages": [{"role": "user", "content": "hello"}]}});
+        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        serde_json::from_value(body).unwrap()
+    }
+
     #[test]
-    fn another_input_is_recognised_when_the_fact_knows_its_own() {
-        let input = ChatRequest::user("hello");
+    fn what_differs_is_named_when_the_fact_knows_what_was_asked() {
+        let said = |change: serde_json::Value| fingerprint(&task(&change), None);
         let mut finished = fact("task.finished.v1.0.json");
-        finished.admission.as_mut().unwrap().input_sha256 = input_sum(&input).unwrap();
-        assert!(!is_another_request(&input, &finished));
-        assert!(is_another_request(&ChatRequest::user("hallo"), &finished));
-        assert!(!is_another_request(&ChatRequest::user("hallo"), &fact("task.finished.v1.rejected.json")));
+        finished.admission.as_mut().unwrap().input_sha256 = said(json!({})).input.unwrap();
+        finished.fingerprint = Some(Fingerprint { input: None, ..said(json!({"metadata": {"ticket": 7}})) });
+        assert_eq!(differences(&said(json!({"metadata": {"ticket": 7}})), &finished), [""; 0]);
+        let other = json!({"constraints": {"max_cost_usd": "1"}, "input": {"messages": []}});
+        assert_eq!(differences(&said(other), &finished), ["input", "constraints", "metadata"]);
+        finished.fingerprint = None;
+        let another = json!({"input": {"messages": []}, "metadata": {"ticket": 8}});
+        assert_eq!(differences(&said(another.clone()), &finished), ["input"], "no more is known");
+        assert_eq!(differences(&said(another), &fact("task.finished.v1.rejected.json")), [""; 0], "nothing is known");
+    }
+
+    #[test]
+    fn a_deadline_from_now_is_compared_as_it_was_said() {
+        let until = |deadline: &str| task(&json!({"constraints": {"deadline": deadline}}));
+        let (early, late) = (until("2026-11-26T12:00:00Z"), until("2026-11-26T12:00:05Z"));
+        assert_eq!(fingerprint(&early, Some("9000")), fingerprint(&late, Some("9000")));
+        assert_ne!(fingerprint(&early, Some("9000")), fingerprint(&early, Some("8000")));
+        assert_ne!(fingerprint(&early, None), fingerprint(&late, None));
     }
 
     proptest! {
         /// Governance sums what it decodes from the bus; the ingress must come to the same.
         #[test]
-        fn the_sum_is_the_one_governance_takes(temperature in -1e9..1e9_f64, extra in any::<f64>().prop_filter("JSON", |x| x.is_finite())) {
-            let body = json!({"messages": [], "temperature": temperature, "extra": extra}).to_string();
-            let at_ingress: ChatRequest = serde_json::from_str(&body).unwrap();
-            let at_governance: ChatRequest = serde_json::from_slice(&serde_json::to_vec(&at_ingress).unwrap()).unwrap();
-            let sum = digest::digest(&digest::SHA256, &serde_json::to_vec(&at_governance).unwrap());
-            prop_assert_eq!(input_sum(&at_ingress).unwrap(), BASE64_STANDARD.encode(sum.as_ref()));
+        fn the_way_over_the_bus_changes_no_sum(temperature in -1e9..1e9_f64, extra in any::<f64>().prop_filter("JSON", |x| x.is_finite())) {
+            let body = json!({
+                "input": {"messages": [], "temperature": temperature, "extra": extra},
+                "constraints": {"min_quality": temperature}, "metadata": {"x": extra},
+            });
+            let at_ingress: TaskSubmitted = serde_json::from_str(&body.to_string()).unwrap();
+            let at_governance: TaskSubmitted = serde_json::from_slice(&serde_json::to_vec(&at_ingress).unwrap()).unwrap();
+            prop_assert_eq!(Fingerprint::of(&at_ingress), Fingerprint::of(&at_governance));
         }
     }
 }

@@ -1,18 +1,28 @@
 //! From an HTTP body to the task it asks for.
 
 use super::{hints::Hints, json, keys::Caller};
-use neptune_contracts::{Timestamp, chat::ChatRequest, names::Origin, problem::Problem, task::TaskSubmitted};
-
-/// Who asks follows from the API key alone.
-const FROM_THE_KEY: &[&str] = &["team"];
+use neptune_contracts::{
+    Timestamp,
+    chat::ChatRequest,
+    names::Origin,
+    problem::Problem,
+    resource::Resources,
+    task::{TEAM, TaskSubmitted},
+};
 
 /// The task of a `POST /v1/tasks` body. The HTTP API is strict where messages are lenient: a
 /// misspelt limit must not silently be no limit. Without an `id` in the body it has none yet.
 ///
 /// # Errors
 /// Every fault of the body.
-pub fn task(body: &[u8], caller: &Caller, now: Timestamp) -> Result<TaskSubmitted, Vec<Problem>> {
-    let mut task: TaskSubmitted = json::read_strict(body, FROM_THE_KEY)?;
+pub fn task(
+    body: &[u8],
+    caller: &Caller,
+    now: Timestamp,
+    resources: &Resources,
+) -> Result<TaskSubmitted, Vec<Problem>> {
+    // Who asks follows from the API key alone.
+    let mut task: TaskSubmitted = json::read_strict(body, &[TEAM])?;
     let mut faults = Vec::new();
     if task.step.take().is_some() {
         faults.push(Problem::new("step", "only a run can set it", "leave it out, or submit a run"));
@@ -20,14 +30,21 @@ pub fn task(body: &[u8], caller: &Caller, now: Timestamp) -> Result<TaskSubmitte
     if task.input.stream == Some(true) {
         faults.push(Problem::new("input.stream", "a task has no stream to answer on", "leave it out or send false"));
     }
-    settle(task, caller, now, faults)
+    faults.extend(settle(&mut task, caller, now, resources));
+    if faults.is_empty() { Ok(task) } else { Err(faults) }
 }
 
 /// The task of a chat completion. It has no id yet.
 ///
 /// # Errors
 /// Every fault of the body and the headers.
-pub fn completion(body: &[u8], hints: &Hints, caller: &Caller, now: Timestamp) -> Result<TaskSubmitted, Vec<Problem>> {
+pub fn completion(
+    body: &[u8],
+    hints: &Hints,
+    caller: &Caller,
+    now: Timestamp,
+    resources: &Resources,
+) -> Result<TaskSubmitted, Vec<Problem>> {
     let request: ChatRequest = json::read(body).map_err(|problem| vec![problem])?;
     let mut faults = Vec::new();
     if request.stream == Some(true) {
@@ -39,24 +56,21 @@ pub fn completion(body: &[u8], hints: &Hints, caller: &Caller, now: Timestamp) -
         Ok((constraints, task_type)) => (task.constraints, task.task_type) = (constraints, task_type),
         Err(wrong) => faults.extend(wrong),
     }
-    settle(task, caller, now, faults).map_err(|problems| problems.into_iter().map(of_the_input).collect())
+    faults.extend(settle(&mut task, caller, now, resources));
+    if faults.is_empty() { Ok(task) } else { Err(faults.into_iter().map(of_the_input).collect()) }
 }
 
-fn settle(
-    mut task: TaskSubmitted,
-    caller: &Caller,
-    now: Timestamp,
-    mut faults: Vec<Problem>,
-) -> Result<TaskSubmitted, Vec<Problem>> {
+/// Says who asks, whatever the body says. Returns what is wrong with the task.
+fn settle(task: &mut TaskSubmitted, caller: &Caller, now: Timestamp, resources: &Resources) -> Vec<Problem> {
     task.team = Some(caller.team.clone());
     task.key = Some(caller.key.clone());
-    task.origin = Origin::Api;
-    faults.extend(task.problems(now));
-    if faults.is_empty() { Ok(task) } else { Err(faults) }
+    (task.origin, task.fingerprint) = (Origin::Api, None);
+    task.problems(now, resources)
 }
 
-/// The body of a completion is the input itself.
-fn of_the_input(mut problem: Problem) -> Problem {
+/// A fault as whoever sent a completion knows it: its body is the input itself.
+#[must_use]
+pub fn of_the_input(mut problem: Problem) -> Problem {
     if let Some(field) = problem.field.strip_prefix("input.") {
         problem.field = field.to_owned();
     }
@@ -82,19 +96,19 @@ mod tests {
     }
 
     fn check_task(body: &str, faults: &[&str]) {
-        assert_eq!(fields(task(body.as_bytes(), &caller(), now())), faults, "{body}");
+        assert_eq!(fields(task(body.as_bytes(), &caller(), now(), &Resources::default())), faults, "{body}");
     }
 
     fn check_completion(body: &str, faults: &[&str]) {
         let hints = Hints { lane: Some("slow".into()), ..Hints::default() };
-        let found = completion(body.as_bytes(), &hints, &caller(), now());
+        let found = completion(body.as_bytes(), &hints, &caller(), now(), &Resources::default());
         assert_eq!(fields(found), faults, "{body}");
     }
 
     #[test]
     fn who_asks_follows_from_the_key_alone() {
         let body = r#"{"team": "sales", "origin": "run", "key": "other", "input": {"messages": [{"role": "user"}]}}"#;
-        let task = task(body.as_bytes(), &caller(), now()).unwrap();
+        let task = task(body.as_bytes(), &caller(), now(), &Resources::default()).unwrap();
         assert_eq!(task.team, Some(caller().team));
         assert_eq!((task.origin, task.key.as_deref(), task.id), (Origin::Api, Some("k1"), None));
     }
@@ -124,7 +138,7 @@ mod tests {
     #[test]
     fn a_completion_keeps_what_neptune_does_not_read() {
         let body = r#"{"model": "auto:cheap", "messages": [{"role": "user", "content": "hi"}], "stream": false, "logit_bias": {"1": 2}}"#;
-        let task = completion(body.as_bytes(), &Hints::default(), &caller(), now()).unwrap();
+        let task = completion(body.as_bytes(), &Hints::default(), &caller(), now(), &Resources::default()).unwrap();
         assert_eq!(task.input.model.as_deref(), Some("auto:cheap"));
         assert_eq!(task.input.other.get("logit_bias"), Some(&serde_json::json!({"1": 2})));
     }

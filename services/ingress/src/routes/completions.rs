@@ -2,7 +2,11 @@
 
 use super::{explain, openapi};
 use crate::{
-    domain::{answer, hints::Hints, submit},
+    domain::{
+        answer,
+        hints::{self, Hints},
+        submit,
+    },
     gate::Gate,
     problem::{Fault, OpenaiError, Shape},
     receive,
@@ -36,11 +40,14 @@ async fn answer_completion(gate: &Gate, request: Request) -> Result<Box<TaskFini
     let (head, body) = request.into_parts();
     let caller = door.submitter(&head.headers)?;
     let idempotency_key = receive::idempotency_key(&head.headers)?;
+    receive::no_other_hints(&head.headers, hints::NAMES)?;
     let hints = Hints::read(|name| receive::text(&head.headers, name).map(str::to_owned));
     let body = receive::json(&head.headers, body).await?;
-    let task = submit::completion(&body, &hints, &caller, Timestamp::now()).map_err(Fault::invalid)?;
+    let resources = door.resources.borrow().clone();
+    let task = submit::completion(&body, &hints, &caller, Timestamp::now(), &resources).map_err(Fault::invalid)?;
     drop(body);
-    let wish = Wish { idempotency_key, wait: Some(door.wait), cause: receive::cause(&head.headers) };
+    let (wait, cause) = (Some(door.wait), receive::cause(&head.headers));
+    let wish = Wish { idempotency_key, wait, cause, deadline_in_ms: hints.deadline_ms.as_deref() };
     let submitted = submitting::submit(door, &caller, task, wish).await?;
     submitted.finished.ok_or_else(|| not_in_time(submitted.id))
 }
@@ -55,7 +62,8 @@ fn answer(mut finished: TaskFinished) -> Response {
     let mut response = match (finished.outcome, finished.output.take()) {
         (Outcome::Completed, Some(output)) => (StatusCode::OK, Json(output)).into_response(),
         (outcome, _) => {
-            let error = finished.error.take().unwrap_or_else(no_output);
+            let mut error = finished.error.take().unwrap_or_else(no_output);
+            error.problems = error.problems.into_iter().map(submit::of_the_input).collect();
             Fault::of_task(answer::meaning(outcome, &error), error, finished.id).answer(Shape::Openai)
         }
     };

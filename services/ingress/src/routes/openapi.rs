@@ -28,7 +28,8 @@ pub(super) struct ProblemJson;
 /// Headers of both submits.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct SubmitHeaders {
-    /// The same key of the same team is the same task, for as long as its result is kept.
+    /// The same key of the same team is the same task, for as long as its result is kept. A request
+    /// that says anything else under it is a 422 that names the parts that differ.
     #[serde(rename = "idempotency-key")]
     idempotency_key: Option<String>,
     /// W3C trace context; the task's trace continues it.

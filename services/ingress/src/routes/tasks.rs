@@ -64,11 +64,13 @@ async fn submit_task(gate: &Gate, request: Request) -> Result<Submitted, Fault> 
     let (head, body) = request.into_parts();
     let caller = door.submitter(&head.headers)?;
     let wait = wait_time(&head.uri)?;
+    receive::no_other_hints(&head.headers, &[])?;
     let idempotency_key = receive::idempotency_key(&head.headers)?;
     let body = receive::json(&head.headers, body).await?;
-    let task = submit::task(&body, &caller, Timestamp::now()).map_err(Fault::invalid)?;
+    let resources = door.resources.borrow().clone();
+    let task = submit::task(&body, &caller, Timestamp::now(), &resources).map_err(Fault::invalid)?;
     drop(body);
-    let wish = Wish { idempotency_key, wait, cause: receive::cause(&head.headers) };
+    let wish = Wish { idempotency_key, wait, cause: receive::cause(&head.headers), deadline_in_ms: None };
     submitting::submit(door, &caller, task, wish).await
 }
 
@@ -130,7 +132,9 @@ pub(super) fn document_submit(operation: TransformOperation<'_>) -> TransformOpe
         .summary("Submit a task")
         .description(
             "Stores the task and answers 202 with its id, or with `?wait=SECONDS` answers 200 with the finished fact \
-             when it is there in time. A repeat of a task that has ended answers its fact. Unknown fields are errors; \
+             when it is there in time. A repeat of a task that has ended answers its fact; a request of the same id or Idempotency-Key that \
+             says anything else is a 422 that names the parts. Unknown fields are errors, and so are recipients that \
+             can never be reached; \
              `team`, `origin` and `key` follow from the API key, whatever the body says.",
         )
         .input::<Query<Wait>>()

@@ -34,7 +34,7 @@ async fn the_models_object_is_passed_on_and_explained_in_headers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_callers_trace_goes_on_over_the_bus() {
     let world = World::start().await;
-    let subject = world.namespace.subject(TaskSubmitted::SUBJECT, &["support"]);
+    let subject = world.namespace.subject(TaskSubmitted::SUBJECT, &["support", "api"]);
     let client = world.nats.client().await;
     let mut submits = client.subscribe(subject).await.unwrap();
     client.flush().await.unwrap();

@@ -79,6 +79,10 @@ async fn every_fault_of_an_input_is_named() {
     check(world.post(COMPLETIONS, SUPPORT, &chat("hi")).header("x-neptune-lane", "slow"), 400, &["x-neptune-lane"])
         .await;
     check(world.post(COMPLETIONS, SUPPORT, &chat("hi")).header("idempotency-key", ""), 400, &["Idempotency-Key"]).await;
+    let misspelt = world.post(COMPLETIONS, SUPPORT, &chat("hi")).header("x-neptune-max-cost", "1");
+    assert_eq!(check(misspelt, 400, &["x-neptune-max-cost-usd"]).await["error"]["param"], "x-neptune-max-cost");
+    let misplaced = world.post("/v1/tasks", SUPPORT, &task("hi")).header("x-neptune-lane", "batch");
+    check(misplaced, 400, &["the body's constraints"]).await;
     for query in ["?wait=0", "?wait=601", "?wait=soon", "?wiat=5"] {
         check(world.post(&format!("/v1/tasks{query}"), SUPPORT, &task("hi")), 400, &["wait"]).await;
     }
@@ -87,12 +91,48 @@ async fn every_fault_of_an_input_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn recipients_that_can_never_be_reached_are_refused_at_once() {
+    let world = World::start().await;
+    let mut body = task("hi");
+    body["deliver"] = json!([
+        {"channel": "webhook", "to": "https://hooks.example/a"},
+        {"channel": "webhook", "to": "https://169.254.169.254/latest/meta-data"},
+        {"channel": "webhook", "to": "http://hooks.example/a"},
+        {"channel": "email", "to": "a@b.example\nBcc: x@y.example"},
+        {"channel": "email", "to": "nobody", "subject": "two\nlines"},
+    ]);
+    let problem = check(world.post("/v1/tasks", SUPPORT, &body), 400, &["allowPrivate"]).await;
+    let fields: Vec<&str> =
+        problem["problems"].as_array().unwrap().iter().map(|fault| fault["field"].as_str().unwrap()).collect();
+    assert_eq!(fields, ["deliver[1].to", "deliver[2].to", "deliver[3].to", "deliver[4].to", "deliver[4].subject"]);
+    assert_eq!(world.rest.seen(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn requests_that_do_not_fit_are_told_what_does() {
     let world = World::start().await;
-    check(world.ingress.get("/v2/models"), 404, &["no such path"]).await;
-    check(world.ingress.get(COMPLETIONS), 405, &["other methods"]).await;
-    let delete = world.ingress.http.request(Method::DELETE, format!("{}/v1/models", world.ingress.url));
-    check(delete, 405, &["other methods"]).await;
+    let at = |method: Method, path: &str| world.ingress.http.request(method, format!("{}{path}", world.ingress.url));
+    for (method, path, status, says) in [
+        (Method::GET, "/v2/models", 404, "no such path"),
+        (Method::POST, "/v1/tasks/7/cancel", 404, "no such path"),
+        (Method::GET, "/v1/tasks", 405, "other methods than GET"),
+    ] {
+        let problem = check(at(method, path), status, &[says]).await;
+        assert_eq!(problem["status"], status, "{problem}");
+    }
+    for (method, path, status, code) in [
+        (Method::POST, "/v1/embeddings", 404, "not_found"),
+        (Method::GET, "/v1/models/gpt-4.1", 404, "not_found"),
+        (Method::GET, COMPLETIONS, 405, "method_not_allowed"),
+        (Method::DELETE, "/v1/models", 405, "method_not_allowed"),
+    ] {
+        let error = check(at(method, path), status, &[]).await["error"].take();
+        assert_eq!(
+            (&error["code"], &error["type"], &error["param"]),
+            (&json!(code), &json!("invalid_request_error"), &Value::Null),
+            "{path}: {error}"
+        );
+    }
     let form = world.ingress.post("/v1/tasks", SUPPORT).header("content-type", "application/x-www-form-urlencoded");
     check(form.body("input=hi"), 415, &["application/json"]).await;
     let address = world.ingress.url.trim_start_matches("http://");

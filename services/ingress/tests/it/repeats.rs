@@ -27,6 +27,60 @@ async fn an_idempotency_key_makes_a_repeat_the_same_task() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_that_says_anything_else_is_refused_with_the_part_that_differs() {
+    let world = World::start().await;
+    let full = json!({
+        "input": chat("hi"), "task_type": "chat", "constraints": {"max_cost_usd": "0.5"}, "output": {"schema": {}},
+        "deliver": [{"channel": "email", "to": "a@b.example"}], "metadata": {"ticket": 7},
+    });
+    let send = |body: &serde_json::Value| {
+        world.post("/v1/tasks?wait=20", SUPPORT, body).header("idempotency-key", "order-8")
+    };
+    let (status, first) = read(send(&full)).await;
+    assert_eq!(status, 200);
+    for (part, value) in [
+        ("input", chat("hallo")),
+        ("task_type", json!("translation")),
+        ("constraints", json!({"max_cost_usd": "0.6"})),
+        ("output", json!({"schema": {"type": "object"}})),
+        ("deliver", json!([{"channel": "email", "to": "c@b.example"}])),
+        ("metadata", json!({"ticket": 8})),
+    ] {
+        let mut other = full.clone();
+        other[part] = value;
+        let (status, problem) = read(send(&other)).await;
+        assert_eq!((status, &problem["code"]), (422, &json!("idempotency_key_reused")), "{problem}");
+        let fields: Vec<_> = problem["problems"].as_array().unwrap().iter().map(|fault| &fault["field"]).collect();
+        assert_eq!(fields, [part], "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(&format!("had another {part};")), "{problem}");
+    }
+    assert_eq!(read(send(&full)).await, (200, first.clone()), "unchanged it is still the same task");
+    let mut by_id = full.clone();
+    by_id["id"] = first["id"].clone();
+    assert_eq!(read(world.post("/v1/tasks", SUPPORT, &by_id)).await.0, 200, "the id is as good as the key");
+    by_id["metadata"] = json!({});
+    let (status, problem) = read(world.post("/v1/tasks", SUPPORT, &by_id)).await;
+    assert_eq!((status, &problem["problems"][0]["field"]), (422, &json!("metadata")));
+    assert_eq!(world.rest.seen(), 1, "nothing ran for any of them");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_in_headers_are_compared_as_they_were_said() {
+    let world = World::start().await;
+    let send = |millis: &str, cost: &str| {
+        let request = world.post(COMPLETIONS, SUPPORT, &chat("hi")).header("idempotency-key", "order-9");
+        request.header("x-neptune-deadline-ms", millis).header("x-neptune-max-cost-usd", cost)
+    };
+    assert_eq!(read(send("60000", "0.5")).await.0, 200);
+    assert_eq!(read(send("60000", "0.5")).await.0, 200, "the point in time is another one, the request is not");
+    for (millis, cost) in [("59000", "0.5"), ("60000", "0.6")] {
+        let (status, error) = read(send(millis, cost)).await;
+        assert_eq!((status, &error["error"]["param"]), (422, &json!("constraints")), "{error}");
+    }
+    assert_eq!(world.rest.seen(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn repeats_of_a_running_task_all_get_its_answer() {
     let world = World::start().await;
     let send = || {

@@ -99,6 +99,7 @@ pub async fn set_up(nats: &Nats, namespace: &Namespace) {
         ("Model", "openai/gpt-4.1", model.clone()),
         ("Model", "meta/llama", model),
         ("Route", "triage", json!({})),
+        ("Channel", "webhook", json!({"type": "webhook", "secretEnv": "SECRET"})),
         ("Key", SUPPORT, json!({"team": "support", "hash": hash(SUPPORT)})),
         ("Key", SALES, json!({"team": "sales", "hash": hash(SALES)})),
         ("Key", ADMIN, json!({"team": "sales", "role": "admin", "hash": hash(ADMIN)})),

@@ -54,6 +54,8 @@ pub fn finished(team: &str, attempts: Vec<Attempt>) -> TaskFinished {
         route: None,
         deliver: Vec::new(),
         metadata: serde_json::Map::from_iter([("ticket".to_owned(), json!(42))]),
+        fingerprint: None,
+        warnings: Vec::new(),
         times: Times {
             submitted_at: now,
             admitted_at: Some(now),

@@ -13,7 +13,7 @@ use lettre::{
         client::{Tls, TlsParameters},
     },
 };
-use neptune_contracts::delivery::Delivery;
+use neptune_contracts::{address, delivery::Delivery};
 use std::{sync::Mutex, time::Duration};
 use url::{Host, Url};
 
@@ -94,6 +94,7 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 fn message(delivery: &Delivery, from: &str) -> Result<Message, &'static str> {
+    address::mailbox(&delivery.spec.to).map_err(|_| "the recipient is not an e-mail address")?;
     let from: Mailbox = one_line(from).parse().map_err(|_| "the channel's sender is not an e-mail address")?;
     let to: Mailbox = one_line(&delivery.spec.to).parse().map_err(|_| "the recipient is not an e-mail address")?;
     let id = message_id(delivery.id, from.email.domain());

@@ -1,6 +1,6 @@
 //! HTTP clients. Every request to a webhook goes through one of these.
 
-use crate::domain::address::is_public;
+use neptune_contracts::address::is_public;
 use reqwest::{
     Client,
     dns::{Addrs, Name, Resolve, Resolving},
@@ -36,7 +36,7 @@ impl Resolve for PublicOnly {
 }
 
 /// A client for the public internet, https only. Literal addresses bypass its look-up; they are
-/// checked before ([`crate::domain::address::reach`]).
+/// checked before ([`neptune_contracts::address::reach`]).
 ///
 /// # Errors
 /// There is no TLS.

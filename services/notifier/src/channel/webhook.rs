@@ -2,11 +2,14 @@
 
 use super::http;
 use crate::domain::{
-    address::{Reach, reach},
     signature::{Secrets, body},
     verdict::{Again, Verdict, of_http_status, retry_after},
 };
-use neptune_contracts::{Timestamp, delivery::Delivery};
+use neptune_contracts::{
+    Timestamp,
+    address::{Reach, reach},
+    delivery::Delivery,
+};
 use reqwest::{Client, Response, header};
 
 /// Of an answer's body this much is read, so that the connection can be used again; of a larger one

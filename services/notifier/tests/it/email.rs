@@ -11,7 +11,7 @@ async fn an_email_arrives_with_both_forms_and_clean_headers() {
     let sink = Sink::start(Mood::Takes).await;
     let world = World::start(&sink.url()).await;
     world.configure_email("Nep\u{1}tune <noreply@neptune.example>").await;
-    let mut first = delivery(Channel::Email, "\"Evil\r\nBcc: x@y.example\" <user@a.example>");
+    let mut first = delivery(Channel::Email, "\"Lee, Ann\" <user@a.example>");
     first.spec.subject = Some("Your\r\nBcc: x@y.example answer".into());
     let second = delivery(Channel::Email, "user@a.example");
     for mail in [&first, &second] {
@@ -20,6 +20,11 @@ async fn an_email_arrives_with_both_forms_and_clean_headers() {
         let expected = (DeliveryOutcome::Delivered, Some("2.0.0 queued as Q1".to_owned()));
         assert_eq!((finished.outcome, finished.receipt), expected, "{:?}", finished.error);
     }
+    let forged = delivery(Channel::Email, "\"Evil\r\nBcc: x@y.example\" <user@a.example>");
+    world.admit_as_is(&forged).await;
+    let refused = world.ended(forged.id).await;
+    assert_eq!((refused.outcome, refused.attempts), (DeliveryOutcome::Failed, 1), "{:?}", refused.error);
+    assert!(refused.error.unwrap().contains("not an e-mail address"));
     let messages = sink.messages();
     assert_eq!(messages.len(), 2);
     assert!(messages.iter().all(|message| message.starts_with("RCPT TO:<user@a.example>")), "{messages:?}");

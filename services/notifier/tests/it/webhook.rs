@@ -72,7 +72,7 @@ async fn addresses_inside_are_not_reached() {
         (format!("https://2130706433:{}/", hook.port), "the address is not public"),
         (format!("http://localhost:{}/", hook.port), "the address is not https"),
         (format!("https://localhost:{}/", hook.port), "the name resolves to an address that is not public"),
-        ("ftp://hooks.example/".to_owned(), "the address is not https"),
+        ("ftp://hooks.example/".to_owned(), "the address is neither http nor https"),
     ] {
         let delivery = world.admit(Channel::Webhook, &to).await;
         let finished = world.ended(delivery.id).await;

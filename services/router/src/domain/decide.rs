@@ -5,6 +5,7 @@ use super::{
     estimate::Work,
     explain::{Choice, because, no_model},
     filter::{Eligible, Request, Snapshot, sort},
+    limit::fault,
     route::{Policy, Unknown, Weights, resolve},
     task_type::{Kind, kind},
 };
@@ -59,7 +60,7 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
     let left_ms = time_left_ms(task.constraints.deadline, snapshot.now);
     let ordered = order(&ranked, &policy, left_ms);
     let Some(first) = ordered.first() else {
-        let error = no_model(&policy, &removed_all, sorted.circuit_closes_in_ms);
+        let error = no_model(&policy, &removed_all, sorted.circuit_closes_in_ms, fault(&request, &sorted.limits));
         explanation.because.clone_from(&error.message);
         explanation.removed = removed_all;
         return refuse(Outcome::NoRoute, error, Some(explanation));

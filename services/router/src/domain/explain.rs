@@ -4,6 +4,7 @@ use super::{
     choose::{Wish, utility},
     estimate::Estimate,
     filter::Eligible,
+    limit::Fault,
     route::Policy,
     task_type::Kind,
 };
@@ -66,17 +67,26 @@ fn compared(choice: &Choice<'_>, numbers: &str) -> String {
     )
 }
 
-/// Why no model is left. `circuit_closes_in_ms` is set when one is left but for its circuit.
+/// Why no model is left. `circuit_closes_in_ms` is set when one is left but for its circuit; else
+/// `fault` says what the task itself asks for that no model gives.
 #[must_use]
-pub fn no_model(policy: &Policy<'_>, removed: &[Removed], circuit_closes_in_ms: Option<u64>) -> TaskError {
+pub fn no_model(
+    policy: &Policy<'_>,
+    removed: &[Removed],
+    circuit_closes_in_ms: Option<u64>,
+    fault: Option<Fault>,
+) -> TaskError {
     let reasons: Vec<String> = removed.iter().map(|removed| format!("{}: {}", removed.model, removed.reason)).collect();
     let reasons = if reasons.is_empty() { "none is configured".to_owned() } else { reasons.join("; ") };
     let is_governed = !removed.is_empty() && removed.iter().all(|removed| removed.by == "governance");
-    let (code, remedy) = match circuit_closes_in_ms {
-        Some(_) => ("no_capacity", "try again later"),
-        None if is_governed => ("model_not_allowed", "ask for other models, or for the right to use these"),
-        None => ("no_route", "relax the task's constraints, or offer more models"),
+    let (code, remedy, problems) = match (circuit_closes_in_ms, fault) {
+        (Some(_), _) => ("no_capacity", "try again later".to_owned(), Vec::new()),
+        (None, Some(Fault { code, problem })) => (code, format!("{problem}"), vec![problem]),
+        (None, None) if is_governed => {
+            ("model_not_allowed", "ask for other models, or for the right to use these".to_owned(), Vec::new())
+        }
+        (None, None) => ("no_route", "offer more models".to_owned(), Vec::new()),
     };
     let message = format!("route {} leaves no model for this task ({reasons}); {remedy}", policy.name);
-    TaskError { code: code.to_owned(), message, problems: Vec::new(), retry_after_ms: circuit_closes_in_ms }
+    TaskError { code: code.to_owned(), message, problems, retry_after_ms: circuit_closes_in_ms }
 }

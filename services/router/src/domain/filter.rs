@@ -7,7 +7,7 @@ use super::{
     statistics::Statistics,
 };
 use neptune_contracts::{
-    Timestamp,
+    PicoUsd, Timestamp,
     admission::{Admission, Task},
     plan::Removed,
     resource::{ModelSpec, Resources},
@@ -58,14 +58,60 @@ pub struct Sorted<'a> {
     pub eligible: Vec<Eligible<'a>>,
     /// Those out of the question.
     pub removed: Vec<Removed>,
+    /// What the task itself asks for that ruled a model out, with the model.
+    pub limits: Vec<(&'a str, Limit)>,
     /// The soonest that the circuit of a removed model closes, in milliseconds.
     pub circuit_closes_in_ms: Option<u64>,
+}
+
+/// What a task asks for that rules a model out, in the order in which it is checked: the later, the
+/// closer the model was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Limit {
+    /// The route does not name it.
+    Route,
+    /// `constraints.models` does not name it.
+    Models,
+    /// It cannot call tools.
+    Tools,
+    /// It cannot follow a JSON Schema.
+    JsonSchema,
+    /// It cannot see images.
+    Vision,
+    /// It gives less output than the caller allows.
+    Output {
+        /// The most it gives, in tokens.
+        most: u64,
+    },
+    /// Input and output do not fit.
+    Context {
+        /// What fits, in tokens.
+        most: u64,
+        /// What is needed, in tokens.
+        needed: u64,
+    },
+    /// It costs more than the cap.
+    Cost {
+        /// What it is expected to cost.
+        expected: PicoUsd,
+    },
 }
 
 /// Why a model is out of the question.
 struct Reason {
     by: &'static str,
     text: String,
+    limit: Option<Limit>,
+}
+
+impl Reason {
+    fn new(by: &'static str, text: String) -> Self {
+        Self { by, text, limit: None }
+    }
+
+    fn limit(by: &'static str, limit: Limit, text: String) -> Self {
+        Self { by, text, limit: Some(limit) }
+    }
 }
 
 /// Sorts the models by everything that is never given up: governance, route, constraints,
@@ -104,18 +150,19 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
 }
 
 impl<'a> Sorted<'a> {
-    fn remove(&mut self, name: &str, reason: Reason) {
+    fn remove(&mut self, name: &'a str, reason: Reason) {
+        self.limits.extend(reason.limit.map(|limit| (name, limit)));
         self.removed.push(Removed { model: name.to_owned(), by: reason.by.to_owned(), reason: reason.text });
     }
 
-    fn cut_off(&mut self, name: &str, for_ms: u64, snapshot: &Snapshot<'_>) {
+    fn cut_off(&mut self, name: &'a str, for_ms: u64, snapshot: &Snapshot<'_>) {
         self.circuit_closes_in_ms = Some(self.circuit_closes_in_ms.map_or(for_ms, |known| known.min(for_ms)));
         let circuit = circuit(name, snapshot);
         let cause = circuit
             .cause
             .map(|class| format!(" after {} failures, the last one {class:?}", circuit.consecutive))
             .unwrap_or_default();
-        self.remove(name, Reason { by: "circuit", text: format!("its circuit is open for {for_ms} ms more{cause}") });
+        self.remove(name, Reason::new("circuit", format!("its circuit is open for {for_ms} ms more{cause}")));
     }
 
     /// Models that get only some tasks until they answer again are better than none.
@@ -126,7 +173,7 @@ impl<'a> Sorted<'a> {
                 self.eligible.push(eligible);
             } else {
                 let text = format!("it recovers from failures and gets {share} % of the tasks for now");
-                self.remove(eligible.name, Reason { by: "circuit", text });
+                self.remove(eligible.name, Reason::new("circuit", text));
             }
         }
     }
@@ -141,7 +188,7 @@ fn tried_again<'a>(mut eligible: Eligible<'a>, snapshot: &Snapshot<'_>) -> Eligi
 }
 
 fn check_rights(request: &Request<'_>, allowed: &HashSet<&str>, name: &str, model: &ModelSpec) -> Result<(), Reason> {
-    let refused = |text: String| Err(Reason { by: "governance", text });
+    let refused = |text: String| Err(Reason::new("governance", text));
     if !allowed.contains(name) {
         let told = request.admission.excluded_models.iter().find(|excluded| excluded.model == name);
         return refused(told.map_or_else(
@@ -163,11 +210,11 @@ fn check_wish(request: &Request<'_>, policy: &Policy<'_>, name: &str) -> Result<
     let is_candidate = policy.candidates.is_empty() || policy.candidates.iter().any(|pattern| names(pattern, name));
     let is_fallback = policy.fallback.iter().any(|fallback| fallback == name);
     if !is_candidate && !is_fallback {
-        return Err(Reason { by: "route", text: format!("route {} does not name it", policy.name) });
+        return Err(Reason::limit("route", Limit::Route, format!("route {} does not name it", policy.name)));
     }
     let wanted = &request.task.constraints.models;
     if !wanted.is_empty() && !wanted.iter().any(|wanted| wanted == name || is_bare_name(wanted, name)) {
-        return Err(Reason { by: "constraint", text: "constraints.models does not name it".to_owned() });
+        return Err(Reason::limit("constraint", Limit::Models, "constraints.models does not name it".to_owned()));
     }
     Ok(!is_candidate)
 }
@@ -184,19 +231,21 @@ fn check_ability(
     snapshot: &Snapshot<'_>,
 ) -> Result<Estimate, Reason> {
     let (input, can) = (&request.task.input, &model.capabilities);
-    let unable = |text: String| Err(Reason { by: "capability", text });
+    let unable = |limit: Limit, text: String| Err(Reason::limit("capability", limit, text));
     if input.has_tools() && !can.tools {
-        return unable("it cannot call tools".to_owned());
+        return unable(Limit::Tools, "it cannot call tools".to_owned());
     }
     if input.wants_json_schema() && !can.json_schema {
-        return unable("it cannot follow a JSON Schema".to_owned());
+        return unable(Limit::JsonSchema, "it cannot follow a JSON Schema".to_owned());
     }
     if input.has_images() && !can.vision {
-        return unable("it cannot see images".to_owned());
+        return unable(Limit::Vision, "it cannot see images".to_owned());
     }
     let work = &request.work;
     if let Some(limit) = work.output_limit.filter(|limit| *limit > can.max_output_tokens) {
-        return unable(format!("it gives at most {} output tokens, the caller allows {limit}", can.max_output_tokens));
+        let most = can.max_output_tokens;
+        let text = format!("it gives at most {most} output tokens, the caller allows {limit}");
+        return unable(Limit::Output { most }, text);
     }
     let now_ms = snapshot.now.unix_micros() / 1_000;
     let measured = snapshot.statistics.age_ms(now_ms).and_then(|_| snapshot.statistics.models.get(name));
@@ -205,16 +254,13 @@ fn check_ability(
     let output = work.output_limit.unwrap_or(estimate.cautious_output_tokens);
     let needed = work.input_tokens.saturating_add(output);
     if needed > can.context_tokens {
-        return unable(format!(
-            "its context has {} tokens, {needed} are needed ({} of them output)",
-            can.context_tokens, output
-        ));
+        let most = can.context_tokens;
+        let text = format!("its context has {most} tokens, {needed} are needed ({output} of them output)");
+        return unable(Limit::Context { most, needed }, text);
     }
     if let Some(cap) = request.admission.max_cost_usd.filter(|cap| estimate.cost > *cap) {
-        return Err(Reason {
-            by: "cost",
-            text: format!("it is expected to cost {} US dollars, the cap is {cap}", estimate.cost),
-        });
+        let text = format!("it is expected to cost {} US dollars, the cap is {cap}", estimate.cost);
+        return Err(Reason::limit("cost", Limit::Cost { expected: estimate.cost }, text));
     }
     Ok(estimate)
 }

@@ -8,5 +8,6 @@ mod dead_letters;
 mod gather;
 mod large_bodies;
 mod outage;
+mod permissions;
 mod queries;
 mod resources;

@@ -1,6 +1,10 @@
 //! `schemas/asyncapi.yaml` (AsyncAPI 3.0) and the names of the schema files.
 
-use crate::{catalogue::CATALOGUE, names::Service, subject::parameter_names};
+use crate::{
+    catalogue::CATALOGUE,
+    names::Service,
+    subject::{parameter_names, required},
+};
 use std::fmt::Write as _;
 
 /// Name of a message's schema file without its ending: the subject without its parameters.
@@ -18,7 +22,7 @@ pub fn asyncapi() -> String {
          defaultContentType: application/json\nservers:\n  local:\n    host: 127.0.0.1:14222\n    protocol: nats\nchannels:\n",
     );
     for entry in CATALOGUE {
-        let address = entry.subject.replace('<', "{").replace('>', "}");
+        let address = required(entry.subject).replace('<', "{").replace('>', "}");
         put(
             &mut page,
             &format!(

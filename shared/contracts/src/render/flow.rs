@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 pub fn flow() -> String {
     let mut page = String::from(
         "<!-- Generated from the message catalogue by `make schemas`. Do not edit. -->\n# What flows where\n\n\
-         Every subject starts with the namespace (`neptune` unless configured). Parameters stand in `<>`.\n\n\
+         Every subject starts with the namespace (`neptune` unless configured). Parameters stand in `<>`;\none with a `?` may be left out.\n\n\
          ## Messages\n\n| Subject | Message | Stream | Published by | Read by |\n| --- | --- | --- | --- | --- |\n",
     );
     for entry in CATALOGUE {

@@ -1,15 +1,16 @@
 //! Bad input gets an error that names the field.
 
 use neptune_contracts::{
-    Timestamp,
-    resource::{Manifest, ResourceError},
+    Message as _, Timestamp,
+    names::Origin,
+    resource::{Manifest, ResourceError, Resources},
     task::TaskSubmitted,
 };
 use serde_json::{Value, json};
 
 fn fields(body: Value) -> Vec<String> {
     let task: TaskSubmitted = serde_json::from_value(body).unwrap();
-    task.problems(Timestamp::now()).into_iter().map(|problem| problem.field).collect()
+    task.problems(Timestamp::now(), &Resources::default()).into_iter().map(|problem| problem.field).collect()
 }
 
 #[test]
@@ -47,6 +48,65 @@ fn each_fault_of_a_task_is_named() {
     ] {
         assert_eq!(fields(body.clone()), wanted, "{body}");
     }
+}
+
+#[test]
+fn a_recipient_that_can_never_be_reached_is_named() {
+    let fault = |channels: &Resources, channel: &str, to: &str| {
+        let body = json!({"input": {"messages": [{"role": "user"}]}, "deliver": [
+            {"channel": "email", "to": "a@b.example"}, {"channel": channel, "to": to},
+        ]});
+        let task: TaskSubmitted = serde_json::from_value(body).unwrap();
+        let problems = task.problems(Timestamp::now(), channels);
+        problems.into_iter().map(|problem| format!("{}: {}", problem.field, problem.message)).collect::<Vec<_>>()
+    };
+    let mut declared = Resources::default();
+    let channel = json!({"type": "webhook", "secretEnv": "X", "allowPrivate": ["10.0.0.7:80", "sink.example:80"]});
+    declared.insert("Channel", "webhook", channel).unwrap();
+    for (channel, to, wanted) in [
+        ("webhook", "https://hooks.example/a", None),
+        ("webhook", "http://10.0.0.7/a", None),
+        ("webhook", "http://sink.example/a", None),
+        ("webhook", "http://hooks.example/a", Some("deliver[1].to: the address is not https")),
+        ("webhook", "https://169.254.169.254/latest", Some("deliver[1].to: the address is not public")),
+        ("webhook", "https://[::1]/", Some("deliver[1].to: the address is not public")),
+        ("webhook", "gopher://hooks.example", Some("deliver[1].to: the address is neither http nor https")),
+        ("webhook", "https://", Some("deliver[1].to: the address is not a URL with a host")),
+        ("webhook", "https://a.example/\r\nX: 1", Some("deliver[1].to: the address contains control characters")),
+        ("email", "a@b.example\nBcc: x@y.example", Some("deliver[1].to: the address contains control characters")),
+        ("email", "not an address", Some("deliver[1].to: the address is not an e-mail address")),
+        ("sms", "+4912345", Some("deliver[1].channel: no provider is configured for this channel")),
+    ] {
+        assert_eq!(fault(&declared, channel, to), wanted.into_iter().collect::<Vec<_>>(), "{to}");
+    }
+    let nowhere = Resources::default();
+    assert_eq!(fault(&nowhere, "webhook", "http://10.0.0.7/a"), [""; 0], "the channel may be declared any moment");
+    assert_eq!(fault(&nowhere, "webhook", "ftp://10.0.0.7/a").len(), 1);
+}
+
+#[test]
+fn only_neptunes_own_doors_say_where_a_task_came_from() {
+    let body = json!({
+        "input": {"messages": [{"role": "user", "content": "hi"}]}, "team": "sales", "origin": "api", "key": "k1",
+        "step": {"run": "0199f2aa-0000-7000-8000-0000000000e1", "workflow": "w", "step": "/do"},
+        "constraints": {"max_cost": 1}, "fingerprint": {},
+    });
+    let read = |parameters: &[&str]| {
+        let mut task = TaskSubmitted::decode(body.to_string().as_bytes()).unwrap();
+        task.read_parameters(parameters);
+        let fields: Vec<String> = task.warnings.iter().map(|warning| warning.field.clone()).collect();
+        (task, fields)
+    };
+    for parameters in [["support"].as_slice(), &["support", "bus"], &["support", "nonsense"]] {
+        let (task, warnings) = read(parameters);
+        assert_eq!((task.origin, task.key, task.step, task.fingerprint), (Origin::Bus, None, None, None));
+        assert_eq!(warnings, ["constraints.max_cost", "origin", "key", "step", "fingerprint"]);
+        assert_eq!(task.team.unwrap().as_str(), "support");
+    }
+    let (task, warnings) = read(&["support", "api"]);
+    assert_eq!((task.origin, task.key.as_deref(), task.step.is_some()), (Origin::Api, Some("k1"), true));
+    assert_eq!(task.parameters(), ["support", "api"]);
+    assert_eq!(warnings, ["constraints.max_cost"]);
 }
 
 fn manifest(kind: &str, name: &str, spec: Value) -> Result<(), ResourceError> {
