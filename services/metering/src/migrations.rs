@@ -1,6 +1,7 @@
 //! The tables' history. A migration that was released is never changed; a new one is added.
 
 mod m0001_ledger;
+mod m0002_saved;
 
 use sea_orm_migration::prelude::*;
 
@@ -11,6 +12,6 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_ledger::Migration)]
+        vec![Box::new(m0001_ledger::Migration), Box::new(m0002_saved::Migration)]
     }
 }

@@ -1,5 +1,6 @@
 //! Decisions of the router, as functions of what is known: no clock, no network, no chance.
 
+pub mod cache;
 pub mod choose;
 pub mod circuit;
 pub mod decide;
@@ -9,5 +10,6 @@ pub mod filter;
 pub mod limit;
 pub mod observe;
 pub mod route;
+pub mod serve;
 pub mod statistics;
 pub mod task_type;

@@ -1,5 +1,6 @@
 //! One file per consumed message.
 
 pub mod attempt_failed;
+mod cached;
 pub mod task_admitted;
 pub mod task_finished;

@@ -3,25 +3,31 @@
 //! **In:** `task.admitted` in two lanes with a concurrency each; `task.finished` and
 //! `attempt.failed`, to learn from.
 //! **Out:** `task.routed` with a plan and the reason for it; `task.finished` for a task that no
-//! model can do.
-//! **Owns:** routing statistics in Redis: success, latency and length of answers, circuits.
+//! model can do, or that an answer in the cache will do for.
+//! **Owns:** in Redis, routing statistics (success, latency and length of answers, circuits) and
+//! the cache's index of who asked what.
 //!
 //! **On the request's path** there is no Redis: decisions are made from a snapshot that is read
 //! every quarter of a second, and from circuits that each replica opens by itself as soon as it
 //! hears of a failure. While Redis is away the last snapshot serves, then the priors of the model
 //! resources; every explanation says how old its statistics were.
 //!
+//! Only a task that asks for the cache, or whose route does, waits for Redis: twice 50 ms at most,
+//! after which it is routed like any other.
+//!
 //! **If it dies** before the plan is published, the accept is handed out again and governance
 //! admits the task again. After: the executor has it. Statistics are taken in at least once and
 //! count once per attempt.
 
 pub mod board;
+pub mod cache;
 pub mod config;
 pub mod domain;
 pub mod handlers;
 pub mod statistics;
 
 use board::Board;
+use cache::Cache;
 use config::Config;
 use handlers::{
     attempt_failed,
@@ -77,7 +83,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let store = Arc::new(Store::open(&config.redis_url, bus.namespace().as_str())?);
     let board = Arc::new(Board::default());
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
-    let handler = Arc::new(TaskAdmittedHandler { bus: bus.clone(), resources, board: board.clone() });
+    let cache = Cache::new(store.connection(), bus.namespace().as_str());
+    let handler = Arc::new(TaskAdmittedHandler { bus: bus.clone(), resources, board: board.clone(), cache });
     let mut parts: JoinSet<Result<(), Error>> = JoinSet::new();
     route(&mut parts, &handler, (&ROUTER_REALTIME, config.concurrency), &shutdown);
     route(&mut parts, &handler, (&ROUTER_BATCH, config.batch_concurrency), &shutdown);

@@ -76,6 +76,12 @@ impl Store {
         })
     }
 
+    /// The connection, for what else is kept there.
+    #[must_use]
+    pub fn connection(&self) -> ConnectionManager {
+        self.connection.clone()
+    }
+
     /// Takes in observations; those of an attempt that was counted before change nothing. Returns
     /// how many were new.
     ///

@@ -37,6 +37,9 @@ pub struct TaskFinished {
     /// Every call that was made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
+    /// Set when no model was called because an answer served again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheHit>,
     /// The sum of the attempts' costs.
     pub cost_usd: PicoUsd,
     /// The kind of work.
@@ -71,6 +74,23 @@ pub struct TaskFinished {
     pub warnings: Vec<Problem>,
     /// When each stage was reached.
     pub times: Times,
+}
+
+/// An answer that served again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CacheHit {
+    /// The team's task whose answer it is.
+    pub task: TaskId,
+    /// How like the two requests are, 0 to 1; 1 for the same request.
+    pub likeness: f64,
+    /// The model that answered.
+    pub model: String,
+    /// Whose model it is.
+    pub provider: String,
+    /// When it answered.
+    pub answered_at: Timestamp,
+    /// What that answer had cost.
+    pub saved_usd: PicoUsd,
 }
 
 /// How a task ended.
@@ -165,14 +185,21 @@ impl TaskFinished {
     /// The fact of a task that ended with `error` before any model was called, at `now`.
     #[must_use]
     pub fn without_attempts(task: &Task, outcome: Outcome, error: TaskError, now: Timestamp) -> Self {
+        Self { error: Some(error), ..Self::without_calls(task, outcome, now) }
+    }
+
+    /// The fact of a task for which no model was called, at `now`.
+    #[must_use]
+    pub fn without_calls(task: &Task, outcome: Outcome, now: Timestamp) -> Self {
         Self {
             id: task.id,
             team: task.team.clone(),
             origin: task.origin,
             outcome,
             output: None,
-            error: Some(error),
+            error: None,
             attempts: Vec::new(),
+            cache: None,
             cost_usd: PicoUsd::ZERO,
             task_type: task.task_type,
             lane: task.constraints.lane,

@@ -131,6 +131,12 @@ pub struct SpendRow {
     pub output_tokens: u64,
     /// The money.
     pub cost_usd: PicoUsd,
+    /// Tasks for which no model was called, because an answer served again.
+    #[serde(default)]
+    pub served_from_cache: u64,
+    /// What these answers had cost.
+    #[serde(default)]
+    pub saved_usd: PicoUsd,
 }
 
 impl Query for SpendQuery {

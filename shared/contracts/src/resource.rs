@@ -3,6 +3,7 @@
 use crate::{
     PicoUsd, Timestamp,
     names::{Channel, DataClass, TaskType, Team, Zone},
+    task::CacheMode,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -228,6 +229,25 @@ pub struct RouteSpec {
     /// Most attempts, 1 to 8.
     #[serde(default = "default_max_attempts")]
     pub max_attempts: u32,
+    /// Whether tasks may be answered by what another task of the team was answered; never when
+    /// absent, unless the task itself asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheSpec>,
+}
+
+/// Whether answers serve again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct CacheSpec {
+    /// To which requests.
+    pub mode: CacheMode,
+    /// How old an answer may be, in seconds, 1 to 86400.
+    #[serde(default = "default_cache_ttl_seconds")]
+    pub ttl_seconds: u64,
+}
+
+fn default_cache_ttl_seconds() -> u64 {
+    3_600
 }
 
 fn default_max_attempts() -> u32 {
@@ -491,6 +511,9 @@ impl RouteSpec {
     fn check(&self) -> Result<(), String> {
         if !(1..=8).contains(&self.max_attempts) {
             return Err(format!("maxAttempts is {}; the limit is 1 to 8", self.max_attempts));
+        }
+        if let Some(ttl) = self.cache.map(|cache| cache.ttl_seconds).filter(|ttl| !(1..=86_400).contains(ttl)) {
+            return Err(format!("cache.ttlSeconds is {ttl}; the limit is 1 to 86400, for results are kept for a day"));
         }
         if self.min_quality.is_some_and(|quality| !(0.0..=1.0).contains(&quality)) {
             return Err("minQuality is out of range; the limit is 0 to 1".into());

@@ -2,6 +2,7 @@
 
 use super::table::Table;
 use neptune_contracts::{
+    PicoUsd,
     attempt::Attempt,
     finished::TaskFinished,
     plan::Explanation,
@@ -15,6 +16,13 @@ pub fn summary(finished: &TaskFinished) -> String {
     lines.push(format!("outcome   {}", finished.outcome.as_str()));
     if let Some(task_type) = finished.task_type {
         lines.push(format!("kind      {task_type}"));
+    }
+    if let Some(hit) = &finished.cache {
+        let how = if hit.likeness < 1.0 { "nearly the same" } else { "the same" };
+        lines.push(format!(
+            "model     none: {how} as task {}, which {} answered; saved ${}",
+            hit.task, hit.model, hit.saved_usd
+        ));
     }
     if let Some(winner) = finished.winner() {
         lines.push(format!(
@@ -76,6 +84,9 @@ pub fn explanation(finished: &TaskFinished) -> String {
     }
     match &finished.route {
         Some(route) => parts.extend(choice(route)),
+        None if finished.cache.is_some() => {
+            parts.push("\nNo model was chosen: an answer in the cache served again.".into())
+        }
         None => parts.push("\nIt never reached the router.".into()),
     }
     parts.extend(attempts(&finished.attempts));
@@ -151,7 +162,16 @@ pub fn spend(report: &SpendReport, group: &'static str) -> String {
         table.row([row.group.clone(), tasks, calls, input, output, format!("${}", row.cost_usd)]);
     }
     let as_of = report.as_of.map(|time| format!(", as of {time}")).unwrap_or_default();
-    format!("{}\ntotal ${}{as_of}", table.render(), report.total_usd)
+    let mut text = format!("{}\ntotal ${}{as_of}", table.render(), report.total_usd);
+    let served: u64 = report.rows.iter().map(|row| row.served_from_cache).sum();
+    if served > 0 {
+        let saved: PicoUsd = report.rows.iter().map(|row| row.saved_usd).sum();
+        text.push_str(&format!(
+            "\nthe cache answered {served} task{} and saved ${saved}",
+            if served == 1 { "" } else { "s" }
+        ));
+    }
+    text
 }
 
 /// How budgets stand, one line each.
@@ -255,13 +275,15 @@ Attempts
     #[test]
     fn spend_ends_with_its_total() {
         let report = serde_json::from_value(json!({
-            "rows": [{"group": "support", "tasks": 3, "calls": 4, "input_tokens": 120, "output_tokens": 36, "cost_usd": "0.00124"}],
+            "rows": [{"group": "support", "tasks": 3, "calls": 4, "input_tokens": 120, "output_tokens": 36, "cost_usd": "0.00124",
+                "served_from_cache": 2, "saved_usd": "0.0008"}],
             "total_usd": "0.00124", "as_of": "2026-11-23T09:50:00Z",
         }));
         let expected = "\
 TEAM     TASKS  CALLS  INPUT TOKENS  OUTPUT TOKENS      COST
 support      3      4           120             36  $0.00124
-total $0.00124, as of 2026-11-23T09:50:00Z";
+total $0.00124, as of 2026-11-23T09:50:00Z
+the cache answered 2 tasks and saved $0.0008";
         assert_eq!(spend(&report.unwrap(), "team"), expected);
     }
 }

@@ -41,6 +41,7 @@ pub fn finished(routed: TaskRouted, ending: Ending) -> TaskFinished {
         error,
         cost_usd: attempts.iter().map(|attempt| attempt.cost_usd).sum::<PicoUsd>(),
         attempts,
+        cache: None,
         task_type: Some(plan.explanation.task_type),
         lane: task.constraints.lane,
         key: task.key,

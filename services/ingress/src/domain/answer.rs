@@ -18,7 +18,10 @@ pub struct Meaning {
 pub fn meaning(outcome: Outcome, error: &TaskError) -> Meaning {
     let of = |status, kind, retry| Meaning { status, kind, retry };
     match error.code.as_str() {
-        "invalid_request" | "context_length_exceeded" | "max_tokens_exceeded" | "capability_missing"
+        "invalid_request"
+        | "context_length_exceeded"
+        | "max_tokens_exceeded"
+        | "capability_missing"
         | "no_model_on_route" => of(400, "invalid_request_error", Some(false)),
         "cost_limit_reached" => of(402, "invalid_request_error", Some(false)),
         "model_not_found" => of(404, "invalid_request_error", Some(false)),
@@ -50,6 +53,12 @@ pub fn headers(finished: &TaskFinished) -> Vec<(&'static str, String)> {
     if let Some(winner) = finished.winner() {
         headers.push(("x-neptune-model", winner.model.clone()));
         headers.push(("x-neptune-provider", winner.provider.clone()));
+    }
+    if let Some(hit) = &finished.cache {
+        headers.push(("x-neptune-model", hit.model.clone()));
+        headers.push(("x-neptune-provider", hit.provider.clone()));
+        headers.push(("x-neptune-cache", if hit.likeness < 1.0 { "near" } else { "exact" }.to_owned()));
+        headers.push(("x-neptune-cache-task", hit.task.to_string()));
     }
     if let Some(route) = &finished.route {
         headers.push(("x-neptune-route", route.route.clone()));

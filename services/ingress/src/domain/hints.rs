@@ -4,7 +4,7 @@ use neptune_contracts::{
     PicoUsd, Timestamp,
     names::{Lane, TaskType},
     problem::Problem,
-    task::Constraints,
+    task::{CacheMode, Constraints},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -30,6 +30,10 @@ pub struct Hints {
     /// The kind of work; recognised from the input when absent.
     #[serde(rename = "x-neptune-task-type")]
     pub task_type: Option<String>,
+    /// `off`, `exact` or `near`: whether an answer to the same request, or to nearly the same, may
+    /// serve again.
+    #[serde(rename = "x-neptune-cache")]
+    pub cache: Option<String>,
 }
 
 /// The headers that are read.
@@ -39,6 +43,7 @@ pub const NAMES: &[&str] = &[
     "x-neptune-route",
     "x-neptune-lane",
     "x-neptune-task-type",
+    "x-neptune-cache",
 ];
 
 /// What is wrong with the names of a request's headers, of which `read` are read: a misspelt limit
@@ -62,6 +67,7 @@ impl Hints {
             route: get("x-neptune-route"),
             lane: get("x-neptune-lane"),
             task_type: get("x-neptune-task-type"),
+            cache: get("x-neptune-cache"),
         }
     }
 
@@ -94,6 +100,16 @@ impl Hints {
                 Err(_) => wrong("x-neptune-lane", "realtime or batch"),
             }
         }
+        constraints.cache = match self.cache.as_deref() {
+            None => None,
+            Some("off") => Some(CacheMode::Off),
+            Some("exact") => Some(CacheMode::Exact),
+            Some("near") => Some(CacheMode::Near),
+            Some(_) => {
+                wrong("x-neptune-cache", "off, exact or near");
+                None
+            }
+        };
         let task_type = self.task_type.as_ref().map(|text| text.parse::<TaskType>()).transpose();
         let task_type = task_type.unwrap_or_else(|known| {
             wrong("x-neptune-task-type", known.trim_start_matches("expected "));
@@ -137,6 +153,8 @@ mod tests {
         check("x-neptune-route", "auto:cheap", Ok(&|found, _| found.route.as_deref() == Some("auto:cheap")));
         check("x-neptune-lane", "batch", Ok(&|found, _| found.lane == Lane::Batch));
         check("x-neptune-lane", "slow", Err("realtime or batch"));
+        check("x-neptune-cache", "near", Ok(&|found, _| found.cache == Some(CacheMode::Near)));
+        check("x-neptune-cache", "always", Err("off, exact or near"));
         check("x-neptune-task-type", "translation", Ok(&|_, task_type| task_type == Some(TaskType::Translation)));
         check("x-neptune-task-type", "poetry", Err("one of code_generation"));
         check("x-other", "poetry", Ok(&|found, task_type| *found == Constraints::default() && task_type.is_none()));

@@ -32,6 +32,7 @@ fn the_document_describes_every_route() {
             vec![
                 "idempotency-key",
                 "traceparent",
+                "x-neptune-cache",
                 "x-neptune-deadline-ms",
                 "x-neptune-lane",
                 "x-neptune-max-cost-usd",

@@ -6,7 +6,7 @@ use neptune_contracts::{
     Timestamp,
     attempt::{Attempt, AttemptError, AttemptFailed},
     delivery::{DeliveryAttempted, DeliveryFinished, DeliveryOutcome},
-    finished::TaskFinished,
+    finished::{CacheHit, TaskFinished},
     ids::TaskId,
     names::{Channel, Lane, TaskType, Team, Zone},
 };
@@ -32,6 +32,8 @@ pub struct Records {
 pub enum Kind {
     /// A model was called.
     Settle = 2,
+    /// An answer served again, and no model was called.
+    CacheHit = 5,
     /// Something was delivered, or could not be.
     Deliver = 6,
 }
@@ -78,6 +80,7 @@ struct Entry<'a> {
     tok_reasoning: i64,
     latency_us: Option<i64>,
     amount_pico_usd: i64,
+    saved_pico_usd: i64,
     estimated: bool,
     outcome: String,
     error: Option<&'a AttemptError>,
@@ -142,7 +145,8 @@ struct TryRow<'a> {
 pub fn of_task_finished(mut fact: TaskFinished) -> Result<Records, Unrecordable> {
     // Outputs are not kept in the ledger.
     fact.output = None;
-    let entries = fact.attempts.iter().enumerate().map(|(rank, attempt)| attempt_entry(&fact, rank, attempt));
+    let calls = fact.attempts.iter().enumerate().map(|(rank, attempt)| attempt_entry(&fact, rank, attempt));
+    let entries = calls.chain(fact.cache.as_ref().map(|hit| hit_entry(&fact, hit)));
     let step = fact.step.as_ref();
     let row = TaskRow {
         id: fact.id,
@@ -156,7 +160,11 @@ pub fn of_task_finished(mut fact: TaskFinished) -> Result<Records, Unrecordable>
         workflow: step.map(|step| step.workflow.as_str()),
         run_id: step.map(|step| step.run.0),
         step: step.map(|step| step.step.as_str()),
-        model: fact.winner().map(|attempt| attempt.model.as_str()),
+        model: fact
+            .winner()
+            .map(|attempt| &attempt.model)
+            .or(fact.cache.as_ref().map(|hit| &hit.model))
+            .map(String::as_str),
         attempts: fact.attempts.len(),
         error_code: fact.error.as_ref().map(|error| error.code.as_str()),
         submitted_at: fact.times.submitted_at,
@@ -180,6 +188,42 @@ fn attempt_entry(fact: &TaskFinished, rank: usize, attempt: &Attempt) -> Result<
         lane: Some(fact.lane),
         attempt_rank: Some(rank),
         ..bare_entry(fact.id, &fact.team, attempt)?
+    };
+    Ok(Row::of(&entry)?)
+}
+
+/// The row of a task for which an answer served again: it cost nothing, and saved what that answer
+/// had cost.
+fn hit_entry(fact: &TaskFinished, hit: &CacheHit) -> Result<Row, Unrecordable> {
+    let step = fact.step.as_ref();
+    let entry = Entry {
+        entry_key: fact.id.0,
+        kind: Kind::CacheHit.code(),
+        seq: 0,
+        occurred_at: fact.times.finished_at,
+        team: &fact.team,
+        workflow: step.map(|step| step.workflow.as_str()),
+        run_id: step.map(|step| step.run.0),
+        step: step.map(|step| step.step.as_str()),
+        task_id: Some(fact.id),
+        task_type: fact.task_type,
+        provider: &hit.provider,
+        model: Some(&hit.model),
+        zone: None,
+        lane: Some(fact.lane),
+        tok_input: 0,
+        tok_cache_read: 0,
+        tok_cache_write: 0,
+        tok_output: 0,
+        tok_reasoning: 0,
+        latency_us: None,
+        amount_pico_usd: 0,
+        saved_pico_usd: hit.saved_usd.0,
+        estimated: false,
+        outcome: "served".into(),
+        error: None,
+        attempt_rank: None,
+        payload_hash: hash(fact.id.0, hit)?,
     };
     Ok(Row::of(&entry)?)
 }
@@ -217,6 +261,7 @@ fn bare_entry<'a>(task: TaskId, team: &'a Team, attempt: &'a Attempt) -> Result<
         tok_reasoning: bigint("usage.reasoning", usage.reasoning)?,
         latency_us: Some(bigint("latency_us", attempt.latency_us)?),
         amount_pico_usd: attempt.cost_usd.0,
+        saved_pico_usd: 0,
         estimated: attempt.estimated,
         outcome: attempt.error.as_ref().map_or(Ok("succeeded".to_owned()), |error| word(&error.class))?,
         error: attempt.error.as_ref(),
@@ -273,6 +318,7 @@ fn delivery_entry(finished: &DeliveryFinished) -> Result<Row, Unrecordable> {
         tok_reasoning: 0,
         latency_us: None,
         amount_pico_usd: finished.cost_usd.0,
+        saved_pico_usd: 0,
         estimated: false,
         outcome: word(&finished.outcome)?,
         error: None,

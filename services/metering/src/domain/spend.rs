@@ -21,6 +21,10 @@ pub struct Summed {
     pub output_tokens: String,
     /// Pico-dollars.
     pub amount: String,
+    /// Tasks that an answer served for again.
+    pub served: i64,
+    /// Pico-dollars that these would have cost.
+    pub saved: String,
 }
 
 /// The report: dearest group first. A sum beyond what a report can hold is held at the largest value.
@@ -40,6 +44,8 @@ fn row(summed: Summed) -> SpendRow {
         input_tokens: summed.input_tokens.parse().unwrap_or(u64::MAX),
         output_tokens: summed.output_tokens.parse().unwrap_or(u64::MAX),
         cost_usd: amount(&summed.amount),
+        served_from_cache: u64::try_from(summed.served).unwrap_or(0),
+        saved_usd: amount(&summed.saved),
     }
 }
 
@@ -64,6 +70,8 @@ mod tests {
             input_tokens: tokens(),
             output_tokens: tokens(),
             amount: amount.into(),
+            served: 1,
+            saved: amount.into(),
         }
     }
 

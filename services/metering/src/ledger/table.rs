@@ -43,6 +43,7 @@ pub(super) const LEDGER_ENTRY: Table = Table {
         ("tok_reasoning", "bigint"),
         ("latency_us", "bigint"),
         ("amount_pico_usd", "bigint"),
+        ("saved_pico_usd", "bigint"),
         ("estimated", "boolean"),
         ("outcome", "text"),
         ("error", "jsonb"),

@@ -24,7 +24,7 @@ pub(super) async fn answer(ledger: Ledger, query: SpendQuery) -> Result<SpendRep
 
 fn statement(query: &SpendQuery) -> Statement {
     let mut values: Vec<Value> = Vec::new();
-    let mut conditions = String::from("entry.kind IN (2, 4, 6)");
+    let mut conditions = String::from("entry.kind IN (2, 4, 5, 6)");
     let mut narrow = |condition: &str, value: Option<Value>| {
         if let Some(value) = value {
             values.push(value);
@@ -38,7 +38,8 @@ fn statement(query: &SpendQuery) -> Statement {
     let sql = format!(
         "SELECT {group} AS name, count(DISTINCT entry.task_id), count(*) FILTER (WHERE entry.kind = 2), \
          sum(entry.tok_input + entry.tok_cache_read + entry.tok_cache_write)::text, \
-         sum(entry.tok_output + entry.tok_reasoning)::text, sum(entry.amount_pico_usd)::text \
+         sum(entry.tok_output + entry.tok_reasoning)::text, sum(entry.amount_pico_usd)::text, \
+         count(*) FILTER (WHERE entry.kind = 5), sum(entry.saved_pico_usd)::text \
          FROM ledger_entry AS entry LEFT JOIN task ON task.team = entry.team AND task.id = entry.task_id \
          WHERE {conditions} GROUP BY name"
     );
@@ -64,5 +65,7 @@ fn summed(row: &QueryResult) -> Result<Summed, DbErr> {
         input_tokens: row.try_get_by_index(3)?,
         output_tokens: row.try_get_by_index(4)?,
         amount: row.try_get_by_index(5)?,
+        served: row.try_get_by_index(6)?,
+        saved: row.try_get_by_index(7)?,
     })
 }

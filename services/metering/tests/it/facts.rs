@@ -46,6 +46,7 @@ pub fn finished(team: &str, attempts: Vec<Attempt>) -> TaskFinished {
         error: None,
         cost_usd: attempts.iter().map(|attempt| attempt.cost_usd).sum(),
         attempts,
+        cache: None,
         task_type: Some(TaskType::Summarization),
         lane: Lane::Realtime,
         key: Some("k1".into()),

@@ -1,7 +1,9 @@
 //! A task may go on: choose its models.
 
+use super::cached::Lookup;
 use crate::{
     board::Board,
+    cache::Cache,
     domain::{
         decide::{Decision, Refusal, decide},
         filter::Snapshot,
@@ -29,6 +31,8 @@ pub struct TaskAdmittedHandler {
     pub resources: watch::Receiver<Arc<Resources>>,
     /// What this replica knows about models.
     pub board: Arc<Board>,
+    /// Where tasks that asked for it are found again.
+    pub cache: Cache,
 }
 
 /// Publishes the plan, or finishes the task when there is none.
@@ -39,12 +43,8 @@ pub async fn handle(handler: Arc<TaskAdmittedHandler>, incoming: Incoming<TaskAd
     };
     let admitted = incoming.message;
     let task = admitted.task.id;
-    let (decision, decided_in_us) = handler.decide(&admitted);
-    let told = match decision {
-        Decision::Route(plan) => handler.route(admitted, *plan, decided_in_us, &cause).await,
-        Decision::Refuse(refusal) => handler.refuse(admitted, *refusal, decided_in_us, (&accept, &cause)).await,
-    };
-    match told {
+    let lookup = handler.lookup(&admitted);
+    match handler.settle(admitted, lookup.as_ref(), (&accept, &cause)).await {
         Ok(()) => Outcome::HandedOn,
         Err(error) => {
             tracing::warn!(task.id = %task, error = &error as &dyn std::error::Error, "left to be handed out again");
@@ -54,6 +54,30 @@ pub async fn handle(handler: Arc<TaskAdmittedHandler>, incoming: Incoming<TaskAd
 }
 
 impl TaskAdmittedHandler {
+    async fn settle(
+        &self,
+        admitted: TaskAdmitted,
+        lookup: Option<&Lookup>,
+        (accept, cause): (&Accept, &Cause),
+    ) -> Result<(), PublishError> {
+        if let Some(lookup) = lookup
+            && let Some(finished) = self.find(&admitted, lookup).await
+        {
+            return self.serve(&finished, (accept, cause)).await;
+        }
+        let task = admitted.task.id;
+        match self.decide(&admitted) {
+            (Decision::Refuse(refusal), decided_in_us) => {
+                return self.refuse(admitted, *refusal, decided_in_us, (accept, cause)).await;
+            }
+            (Decision::Route(plan), decided_in_us) => self.route(admitted, *plan, decided_in_us, cause).await?,
+        }
+        if let Some(lookup) = lookup {
+            self.keep(task, lookup).await;
+        }
+        Ok(())
+    }
+
     fn decide(&self, admitted: &TaskAdmitted) -> (Decision, u64) {
         let (resources, statistics, circuits) =
             (self.resources.borrow().clone(), self.board.statistics(), self.board.circuits());

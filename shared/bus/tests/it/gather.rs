@@ -48,7 +48,7 @@ async fn finished_facts_are_fetched_together_and_none_is_left_out() {
     }
     let all = || async { seen.lock().unwrap().len() == FACTS };
     wait_until("every fact is seen", Duration::from_secs(20), all).await;
-    let rests = begun.elapsed().as_millis() as u64 / GATHER_MS;
+    let rests = u64::try_from(begun.elapsed().as_millis()).unwrap() / GATHER_MS;
     let (made, filled) = (requests.load(Ordering::SeqCst), (FACTS / 64) as u64);
     assert!(made <= rests + filled + 2, "{made} fetches, with {rests} rests");
     shutdown.cancel();
