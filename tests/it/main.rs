@@ -3,6 +3,7 @@
 
 mod broker_version;
 mod bus_client;
+mod cache;
 mod deployment;
 mod failover;
 mod happy;

@@ -44,6 +44,7 @@ pub fn usual(sink: &str) -> Vec<Manifest> {
         model("meta/llama-3.3-70b", "onprem", ("0.1", "0.1"), 0.6),
         manifest("Team", "support", json!({"models": ["*"], "channels": ["webhook", "email"], "maxCostUsd": "1"})),
         manifest("Team", "poor", json!({"models": ["openai/gpt-4.1-mini"]})),
+        manifest("Team", "other", json!({"models": ["*"]})),
         manifest("Budget", "poor-daily", json!({"team": "poor", "limitUsd": "0.000001", "period": "day"})),
         manifest(
             "Budget",
@@ -62,6 +63,7 @@ pub fn usual(sink: &str) -> Vec<Manifest> {
         ),
         key(CALLER, "support", "caller"),
         key("poor00000001", "poor", "caller"),
+        key("other0000001", "other", "caller"),
         key(ADMIN, "support", "admin"),
     ]
 }

@@ -6,7 +6,7 @@
 //! meet. Each lives as long as an answer may serve.
 
 use crate::domain::cache::{Fingerprint, Wish, Words, likeness};
-use neptune_contracts::ids::TaskId;
+use neptune_contracts::{ids::TaskId, task::CacheMode};
 use redis::{RedisError, aio::ConnectionManager};
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +19,16 @@ pub struct Asked {
     pub words: Option<Words>,
 }
 
-/// A task whose answer may serve, and how like the two requests are, 0 to 1.
-pub type Found = (TaskId, f64);
+/// A task whose answer may serve.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found {
+    /// The task.
+    pub task: TaskId,
+    /// Whether it was asked the same, or nearly the same.
+    pub kind: CacheMode,
+    /// How like the two requests are, 0 to 1.
+    pub likeness: f64,
+}
 
 /// The tasks of one namespace that can be found again.
 pub struct Cache {
@@ -51,7 +59,7 @@ impl Cache {
         let mut read: Vec<Option<String>> = read.query_async(&mut connection).await?;
         let same = read.first_mut().and_then(Option::take).and_then(|asked| serde_json::from_str::<Asked>(&asked).ok());
         if let Some(asked) = same {
-            return Ok(vec![(asked.task, 1.0)]);
+            return Ok(vec![Found { task: asked.task, kind: CacheMode::Exact, likeness: 1.0 }]);
         }
         let mut met: Vec<String> = read.into_iter().flatten().collect();
         met.sort_unstable();
@@ -63,7 +71,7 @@ impl Cache {
         }
         let read: Vec<Option<String>> = read.query_async(&mut connection).await?;
         let mut found: Vec<Found> = read.iter().flatten().filter_map(|asked| like(words, asked)).collect();
-        found.sort_by(|one, other| other.1.total_cmp(&one.1));
+        found.sort_by(|one, other| other.likeness.total_cmp(&one.likeness));
         Ok(found)
     }
 
@@ -93,5 +101,6 @@ impl Cache {
 
 fn like(words: &Words, asked: &str) -> Option<Found> {
     let asked: Asked = serde_json::from_str(asked).ok()?;
-    Some((asked.task, likeness(words, asked.words.as_ref()?)?))
+    let likeness = likeness(words, asked.words.as_ref()?)?;
+    Some(Found { task: asked.task, kind: CacheMode::Near, likeness })
 }

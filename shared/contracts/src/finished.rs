@@ -10,7 +10,7 @@ use crate::{
     names::{Lane, Origin, Service, TaskType, Team},
     plan::Explanation,
     problem::Problem,
-    task::StepRef,
+    task::{CacheMode, StepRef},
     topology::StreamName,
 };
 use schemars::JsonSchema;
@@ -81,7 +81,9 @@ pub struct TaskFinished {
 pub struct CacheHit {
     /// The team's task whose answer it is.
     pub task: TaskId,
-    /// How like the two requests are, 0 to 1; 1 for the same request.
+    /// `exact` for the same request, `near` for one that differs in nothing that matters.
+    pub kind: CacheMode,
+    /// How much of their words and pairs of words the two requests share, 0 to 1.
     pub likeness: f64,
     /// The model that answered.
     pub model: String,

@@ -7,6 +7,7 @@ use neptune_contracts::{
     finished::TaskFinished,
     plan::Explanation,
     query::{BudgetReport, SpendReport, TaskView},
+    task::CacheMode,
 };
 
 /// What became of a task, in a few lines.
@@ -18,7 +19,7 @@ pub fn summary(finished: &TaskFinished) -> String {
         lines.push(format!("kind      {task_type}"));
     }
     if let Some(hit) = &finished.cache {
-        let how = if hit.likeness < 1.0 { "nearly the same" } else { "the same" };
+        let how = if hit.kind == CacheMode::Near { "nearly the same" } else { "the same" };
         lines.push(format!(
             "model     none: {how} as task {}, which {} answered; saved ${}",
             hit.task, hit.model, hit.saved_usd

@@ -1,6 +1,9 @@
 //! From a finished fact to an HTTP status and the headers that explain it.
 
-use neptune_contracts::finished::{Outcome, TaskError, TaskFinished};
+use neptune_contracts::{
+    finished::{Outcome, TaskError, TaskFinished},
+    task::CacheMode,
+};
 
 /// What an error means over HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +60,7 @@ pub fn headers(finished: &TaskFinished) -> Vec<(&'static str, String)> {
     if let Some(hit) = &finished.cache {
         headers.push(("x-neptune-model", hit.model.clone()));
         headers.push(("x-neptune-provider", hit.provider.clone()));
-        headers.push(("x-neptune-cache", if hit.likeness < 1.0 { "near" } else { "exact" }.to_owned()));
+        headers.push(("x-neptune-cache", if hit.kind == CacheMode::Near { "near" } else { "exact" }.to_owned()));
         headers.push(("x-neptune-cache-task", hit.task.to_string()));
     }
     if let Some(route) = &finished.route {

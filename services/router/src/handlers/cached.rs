@@ -28,10 +28,11 @@ impl TaskAdmittedHandler {
         let found = self.cache.find(print, *wish).await.inspect_err(|error| {
             tracing::debug!(%error, "the cache cannot be read");
         });
-        for (task, likeness) in found.ok()? {
-            let source = self.bus.result(&admitted.task.team, task).await.ok()?;
+        for found in found.ok()? {
+            let source = self.bus.result(&admitted.task.team, found.task).await.ok()?;
             let now = Timestamp::now();
-            let fact = source.and_then(|source| served(admitted, source, likeness, (wish.ttl_seconds, now)));
+            let fact = source
+                .and_then(|source| served(admitted, source, (found.kind, found.likeness), (wish.ttl_seconds, now)));
             if fact.is_some() {
                 return fact;
             }

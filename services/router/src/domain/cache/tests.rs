@@ -19,6 +19,8 @@ fn fillers_case_punctuation_and_spelling_do_not_matter() {
     check("How do I reset my password?", "how can I reset my password, please", true);
     check("What is the capital of France", "what's the capital of France?", true);
     check("Summarize:   the pump in hall three leaks", "summarize the pump in hall three leaks!", true);
+    check("Is room 3 free?", "please, is room 3 free please", true);
+    check("Is it in room 3?", "is it in room 3, please", true);
     let long = "Please summarise this report about the colour of the river behind our plant for the whole team";
     check(long, &long.replace("summarise", "summarize"), true);
     check("如何重置我的密码", "如何重置我的密码？", true);

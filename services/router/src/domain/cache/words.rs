@@ -69,7 +69,7 @@ impl Reader {
         let number = piece.trim_matches(|sign: char| !sign.is_alphanumeric() && !is_strict_sign(sign));
         self.words.content.push(number.to_lowercase());
         self.words.strict.push(number.to_owned());
-        self.after_number = true;
+        self.after_number = !piece.ends_with(['.', ',', ';', ':', '!', '?', ')']);
     }
 
     fn word(&mut self, word: &str) {
@@ -86,7 +86,7 @@ impl Reader {
         let is_name = capitals > usize::from(is_capitalised && self.at_start) && small != "i";
         if is_name {
             self.words.strict.push(word.trim_end_matches("'s").trim_end_matches("’s").to_owned());
-        } else if is_negation || self.after_number {
+        } else if is_negation || (self.after_number && !FILLERS.contains(&small)) {
             self.words.strict.push(small.to_owned());
         }
         self.after_number = false;
