@@ -52,10 +52,10 @@ async fn what_a_program_misspells_or_claims_is_told_and_not_recorded() {
     let fact = program.answer().await;
     let fields: Vec<&str> =
         fact["warnings"].as_array().unwrap().iter().map(|warning| warning["field"].as_str().unwrap()).collect();
-    assert_eq!((&fact["outcome"], &fact["key"], fields), (&json!("completed"), &Value::Null, vec![
-        "constraints.max_cost",
-        "key"
-    ]));
+    assert_eq!(
+        (&fact["outcome"], &fact["key"], fields),
+        (&json!("completed"), &Value::Null, vec!["constraints.max_cost", "key"])
+    );
     let id = fact["id"].as_str().unwrap();
     let stored: Value = stack.get(&format!("/v1/tasks/{id}")).send().await.unwrap().json().await.unwrap();
     assert_eq!(stored["warnings"], fact["warnings"]);

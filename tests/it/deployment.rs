@@ -180,7 +180,10 @@ fn every_secret_that_compose_asks_for_is_made() {
         },
     );
     let missing: Vec<&String> = asked.difference(&made).collect();
-    assert!(asked.len() >= 13 && missing.is_empty(), "deploy/images/make-env.sh does not make {missing:?} of {asked:?}");
+    assert!(
+        asked.len() >= 13 && missing.is_empty(),
+        "deploy/images/make-env.sh does not make {missing:?} of {asked:?}"
+    );
 }
 
 fn config(file: &Path, environment: &Path, profile: &[&str]) -> Result<Output, String> {

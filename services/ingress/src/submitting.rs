@@ -6,9 +6,7 @@ use crate::{
     problem::Fault,
 };
 use neptune_bus::{Cause, Waiting};
-use neptune_contracts::{
-    finished::TaskFinished, ids::TaskId, names::Team, problem::Problem, task::TaskSubmitted,
-};
+use neptune_contracts::{finished::TaskFinished, ids::TaskId, names::Team, problem::Problem, task::TaskSubmitted};
 use std::time::Duration;
 use tokio::time::Instant;
 

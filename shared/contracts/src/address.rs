@@ -125,10 +125,7 @@ pub fn mailbox(to: &str) -> Result<(), Refused> {
 /// What may stand before an address in angle brackets.
 fn is_display_name(name: &str) -> bool {
     let quoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
-    quoted.map_or_else(
-        || !name.contains(['<', '>', ',', ';', ':', '@', '"', '\\']),
-        |name| !name.contains(['"', '\\']),
-    )
+    quoted.map_or_else(|| !name.contains(['<', '>', ',', ';', ':', '@', '"', '\\']), |name| !name.contains(['"', '\\']))
 }
 
 /// What may stand between the dots before the `@` (RFC 5322; letters of any script by RFC 6531).

@@ -18,7 +18,10 @@ pub struct Meaning {
 pub fn meaning(outcome: Outcome, error: &TaskError) -> Meaning {
     let of = |status, kind, retry| Meaning { status, kind, retry };
     match error.code.as_str() {
-        "invalid_request" | "context_length_exceeded" | "max_tokens_exceeded" | "capability_missing"
+        "invalid_request"
+        | "context_length_exceeded"
+        | "max_tokens_exceeded"
+        | "capability_missing"
         | "no_model_on_route" => of(400, "invalid_request_error", Some(false)),
         "cost_limit_reached" => of(402, "invalid_request_error", Some(false)),
         "model_not_found" => of(404, "invalid_request_error", Some(false)),

@@ -33,13 +33,8 @@ pub struct Hints {
 }
 
 /// The headers that are read.
-pub const NAMES: &[&str] = &[
-    "x-neptune-max-cost-usd",
-    "x-neptune-deadline-ms",
-    "x-neptune-route",
-    "x-neptune-lane",
-    "x-neptune-task-type",
-];
+pub const NAMES: &[&str] =
+    &["x-neptune-max-cost-usd", "x-neptune-deadline-ms", "x-neptune-route", "x-neptune-lane", "x-neptune-task-type"];
 
 /// What is wrong with the names of a request's headers, of which `read` are read: a misspelt limit
 /// must not silently be no limit.

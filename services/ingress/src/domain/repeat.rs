@@ -2,8 +2,8 @@
 
 use super::answer;
 use neptune_contracts::{
-    finished::TaskFinished,
     fingerprint::{Fingerprint, sum},
+    finished::TaskFinished,
     task::{Constraints, TaskSubmitted},
 };
 

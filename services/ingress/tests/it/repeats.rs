@@ -33,9 +33,8 @@ async fn a_repeat_that_says_anything_else_is_refused_with_the_part_that_differs(
         "input": chat("hi"), "task_type": "chat", "constraints": {"max_cost_usd": "0.5"}, "output": {"schema": {}},
         "deliver": [{"channel": "email", "to": "a@b.example"}], "metadata": {"ticket": 7},
     });
-    let send = |body: &serde_json::Value| {
-        world.post("/v1/tasks?wait=20", SUPPORT, body).header("idempotency-key", "order-8")
-    };
+    let send =
+        |body: &serde_json::Value| world.post("/v1/tasks?wait=20", SUPPORT, body).header("idempotency-key", "order-8");
     let (status, first) = read(send(&full)).await;
     assert_eq!(status, 200);
     for (part, value) in [

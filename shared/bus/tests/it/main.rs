@@ -10,3 +10,4 @@ mod outage;
 mod permissions;
 mod queries;
 mod resources;
+mod setup;

@@ -364,8 +364,7 @@ fn a_limit_of_the_tasks_own_is_named_with_what_would_help() {
         world.task.constraints.models = vec!["c/large".into()];
     });
     check(apart, "no_model_on_route", "constraints.models", "on the route", "another route");
-    let foreign =
-        World::new().with(|world| declare(world, RouteSpec { candidates: vec!["d/none".into()], ..route() }));
+    let foreign = World::new().with(|world| declare(world, RouteSpec { candidates: vec!["d/none".into()], ..route() }));
     check(foreign, "no_model_on_route", "input.model", "no model that the team may use", "auto");
 }
 
