@@ -6,7 +6,7 @@ use neptune_testkit::{
 };
 use neptune_tests::{
     stack::{binary, command},
-    tools::tool,
+    tools::{skipped, tool},
 };
 use std::{process::Command, time::Duration};
 use tempfile::TempDir;
@@ -16,7 +16,7 @@ fn old_broker(folder: &TempDir) -> Option<(Server, String)> {
     let mut broker = match tool("old-broker") {
         Ok(broker) => broker,
         Err(reason) => {
-            eprintln!("skipped: {reason}");
+            skipped(&reason);
             return None;
         }
     };

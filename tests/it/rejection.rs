@@ -63,6 +63,31 @@ async fn refusals_name_the_rule_and_the_remedy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_limit_of_the_callers_own_is_named_and_is_no_outage() {
+    let stack = Stack::start().await;
+    let hello = json!({"messages": [{"role": "user", "content": "hello"}]});
+    let mut wordy = hello.clone();
+    wordy["max_tokens"] = json!(10_000_000);
+    for (body, cost, status, code, param) in [
+        (&hello, "0.00000001", 402, "cost_limit_reached", "constraints.max_cost_usd"),
+        (&wordy, "1", 400, "max_tokens_exceeded", "max_tokens"),
+    ] {
+        let request = stack.post("/v1/chat/completions").header("x-neptune-max-cost-usd", cost);
+        let answer = request.json(body).send().await.unwrap();
+        assert_eq!(answer.headers()["x-should-retry"], "false");
+        let found = answer.status().as_u16();
+        let error = answer.json::<Value>().await.unwrap()["error"].take();
+        let named = (found, error["code"].as_str(), error["param"].as_str());
+        assert_eq!(named, (status, Some(code), Some(param)), "{error}");
+        assert!(error["message"].as_str().unwrap().contains("; allow "), "says what would help: {error}");
+    }
+    let answer = stack.post("/v1/embeddings").json(&hello).send().await.unwrap();
+    assert_eq!(answer.status(), 404);
+    let error = answer.json::<Value>().await.unwrap()["error"].take();
+    assert!(error["message"].is_string() && error["type"] == "invalid_request_error", "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_policy_holds_at_once_and_without_a_restart() {
     let stack = Stack::start().await;
     let before = run(&stack, ask("hello")).await;

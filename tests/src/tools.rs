@@ -29,3 +29,9 @@ pub fn tool(name: &str) -> Result<Command, String> {
     command.args(words);
     Ok(command)
 }
+
+/// Says why a test does nothing on this machine.
+#[expect(clippy::print_stderr, reason = "the test's reader has to know")]
+pub fn skipped(reason: &str) {
+    eprintln!("skipped: {reason}");
+}

@@ -55,7 +55,7 @@ pub(crate) async fn submit(
     tracing::Span::current().record("task.id", tracing::field::display(id));
     // Only a caller that can name the task again can repeat it.
     if wish.idempotency_key.is_some() || task.id.is_some() {
-        task.fingerprint = Some(repeat::fingerprint(&task, wish.deadline_in_ms));
+        task.fingerprint = Some(Box::new(repeat::fingerprint(&task, wish.deadline_in_ms)));
     }
     task.id = Some(id);
     let finished = match (finished, deadline) {

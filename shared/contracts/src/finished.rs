@@ -68,7 +68,7 @@ pub struct TaskFinished {
     pub metadata: Map<String, Value>,
     /// What the caller said, as sums, by which a repeat is compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fingerprint: Option<Fingerprint>,
+    pub fingerprint: Option<Box<Fingerprint>>,
     /// Fields of the request that were ignored, each with what to do about it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Problem>,

@@ -69,7 +69,7 @@ pub struct TaskSubmitted {
     /// What the caller said, by which a repeat is compared; set by the ingress where it made
     /// something else of it, such as a time of a time span.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fingerprint: Option<Fingerprint>,
+    pub fingerprint: Option<Box<Fingerprint>>,
     /// What was ignored while it was read.
     #[serde(skip)]
     #[schemars(skip)]

@@ -32,7 +32,9 @@ pub async fn handle(office: Arc<Office>, incoming: Incoming<TaskSubmitted>) -> O
     let (now, policy) = (Timestamp::now(), office.policy.load_full());
     let mut submitted = incoming.message;
     let form = check_form(&submitted, &policy, now);
-    submitted.fingerprint = submitted.fingerprint.take().or_else(|| Some(Fingerprint::besides_input(&submitted)));
+    if submitted.fingerprint.is_none() {
+        submitted.fingerprint = Some(Box::new(Fingerprint::besides_input(&submitted)));
+    }
     let stored_id = TaskId::of_stored(&incoming.meta.stream, incoming.meta.sequence);
     let Some(task) = submitted.settle(stored_id, incoming.meta.stored_at) else {
         return Outcome::Reject { reason: "the subject names no valid team".into() };

@@ -176,7 +176,8 @@ mod tests {
         let mut documented: Vec<&str> =
             schema.get("properties").and_then(|all| all.as_object()).unwrap().keys().map(String::as_str).collect();
         let mut read = NAMES.to_vec();
-        (documented.sort_unstable(), read.sort_unstable());
+        documented.sort_unstable();
+        read.sort_unstable();
         assert_eq!(read, documented);
     }
 

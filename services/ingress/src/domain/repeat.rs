@@ -32,7 +32,7 @@ pub fn fingerprint(task: &TaskSubmitted, deadline_in_ms: Option<&str>) -> Finger
 pub fn differences(said: &Fingerprint, finished: &TaskFinished) -> Vec<&'static str> {
     let admitted = finished.admission.as_ref().map(|admission| admission.input_sha256.clone());
     let before = match (&finished.fingerprint, admitted) {
-        (Some(before), admitted) => Fingerprint { input: before.input.clone().or(admitted), ..before.clone() },
+        (Some(before), admitted) => Fingerprint { input: before.input.clone().or(admitted), ..(**before).clone() },
         // Facts of before this version say no more than their input.
         (None, Some(admitted)) => Fingerprint { input: Some(admitted), ..said.clone() },
         (None, None) => return Vec::new(),
@@ -79,7 +79,7 @@ mod tests {
         let said = |change: serde_json::Value| fingerprint(&task(&change), None);
         let mut finished = fact("task.finished.v1.0.json");
         finished.admission.as_mut().unwrap().input_sha256 = said(json!({})).input.unwrap();
-        finished.fingerprint = Some(Fingerprint { input: None, ..said(json!({"metadata": {"ticket": 7}})) });
+        finished.fingerprint = Some(Box::new(Fingerprint { input: None, ..said(json!({"metadata": {"ticket": 7}})) }));
         assert_eq!(differences(&said(json!({"metadata": {"ticket": 7}})), &finished), [""; 0]);
         let other = json!({"constraints": {"max_cost_usd": "1"}, "input": {"messages": []}});
         assert_eq!(differences(&said(other), &finished), ["input", "constraints", "metadata"]);

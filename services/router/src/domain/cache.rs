@@ -50,7 +50,7 @@ impl Fingerprint {
     /// tenths of their words share one with 99.99 %.
     #[must_use]
     pub fn places(&self) -> Vec<String> {
-        self.words.as_ref().map(|words| sketch::bands(words)).unwrap_or_default()
+        self.words.as_ref().map(sketch::bands).unwrap_or_default()
     }
 }
 

@@ -11,3 +11,4 @@ mod outage;
 mod permissions;
 mod queries;
 mod resources;
+mod setup;
