@@ -8,6 +8,7 @@ mod deployment;
 mod failover;
 mod happy;
 mod kills;
+mod outage_of_a_model;
 mod outages;
 mod poison;
 mod rejection;
