@@ -32,12 +32,11 @@ use attempts::Caller;
 use config::Config;
 use domain::lanes::consumers;
 use handlers::task_routed::{self, TaskRoutedHandler};
-use neptune_bus::{Bus, BusError, ConnectError, ConsumeError};
+use neptune_bus::{Bus, BusError, ConnectError, ConsumeError, Parts};
 use neptune_contracts::names::{Lane, Service};
 use neptune_runtime::Shutdown;
 use provider::Provider;
 use std::sync::Arc;
-use tokio::task::JoinSet;
 
 /// Why the executor ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -73,23 +72,13 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let provider = Provider::new(http, config.environment.clone());
     let caller = Caller { bus: bus.clone(), resources, provider, zones: config.zones.clone() };
     let handler = Arc::new(TaskRoutedHandler { caller, governance_key: config.governance_key });
-    let mut parts: JoinSet<Result<(), Error>> = JoinSet::new();
+    let mut parts = Parts::<Error>::new(&bus, &shutdown);
     for (spec, lane) in consumers(&config.zones) {
         let concurrency = match lane {
             Lane::Realtime => config.realtime_concurrency,
             Lane::Batch => config.batch_concurrency,
         };
-        let (bus, stop, handler) = (bus.clone(), shutdown.clone(), handler.clone());
-        parts.spawn(async move {
-            let handle = move |incoming| task_routed::handle(handler.clone(), incoming);
-            Ok(bus.consume(spec, concurrency, &stop, handle).await?)
-        });
+        parts.consume(spec, concurrency, &handler, task_routed::handle);
     }
-    let (announced, stop) = (bus.clone(), shutdown.clone());
-    parts.spawn(async move { Ok(announced.announce(env!("CARGO_PKG_VERSION"), &stop).await?) });
-    while let Some(ended) = parts.join_next().await {
-        ended??;
-    }
-    bus.close().await;
-    Ok(())
+    parts.run(env!("CARGO_PKG_VERSION")).await
 }

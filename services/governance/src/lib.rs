@@ -25,7 +25,7 @@ use budget::Budgets;
 use config::Config;
 use domain::policy::Policy;
 use handlers::{budget_query, delivery_requested, task_finished, task_submitted};
-use neptune_bus::{Bus, BusError, ConnectError, ConsumeError};
+use neptune_bus::{Bus, BusError, ConnectError, ConsumeError, Parts};
 use neptune_contracts::{
     Timestamp,
     names::Service,
@@ -36,7 +36,7 @@ use neptune_contracts::{
 use neptune_runtime::Shutdown;
 use signing::Signer;
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::watch, task::JoinSet};
+use tokio::sync::watch;
 
 /// Between two looks for expired holds.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -88,59 +88,33 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let budgets = Budgets::open(config.redis, bus.namespace().as_str(), config.redis_timeout)?;
     let policy = ArcSwap::from_pointee(Policy::of(resources.borrow().clone()));
     let office = Arc::new(Office { bus: bus.clone(), policy, budgets, signer: config.signer });
-    let mut parts: JoinSet<Result<(), Error>> = JoinSet::new();
-    let (on_bus, stop, at) = (bus.clone(), shutdown.clone(), office.clone());
-    parts.spawn(async move {
-        let handle = move |incoming| task_submitted::handle(at.clone(), incoming);
-        Ok(on_bus.consume(&GOVERNANCE_SUBMITTED, config.concurrency, &stop, handle).await?)
-    });
-    let (on_bus, stop, at) = (bus.clone(), shutdown.clone(), office.clone());
-    parts.spawn(async move {
-        let handle = move |incoming| task_finished::handle(at.clone(), incoming);
-        Ok(on_bus.consume(&GOVERNANCE_FINISHED, SETTLE_CONCURRENCY, &stop, handle).await?)
-    });
-    let (on_bus, stop, at) = (bus.clone(), shutdown.clone(), office.clone());
-    parts.spawn(async move {
-        let handle = move |incoming| delivery_requested::handle(at.clone(), incoming);
-        Ok(on_bus.consume(&GOVERNANCE_DELIVERY, DELIVERY_CONCURRENCY, &stop, handle).await?)
-    });
-    let (on_bus, stop, at) = (bus.clone(), shutdown.clone(), office.clone());
-    parts.spawn(async move {
-        Ok(on_bus.serve::<BudgetQuery, _, _>(&stop, move |query| budget_query::handle(at.clone(), query)).await?)
-    });
-    let (on_bus, stop) = (bus.clone(), shutdown.clone());
-    parts.spawn(async move { Ok(on_bus.announce(env!("CARGO_PKG_VERSION"), &stop).await?) });
-    parts.spawn(follow(office.clone(), resources, shutdown.clone()));
-    parts.spawn(sweep(office, shutdown));
-    while let Some(ended) = parts.join_next().await {
-        ended??;
-    }
-    bus.close().await;
-    Ok(())
+    let mut parts = Parts::<Error>::new(&bus, &shutdown);
+    parts.consume(&GOVERNANCE_SUBMITTED, config.concurrency, &office, task_submitted::handle);
+    parts.consume(&GOVERNANCE_FINISHED, SETTLE_CONCURRENCY, &office, task_finished::handle);
+    parts.consume(&GOVERNANCE_DELIVERY, DELIVERY_CONCURRENCY, &office, delivery_requested::handle);
+    parts.serve::<BudgetQuery, _, _, _>(&office, budget_query::handle);
+    parts.spawn_infallible(follow(office.clone(), resources));
+    parts.spawn_infallible(sweep(office));
+    parts.run(env!("CARGO_PKG_VERSION")).await
 }
 
 /// Keeps the policy in step with the resources.
-async fn follow(
-    office: Arc<Office>,
-    mut resources: watch::Receiver<Arc<Resources>>,
-    shutdown: Shutdown,
-) -> Result<(), Error> {
+async fn follow(office: Arc<Office>, mut resources: watch::Receiver<Arc<Resources>>) {
     // The first look also takes in what changed since the policy was made.
     resources.mark_changed();
-    while let Some(Ok(())) = shutdown.run_until_cancelled(resources.changed()).await {
+    while resources.changed().await.is_ok() {
         let current = resources.borrow_and_update().clone();
         office.policy.store(Arc::new(Policy::of(current)));
     }
-    Ok(())
 }
 
-async fn sweep(office: Arc<Office>, shutdown: Shutdown) -> Result<(), Error> {
-    while shutdown.run_until_cancelled(tokio::time::sleep(SWEEP_EVERY)).await.is_some() {
+async fn sweep(office: Arc<Office>) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
         match office.budgets.sweep(Timestamp::now()).await {
             Ok(0) => {}
             Ok(expired) => tracing::warn!(expired, "holds expired without being settled"),
             Err(error) => tracing::debug!(%error, "cannot look for expired holds"),
         }
     }
-    Ok(())
 }

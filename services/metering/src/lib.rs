@@ -33,7 +33,7 @@ use ledger::Ledger;
 use neptune_bus::{Bus, BusError, ConnectError, ConsumeError};
 use neptune_contracts::names::Service;
 use neptune_runtime::Shutdown;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinError;
 use writer::Writer;
 
 /// Why metering ended before it was asked to.
@@ -59,7 +59,7 @@ pub enum Error {
     Crashed(#[from] JoinError),
 }
 
-pub(crate) type Parts = JoinSet<Result<(), Error>>;
+pub(crate) type Parts = neptune_bus::Parts<Error>;
 
 /// Counts until `shutdown`.
 ///
@@ -76,21 +76,12 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     }
     let ledger = Ledger::new(database::connect(database_url).await?);
     let (writer, writing) = Writer::start(ledger.clone());
-    let mut parts = Parts::new();
-    consume_all(&mut parts, &bus, &writer, &shutdown);
-    queries::serve_all(&mut parts, &bus, &ledger, &shutdown);
-    let (announced, stop) = (bus.clone(), shutdown.clone());
-    parts.spawn(async move { Ok(announced.announce(env!("CARGO_PKG_VERSION"), &stop).await?) });
-    let (partitioned, stop) = (ledger.clone(), shutdown.clone());
-    parts.spawn(async move {
-        stop.run_until_cancelled(partitioned.keep_partitions()).await;
-        Ok(())
-    });
+    let mut parts = Parts::new(&bus, &shutdown);
+    consume_all(&mut parts, &writer);
+    queries::serve_all(&mut parts, &ledger);
+    parts.spawn_infallible(async move { ledger.keep_partitions().await });
+    // The writing ends with the last part that writes.
     drop(writer);
-    while let Some(ended) = parts.join_next().await {
-        ended??;
-    }
-    writing.await?;
-    bus.close().await;
-    Ok(())
+    parts.run(env!("CARGO_PKG_VERSION")).await?;
+    Ok(writing.await?)
 }

@@ -5,32 +5,17 @@ mod spend;
 mod task;
 
 use crate::{Parts, ledger::Ledger};
-use neptune_bus::Bus;
 use neptune_contracts::query::{AttemptsQuery, Query, QueryError, SpendQuery, TaskQuery};
-use neptune_runtime::Shutdown;
 use sea_orm::DbErr;
 use std::{error::Error as StdError, time::Duration};
 
 /// A caller waits five seconds; after that an answer helps nobody.
 const TIMEOUT: Duration = Duration::from_millis(4_500);
 
-pub(crate) fn serve_all(parts: &mut Parts, bus: &Bus, ledger: &Ledger, shutdown: &Shutdown) {
-    let serving = (bus.clone(), ledger.clone(), shutdown.clone());
-    let (bus, ledger, stop) = serving.clone();
-    parts.spawn(async move {
-        let answer = move |query: TaskQuery| answer::<TaskQuery, _>(ledger.clone(), query, task::answer);
-        Ok(bus.serve(&stop, answer).await?)
-    });
-    let (bus, ledger, stop) = serving.clone();
-    parts.spawn(async move {
-        let answer = move |query: SpendQuery| answer::<SpendQuery, _>(ledger.clone(), query, spend::answer);
-        Ok(bus.serve(&stop, answer).await?)
-    });
-    let (bus, ledger, stop) = serving;
-    parts.spawn(async move {
-        let answer = move |query: AttemptsQuery| answer::<AttemptsQuery, _>(ledger.clone(), query, attempts::answer);
-        Ok(bus.serve(&stop, answer).await?)
-    });
+pub(crate) fn serve_all(parts: &mut Parts, ledger: &Ledger) {
+    parts.serve::<TaskQuery, _, _, _>(ledger, |ledger, query| answer(ledger, query, task::answer));
+    parts.serve::<SpendQuery, _, _, _>(ledger, |ledger, query| answer(ledger, query, spend::answer));
+    parts.serve::<AttemptsQuery, _, _, _>(ledger, |ledger, query| answer(ledger, query, attempts::answer));
 }
 
 /// Why a query has no answer.

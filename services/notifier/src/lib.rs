@@ -23,14 +23,14 @@ pub mod handlers;
 use channel::Channels;
 use config::Config;
 use handlers::{delivery_admitted::Deliverer, task_finished};
-use neptune_bus::{Bus, BusError, ConnectError, ConsumeError};
+use neptune_bus::{Bus, BusError, ConnectError, ConsumeError, Parts};
 use neptune_contracts::{
     names::Service,
     topology::{NOTIFIER_EMAIL, NOTIFIER_FINISHED, NOTIFIER_WEBHOOK},
 };
 use neptune_runtime::Shutdown;
 use std::sync::Arc;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinError;
 
 /// Why the notifier ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -62,26 +62,10 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
     let channels = Channels::new(resources, config.environment.clone())?;
     let deliverer = Arc::new(Deliverer { bus: bus.clone(), channels, schedule: config.schedule });
-    let mut parts: JoinSet<Result<(), Error>> = JoinSet::new();
+    let mut parts = Parts::<Error>::new(&bus, &shutdown);
     for spec in [&NOTIFIER_WEBHOOK, &NOTIFIER_EMAIL] {
-        let (bus, stop, deliverer) = (bus.clone(), shutdown.clone(), deliverer.clone());
-        let concurrency = config.concurrency;
-        parts.spawn(async move {
-            let handle = move |incoming| deliverer.clone().handle(incoming);
-            Ok(bus.consume(spec, concurrency, &stop, handle).await?)
-        });
+        parts.consume(spec, config.concurrency, &deliverer, Deliverer::handle);
     }
-    let (finished, stop, concurrency) = (bus.clone(), shutdown.clone(), config.concurrency);
-    parts.spawn(async move {
-        let publisher = finished.clone();
-        let handle = move |incoming| task_finished::handle(publisher.clone(), incoming);
-        Ok(finished.consume(&NOTIFIER_FINISHED, concurrency, &stop, handle).await?)
-    });
-    let (announced, stop) = (bus.clone(), shutdown.clone());
-    parts.spawn(async move { Ok(announced.announce(env!("CARGO_PKG_VERSION"), &stop).await?) });
-    while let Some(ended) = parts.join_next().await {
-        ended??;
-    }
-    bus.close().await;
-    Ok(())
+    parts.consume(&NOTIFIER_FINISHED, config.concurrency, &bus, task_finished::handle);
+    parts.run(env!("CARGO_PKG_VERSION")).await
 }

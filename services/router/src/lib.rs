@@ -34,17 +34,17 @@ use handlers::{
     task_admitted::{self, TaskAdmittedHandler},
     task_finished,
 };
-use neptune_bus::{BatchLimits, Bus, BusError, ConnectError, ConsumeError};
+use neptune_bus::{BatchLimits, Bus, BusError, ConnectError, ConsumeError, Parts};
 use neptune_contracts::{
     Timestamp,
     attempt::AttemptFailed,
     names::Service,
-    topology::{ConsumerSpec, ROUTER_BATCH, ROUTER_FAILED, ROUTER_FINISHED, ROUTER_REALTIME},
+    topology::{ROUTER_BATCH, ROUTER_FAILED, ROUTER_FINISHED, ROUTER_REALTIME},
 };
 use neptune_runtime::Shutdown;
 use statistics::Store;
 use std::{sync::Arc, time::Duration};
-use tokio::{task::JoinSet, time::MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 
 /// Between two reads of the statistics.
 const READ_EVERY: Duration = Duration::from_millis(250);
@@ -85,63 +85,33 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
     let cache = Cache::new(store.connection(), bus.namespace().as_str());
     let handler = Arc::new(TaskAdmittedHandler { bus: bus.clone(), resources, board: board.clone(), cache });
-    let mut parts: JoinSet<Result<(), Error>> = JoinSet::new();
-    route(&mut parts, &handler, (&ROUTER_REALTIME, config.concurrency), &shutdown);
-    route(&mut parts, &handler, (&ROUTER_BATCH, config.batch_concurrency), &shutdown);
-    learn(&mut parts, &bus, (&board, &store), &shutdown);
-    parts.spawn(read_statistics(board, store, shutdown.clone()));
-    let (announced, stop) = (bus.clone(), shutdown.clone());
-    parts.spawn(async move { Ok(announced.announce(env!("CARGO_PKG_VERSION"), &stop).await?) });
-    while let Some(ended) = parts.join_next().await {
-        ended??;
-    }
-    bus.close().await;
-    Ok(())
+    let mut parts = Parts::<Error>::new(&bus, &shutdown);
+    parts.consume(&ROUTER_REALTIME, config.concurrency, &handler, task_admitted::handle);
+    parts.consume(&ROUTER_BATCH, config.batch_concurrency, &handler, task_admitted::handle);
+    learn(&mut parts, &bus, (&board, &store));
+    parts.spawn_infallible(read_statistics(board, store));
+    parts.run(env!("CARGO_PKG_VERSION")).await
 }
 
-fn route(
-    parts: &mut JoinSet<Result<(), Error>>,
-    handler: &Arc<TaskAdmittedHandler>,
-    (spec, concurrency): (&'static ConsumerSpec, usize),
-    shutdown: &Shutdown,
-) {
-    let (handler, stop) = (handler.clone(), shutdown.clone());
+fn learn(parts: &mut Parts<Error>, bus: &Bus, (board, store): (&Arc<Board>, &Arc<Store>)) {
+    let finished =
+        async |(board, store): (Arc<Board>, Arc<Store>), batch| task_finished::handle(&board, &store, batch).await;
+    parts.consume_batches(&ROUTER_FINISHED, LEARN_BATCH, &(board.clone(), store.clone()), finished);
+    parts.consume(&ROUTER_FAILED, FAILED_CONCURRENCY, store, attempt_failed::handle);
+    let (bus, board) = (bus.clone(), board.clone());
     parts.spawn(async move {
-        let bus = handler.bus.clone();
-        let handle = move |incoming| task_admitted::handle(handler.clone(), incoming);
-        Ok(bus.consume(spec, concurrency, &stop, handle).await?)
-    });
-}
-
-fn learn(
-    parts: &mut JoinSet<Result<(), Error>>,
-    bus: &Bus,
-    (board, store): (&Arc<Board>, &Arc<Store>),
-    shutdown: &Shutdown,
-) {
-    let (on_bus, stop, at, to) = (bus.clone(), shutdown.clone(), board.clone(), store.clone());
-    parts.spawn(async move {
-        let handle = |batch| task_finished::handle(&at, &to, batch);
-        Ok(on_bus.consume_batches(&ROUTER_FINISHED, LEARN_BATCH, &stop, handle).await?)
-    });
-    let (on_bus, stop, to) = (bus.clone(), shutdown.clone(), store.clone());
-    parts.spawn(async move {
-        let handle = move |incoming| attempt_failed::handle(to.clone(), incoming);
-        Ok(on_bus.consume(&ROUTER_FAILED, FAILED_CONCURRENCY, &stop, handle).await?)
-    });
-    let (on_bus, stop, at) = (bus.clone(), shutdown.clone(), board.clone());
-    parts.spawn(async move {
-        let failures = on_bus.listen::<AttemptFailed>().await?;
-        stop.run_until_cancelled(attempt_failed::notice_all(&at, failures)).await;
+        let failures = bus.listen::<AttemptFailed>().await?;
+        attempt_failed::notice_all(&board, failures).await;
         Ok(())
     });
 }
 
-async fn read_statistics(board: Arc<Board>, store: Arc<Store>, shutdown: Shutdown) -> Result<(), Error> {
+async fn read_statistics(board: Arc<Board>, store: Arc<Store>) {
     let mut ticks = tokio::time::interval(READ_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut was_readable = true;
-    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+    loop {
+        ticks.tick().await;
         let read = store.read(Timestamp::now().unix_micros() / 1_000).await;
         let is_readable = read.is_ok();
         match read {
@@ -154,5 +124,4 @@ async fn read_statistics(board: Arc<Board>, store: Arc<Store>, shutdown: Shutdow
         }
         was_readable = is_readable;
     }
-    Ok(())
 }

@@ -91,7 +91,10 @@ impl Bus {
             .collect::<Result<_, _>>()
             .map_err(ConnectError::Address)?;
         let client = dial(config, service, &addresses, (connected, closed.clone())).await?;
-        while client.connection_state() != async_nats::connection::State::Connected {
+        // The client may say that it is connected a moment before it knows to what.
+        while client.connection_state() != async_nats::connection::State::Connected
+            || client.server_info().version.is_empty()
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let (major, minor, patch) = OLDEST_BROKER;

@@ -9,7 +9,7 @@ use neptune_contracts::{
     PicoUsd, Timestamp,
     attempt::{AttemptFailed, ErrorClass},
     finished::Outcome,
-    names::{Lane, Service, TaskType, Zone},
+    names::{Lane, Origin, Service, TaskType, Zone},
 };
 use serde_json::json;
 
@@ -39,7 +39,8 @@ async fn the_first_answer_ends_the_task_with_everything_in_its_fact() {
             task.input.other.insert("metadata".into(), json!({"x": 1}));
             task.input.stream = Some(true);
             task.metadata.insert("ticket".into(), 7.into());
-            task.key = Some("k1".into());
+            // Only the ingress says which key a task came with.
+            (task.origin, task.key) = (Origin::Api, Some("k1".into()));
         })
         .await;
     let fact = world.finished(task).await;

@@ -32,7 +32,7 @@ async fn a_task_that_no_model_can_do_ends_with_the_reasons() {
     world.submit(&task).await;
     let finished = world.result(&task).await;
     let error = finished.error.unwrap();
-    assert_eq!((finished.outcome, error.code.as_str()), (Outcome::NoRoute, "no_route"));
+    assert_eq!((finished.outcome, error.code.as_str()), (Outcome::NoRoute, "cost_limit_reached"));
     let route = finished.route.unwrap();
     assert_eq!((route.removed.len(), route.because), (2, error.message));
     assert!(finished.admission.is_some() && finished.times.routed_at.is_some() && finished.task_type.is_some());
