@@ -37,7 +37,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { epochs: 12, rate: 0.15, decay: 2e-4, smoothing: 0.05, dropout: 76 }
+        Self { epochs: 12, rate: 0.15, decay: 2e-3, smoothing: 0.05, dropout: 76 }
     }
 }
 

@@ -59,6 +59,9 @@ const SLOTS_WEIGHT: f32 = 8.0;
 /// pasted text speaks for any type.
 const PASTED_SLOT: &str = "passage";
 const PASTED_FROM: &str = "p3_t0";
+/// The slot for code, and the set whose prompts are code and fill it too.
+const CODE_SLOT: &str = "code";
+const CODE_FROM: &str = "humaneval";
 /// Bytes a prompt must have for a window, and tokens left out at its beginning.
 const PASTED_LEAST_BYTES: usize = 700;
 const PASTED_SKIPPED_WORDS: usize = 15;
@@ -109,6 +112,8 @@ pub fn samples(rows: &[Row], folder: &Path) -> Result<Vec<Sample>, Error> {
     let mut samples = clean(rows);
     let mut prompts = Prompts::read(folder).map_err(Error::Own)?;
     prompts.extend_slot(PASTED_SLOT, windows(rows));
+    let code = rows.iter().filter(|row| row.source == CODE_FROM);
+    prompts.extend_slot(CODE_SLOT, code.map(|row| plain(&row.prompt)));
     for seed in &prompts.seeds {
         samples.extend(variants(&prompts, seed).map_err(Error::Own)?);
     }
@@ -147,9 +152,14 @@ fn windows(rows: &[Row]) -> Vec<String> {
     let lengths = PASTED_WORDS.iter().cycle();
     let window = |(row, length): (&Row, &usize)| {
         let words: Vec<&str> = row.prompt.split(' ').skip(PASTED_SKIPPED_WORDS).take(*length).collect();
-        words.join(" ").replace("{{", "").replace("}}", "")
+        plain(&words.join(" "))
     };
     long.step_by(PASTED_EVERY).zip(lengths).map(window).collect()
+}
+
+/// A text without what would be taken for a slot.
+fn plain(text: &str) -> String {
+    text.replace("{{", "").replace("}}", "")
 }
 
 fn variants(prompts: &Prompts, seed: &Seed) -> Result<Vec<Sample>, prompts::Error> {

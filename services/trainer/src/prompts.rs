@@ -77,8 +77,7 @@ impl Prompts {
         }
         for path in text_files(folder)? {
             let name = stem(&path).split('.').next().unwrap_or_default();
-            let task_type =
-                name.parse().map_err(|expected| Error::Name { path: path.clone(), expected })?;
+            let task_type = name.parse().map_err(|expected| Error::Name { path: path.clone(), expected })?;
             for (number, text) in lines(&path)? {
                 let place = format!("{}:{number}", path.file_name().unwrap_or_default().to_string_lossy());
                 prompts.seeds.push(Seed { place, task_type, text });
@@ -101,8 +100,7 @@ impl Prompts {
     /// A slot has no list.
     pub fn expand(&self, seed: &Seed, variant: u64) -> Result<String, Error> {
         let mut chance = Random::of(&seed.text, variant);
-        self.fill(&seed.text, &mut chance, DEEPEST)
-            .map_err(|slot| Error::Slot { place: seed.place.clone(), slot })
+        self.fill(&seed.text, &mut chance, DEEPEST).map_err(|slot| Error::Slot { place: seed.place.clone(), slot })
     }
 
     fn fill(&self, text: &str, chance: &mut Random, depth: usize) -> Result<String, String> {

@@ -8,9 +8,9 @@ impl Random {
     /// The sequence number `variant` of a text.
     #[must_use]
     pub fn of(text: &str, variant: u64) -> Self {
-        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let hash = text
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         Self(hash ^ variant.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 

@@ -5,7 +5,8 @@ use neptune_contracts::names::TaskType;
 use neptune_trainer::{corpus, report::Report};
 use std::{fs, io::Write as _, path::Path};
 
-const LINES: &str = "{\"id\": \"a\", \"prompt\": \"hi\", \"task_type\": \"chat\"}\n\n{\"id\": \"b\", \"prompt\": \"x\", \"more\": 1}\n";
+const LINES: &str =
+    "{\"id\": \"a\", \"prompt\": \"hi\", \"task_type\": \"chat\"}\n\n{\"id\": \"b\", \"prompt\": \"x\", \"more\": 1}\n";
 
 fn ids(path: &Path) -> Vec<String> {
     corpus::read(path).unwrap().map(|row| row.unwrap().id).collect()

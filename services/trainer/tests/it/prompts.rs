@@ -49,7 +49,10 @@ fn faults_name_the_place_and_the_remedy() {
         [("chat.en.txt", "ok\nhi {{nobody}}\n"), ("slots/nobody.txt", "again {{nobody}}\n")],
     ] {
         let error = Prompts::read(folder(&files).path()).unwrap_err();
-        assert!(matches!(&error, Error::Slot { place, slot } if place == "chat.en.txt:2" && slot == "nobody"), "{error}");
+        assert!(
+            matches!(&error, Error::Slot { place, slot } if place == "chat.en.txt:2" && slot == "nobody"),
+            "{error}"
+        );
     }
 }
 

@@ -184,7 +184,14 @@ impl Reader {
     }
 
     fn push(&mut self, word: u64, stem4: Option<u64>, stem6: Option<u64>, is_ideograph: bool) {
-        self.tokens.push(Token { word, stem4, stem6, is_ideograph, opens_line: self.new_line, opens_sentence: self.new_sentence });
+        self.tokens.push(Token {
+            word,
+            stem4,
+            stem6,
+            is_ideograph,
+            opens_line: self.new_line,
+            opens_sentence: self.new_sentence,
+        });
         (self.new_line, self.new_sentence) = (false, false);
     }
 }
