@@ -14,13 +14,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A little below what the weights reach (81.9 % and 0.762).
-const LEAST_ACCURACY: f64 = 0.80;
-const LEAST_MACRO_F1: f64 = 0.74;
+/// A little below what the weights reach (84.0 % and 0.801).
+const LEAST_ACCURACY: f64 = 0.825;
+const LEAST_MACRO_F1: f64 = 0.77;
 /// Mean distance between confidence and accuracy.
 const MOST_CALIBRATION_ERROR: f64 = 0.06;
 /// Words in a row that no prompt of ours may share with one that is measured on.
 const SHARED_WORDS: usize = 8;
+/// Said by so many that it is nobody's.
+const STOCK: &str = "want you to act as";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -62,7 +64,8 @@ fn no_prompt_of_ours_is_taken_from_what_is_measured() {
             .filter(|word| !word.is_empty())
             .map(str::to_lowercase)
             .collect();
-        words.windows(SHARED_WORDS).map(|run| run.join(" ")).collect()
+        let runs = words.windows(SHARED_WORDS).map(|run| run.join(" "));
+        runs.filter(|run| !run.contains(STOCK)).collect()
     };
     let measured: HashSet<String> =
         rows.iter().filter(|row| is_human_english(row)).flat_map(|row| runs(&row.prompt)).collect();
