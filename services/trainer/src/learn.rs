@@ -87,7 +87,7 @@ impl Linear {
             chance.shuffle(&mut order);
             for example in &order {
                 kept.clear();
-                kept.extend(example.features.iter().filter(|_| chance.next() & 255 >= options.dropout));
+                kept.extend(example.features.iter().filter(|_| chance.draw() & 255 >= options.dropout));
                 let gradient = gradient(&model.scores(&kept), example, options.smoothing);
                 let scale = scale(kept.len());
                 for number in &kept {

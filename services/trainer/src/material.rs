@@ -140,7 +140,7 @@ fn clean(rows: &[Row]) -> Vec<Sample> {
             task_type: row.task_type?,
             weight: (weight / float(count)).min(1.0),
             source: row.source.clone(),
-            group: Random::of(&row.id, 0).next(),
+            group: Random::of(&row.id, 0).draw(),
         })
     };
     rows.iter().filter_map(sample).collect()
@@ -164,7 +164,7 @@ fn plain(text: &str) -> String {
 
 fn variants(prompts: &Prompts, seed: &Seed) -> Result<Vec<Sample>, prompts::Error> {
     let (count, weight) = if has_slots(&seed.text) { (VARIANTS, SLOTS_WEIGHT / VARIANTS as f32) } else { (1, 1.0) };
-    let group = Random::of(&seed.text, 0).next();
+    let group = Random::of(&seed.text, 0).draw();
     let sample = |variant| {
         let text = prompts.expand(seed, variant)?;
         Ok(Sample { text, task_type: seed.task_type, weight, source: OWN.to_owned(), group })

@@ -14,8 +14,8 @@ impl Random {
         Self(hash ^ variant.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
-    /// The next number.
-    pub fn next(&mut self) -> u64 {
+    /// A number, any of 64 bits.
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -25,7 +25,7 @@ impl Random {
     /// A number below `limit`; 0 when the limit is 0.
     pub fn below(&mut self, limit: usize) -> usize {
         let limit = limit as u64;
-        usize::try_from(self.next().checked_rem(limit).unwrap_or_default()).unwrap_or_default()
+        usize::try_from(self.draw().checked_rem(limit).unwrap_or_default()).unwrap_or_default()
     }
 
     /// One of `choices`.

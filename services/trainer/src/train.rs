@@ -16,17 +16,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 const HELD_OUT_ONE_IN: u64 = 5;
 /// Temperatures tried, in hundredths.
 const TEMPERATURES: std::ops::RangeInclusive<u8> = 30..=150;
-/// Real prompts are less like ours than ours are among themselves, so the model may not be quite as
-/// sure as held-out prompts of ours would let it.
-const CAUTION: f32 = 1.0;
-
 /// Learns from samples, and returns the model's file.
 #[must_use]
 pub fn train(samples: &[Sample]) -> Box<Packed> {
     let (taught, held_out): (Vec<&Sample>, Vec<&Sample>) =
         samples.iter().partition(|sample| sample.source != OWN || sample.group % HELD_OUT_ONE_IN != 0);
     let (model, keys) = fit(&taught);
-    let temperature = temperature(&model, &keys, &held_out) * CAUTION;
+    let temperature = temperature(&model, &keys, &held_out);
     let (model, keys) = fit(&samples.iter().collect::<Vec<_>>());
     pack(&model, &keys, temperature)
 }

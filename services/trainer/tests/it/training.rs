@@ -15,7 +15,7 @@ use neptune_trainer::{
 use std::{collections::BTreeMap, fs};
 
 fn sample(text: &str, task_type: TaskType) -> Sample {
-    Sample { text: text.to_owned(), task_type, weight: 1.0, source: OWN.to_owned(), group: Random::of(text, 0).next() }
+    Sample { text: text.to_owned(), task_type, weight: 1.0, source: OWN.to_owned(), group: Random::of(text, 0).draw() }
 }
 
 /// Six ways to ask for two things.
@@ -54,7 +54,8 @@ fn the_same_samples_give_the_same_bytes() {
 
 #[test]
 fn packed_weights_give_nearly_the_scores_of_the_learned_ones() {
-    let keys: BTreeMap<u64, u32> = (0..200).map(|number| (Random::of("key", number).next(), number as u32)).collect();
+    let keys: BTreeMap<u64, u32> =
+        (0..200_u32).map(|number| (Random::of("key", number.into()).draw(), number)).collect();
     let mut chance = Random::of("weights", 1);
     let mut weight = || (chance.below(2_001) as f32 - 1_000.0) / 500.0;
     let mut weights = vec![[0.0; KINDS]; keys.len()];

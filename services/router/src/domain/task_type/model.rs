@@ -24,8 +24,10 @@ pub const BUCKET_BYTES: usize = PLACES * (2 + KINDS);
 pub const HEADER_BYTES: usize = 64;
 /// Bytes of a model.
 pub const MODEL_BYTES: usize = HEADER_BYTES + BUCKETS * BUCKET_BYTES;
-/// How a model begins: what it is, and for which features.
-pub const MAGIC: [u8; 8] = [b'N', b'P', b'T', b'T', VERSION, KINDS as u8, 0, 0];
+/// How a model begins: what it is, for which features, and how many classes it has.
+pub const MAGIC: [u8; 8] = [b'N', b'P', b'T', b'T', VERSION, 10, 0, 0];
+
+const _: () = assert!(KINDS == 10, "the header says how many classes there are");
 
 static EMBEDDED: &[u8; MODEL_BYTES] = include_bytes!("weights.bin");
 
