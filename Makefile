@@ -2,18 +2,20 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo up down status test check bench schemas clean toolchain
+.PHONY: help demo up down status test check bench schemas train-task-type clean toolchain
 
 SERVERS := deploy/local/servers.sh
 # Simulated models and a receiver for mail and webhooks run along; `make up UP=` leaves them out.
 UP := --with-simulator
 export NEPTUNE_SIMULATOR_CONFIG ?= $(CURDIR)/deploy/local/demo/simulator.yaml
 BUILD_DIR := $(or $(CARGO_TARGET_DIR),target)
+# Data for training and measuring; read in place.
+NEPTUNE_SHARED ?= ../shared
 NEPTUNE := $(BUILD_DIR)/local/neptune
 
 help: ## List the targets
 	@echo 'Neptune. Targets:'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo 'Start here: make demo'
 
 demo: up ## Start everything, send real tickets through it, show what happened
@@ -50,6 +52,9 @@ bench: toolchain ## Measure functions (criterion) and the whole system under loa
 schemas: toolchain ## Render schemas/ and deploy/nats/users.conf from the contracts anew
 	@UPDATE_SCHEMAS=1 cargo test --quiet -p neptune-contracts -p neptune-ingress
 	@git --no-pager diff --stat -- schemas deploy/nats
+
+train-task-type: toolchain ## Learn the router's task types anew from prompts and public sets, and measure them
+	@cargo run --quiet --profile local -p neptune-trainer -- task-type --data $(NEPTUNE_SHARED)/data/routing
 
 clean: ## Stop everything; delete build output, data and secrets
 	@if [ -x $(NEPTUNE) ]; then $(NEPTUNE) down; fi

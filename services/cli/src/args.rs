@@ -73,6 +73,28 @@ pub enum Command {
     /// Messages that were given up.
     #[command(subcommand)]
     Dead(DeadCommand),
+    /// Run Neptune's decisions over recorded input, without a stack.
+    #[command(subcommand)]
+    Eval(Eval),
+}
+
+/// Which decisions to run over recorded input.
+#[derive(Subcommand, Debug)]
+pub enum Eval {
+    /// Tell the kind of work of prompts: one line of JSON a prompt, in the order of the input.
+    TaskType(EvalTaskTypeArgs),
+}
+
+/// Prompts to tell the kind of work of.
+#[derive(Args, Debug)]
+pub struct EvalTaskTypeArgs {
+    /// Prompts as lines of JSON with `id` and `prompt`, plain or gzip.
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+    /// Also compare with the `task_type` of each prompt that has one; the comparison goes to
+    /// standard error.
+    #[arg(long)]
+    pub report: bool,
 }
 
 /// How to run the stack.

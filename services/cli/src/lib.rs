@@ -2,7 +2,8 @@
 //!
 //! **Purpose.** Runs a stack on one machine (`up`, `down`, `status`), prepares the servers
 //! (`migrate`), declares what operators decide (`plan`, `apply`, `key`), submits tasks (`submit`),
-//! and answers questions about them (`task`, `explain`, `cost`, `budget`, `dead`).
+//! answers questions about them (`task`, `explain`, `cost`, `budget`, `dead`), and runs decisions over
+//! recorded input (`eval`).
 //!
 //! **Messages.** Out: `task.submitted` as a team's client (`submit --bus`), and dead letters again
 //! (`dead replay`). Questions go to metering and governance over the bus, as the operator's user.
@@ -79,6 +80,7 @@ pub async fn run(cli: Cli) -> Result<(), Error> {
         Command::Cost(args) => commands::ledger::cost(&context, args).await,
         Command::Budget { team } => commands::ledger::budget(&context, team).await,
         Command::Dead(args) => commands::dead::run(&context, args).await,
+        Command::Eval(args) => commands::eval::run(&args),
     }
 }
 

@@ -79,7 +79,7 @@ pub struct Explanation {
     pub route: String,
     /// The kind of work.
     pub task_type: TaskType,
-    /// `declared`, `recognised` or `default`.
+    /// `declared`, `predicted` or `default`.
     pub task_type_by: String,
     /// How sure the recognition is, 0 to 1.
     pub task_type_confidence: f64,

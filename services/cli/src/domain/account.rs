@@ -218,7 +218,7 @@ mod tests {
             ],
             "cost_usd": "0.00062", "task_type": "classification", "lane": "realtime",
             "route": {
-                "route": "auto", "task_type": "classification", "task_type_by": "recognised", "task_type_confidence": 0.91,
+                "route": "auto", "task_type": "classification", "task_type_by": "predicted", "task_type_confidence": 0.91,
                 "config_revision": 7, "value_usd": "0.02", "because": "openai/a has the highest utility",
                 "removed": [{"model": "meta/c", "by": "governance", "reason": "no grant"}],
                 "candidates": [
@@ -245,7 +245,7 @@ added     1.8 ms by Neptune
 
 Why this model
 openai/a has the highest utility
-Route auto; classification (recognised, 91 % sure); a right answer is worth $0.02; decided in 41 us.
+Route auto; classification (predicted, 91 % sure); a right answer is worth $0.02; decided in 41 us.
 Nothing fitted, so these constraints were given up: latency.
 
 Weighed

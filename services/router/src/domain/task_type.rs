@@ -1,36 +1,28 @@
-//! The kind of work a task is: as declared, or else by the words it is asked in.
+//! The kind of work a task is: as declared, or else by a small model of the words it is asked in.
 //!
-//! Each cue word speaks for one or more kinds with a weight; words near the beginning, where
-//! people say what they want, weigh more. The words are chosen by hand. On 1,891 English prompts
-//! labelled by people the answer is right in 70 % of the cases, and in 90 % of those with a
-//! confidence above 0.8; the weights were adjusted on the same prompts, so expect a little less.
+//! The model is linear over hashed features of both ends of the text ([`features`]), 384 KiB of
+//! one-byte weights in the binary ([`model`]). `services/trainer` makes the weights; its README
+//! defines the ten kinds, says what they were learned from, and how right they are.
 
-mod cues;
+pub mod features;
+pub mod model;
+pub mod tokens;
 
+use model::{Likely, Model};
 use neptune_contracts::{admission::Task, chat::ChatRequest, names::TaskType};
+use tokens::Tokens;
 
-/// Bytes read from the beginning and from the end of a text: the request stands there, material
-/// in between.
-const HEAD_BYTES: usize = 1_600;
-const TAIL_BYTES: usize = 800;
-/// Words looked at from the beginning and from the end.
-const HEAD_WORDS: usize = 100;
-const TAIL_WORDS: usize = 40;
-/// What a system prompt says about the work counts a little less than the request itself.
-const SYSTEM_WEIGHT: f32 = 0.8;
-/// Below this score no cue worth the name was found.
-const LEAST_SCORE: f32 = 1.0;
-/// A short text without a cue is talk.
-const SMALL_TALK_WORDS: usize = 12;
+/// A recognised kind that is less sure than this is to be mixed with the second.
+pub const SURE: f64 = 0.5;
 
 /// How the kind of work was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
     /// The caller said so.
     Declared,
-    /// From the words.
-    Recognised,
-    /// Nothing spoke for any kind.
+    /// By the model, from the words.
+    Predicted,
+    /// There were no words.
     Default,
 }
 
@@ -40,7 +32,7 @@ impl By {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Declared => "declared",
-            Self::Recognised => "recognised",
+            Self::Predicted => "predicted",
             Self::Default => "default",
         }
     }
@@ -55,138 +47,51 @@ pub struct Kind {
     pub by: By,
     /// 0 to 1.
     pub confidence: f64,
+    /// The second likeliest, when it was predicted.
+    pub second: Option<Likely>,
+}
+
+impl Kind {
+    /// The kinds to reckon with and their weights, which add up to 1: the kind alone when it is
+    /// [`SURE`] enough, else it and the second in proportion to their confidences.
+    pub fn mixture(&self) -> impl Iterator<Item = (TaskType, f64)> {
+        let unsure = self.second.filter(|second| self.confidence < SURE && second.confidence > 0.0);
+        let total = self.confidence + unsure.map_or(0.0, |second| second.confidence);
+        let first = if unsure.is_some() { self.confidence / total } else { 1.0 };
+        let second = unsure.map(|second| (second.task_type, second.confidence / total));
+        std::iter::once((self.task_type, first)).chain(second)
+    }
 }
 
 /// The kind of work that `task` is.
 #[must_use]
 pub fn kind(task: &Task) -> Kind {
-    task.task_type
-        .map_or_else(|| recognise(&task.input), |task_type| Kind { task_type, by: By::Declared, confidence: 1.0 })
+    let declared = |task_type| Kind { task_type, by: By::Declared, confidence: 1.0, second: None };
+    task.task_type.map_or_else(|| recognise(&task.input), declared)
 }
 
-/// The kind of work that `input` asks for, by its words.
+/// The kind of work that `input` asks for: of its instructions and the last thing the user says.
 #[must_use]
 pub fn recognise(input: &ChatRequest) -> Kind {
-    let mut votes = Votes::default();
-    let mut words = 0;
-    if let Some(request) = input.messages.iter().rev().find(|message| message.role == "user") {
-        for text in request.texts() {
-            words += votes.read(text, 1.0);
-        }
-    }
-    for system in input.messages.iter().filter(|message| matches!(message.role.as_str(), "system" | "developer")) {
-        for text in system.texts() {
-            votes.read(text, SYSTEM_WEIGHT);
-        }
-    }
-    if input.wants_json_schema() {
-        votes.add(TaskType::Extraction, 1.0);
-    }
-    votes.verdict(words)
-}
-
-#[derive(Default)]
-struct Votes {
-    scores: [f32; TaskType::ALL.len()],
-    seen: Vec<u16>,
-}
-
-impl Votes {
-    /// Counts the cues of a text; returns how many words it has.
-    fn read(&mut self, text: &str, weight: f32) -> usize {
-        let text = both_ends(text);
-        let words: Vec<&str> = text.split(|c: char| !is_word(c)).filter(|word| !word.is_empty()).collect();
-        let tail = words.get(HEAD_WORDS..).unwrap_or_default();
-        let tail = tail.get(tail.len().saturating_sub(TAIL_WORDS)..).unwrap_or_default();
-        let mut numbers = 0_u8;
-        for (position, word) in words.iter().take(HEAD_WORDS).chain(tail).enumerate() {
-            numbers = numbers.saturating_add(u8::from(word.bytes().all(|byte| byte.is_ascii_digit())));
-            self.count(word, weight * place_weight(position));
-        }
-        self.add(TaskType::Reasoning, f32::from(numbers.min(5)) * 0.45 * weight);
-        self.read_form(&text, words.first().copied(), weight);
-        words.len()
-    }
-
-    fn count(&mut self, word: &str, weight: f32) {
-        let Some((cue, votes)) = cues::lookup(word) else { return };
-        if !self.seen.contains(&cue) {
-            self.seen.push(cue);
-            for (task_type, vote) in votes {
-                self.add(*task_type, vote * weight);
-            }
-        }
-    }
-
-    /// What the form of a text says, beside its words.
-    fn read_form(&mut self, text: &str, first_word: Option<&str>, weight: f32) {
-        if text.contains("```") {
-            self.add(TaskType::CodeGeneration, 3.0 * weight);
-        }
-        let symbols = text.bytes().filter(|byte| b"{};=()<>".contains(byte)).count();
-        if symbols >= 6 && symbols * 50 > text.len() {
-            self.add(TaskType::CodeGeneration, 2.0 * weight);
-        }
-        if text.trim_end().ends_with('?') {
-            self.add(TaskType::QuestionAnswering, weight);
-        }
-        if first_word.is_some_and(|word| cues::QUESTION_OPENERS.contains(&word)) {
-            self.add(TaskType::QuestionAnswering, weight);
-        }
-    }
-
-    fn add(&mut self, task_type: TaskType, vote: f32) {
-        let index = TaskType::ALL.iter().position(|known| *known == task_type);
-        if let Some(score) = index.and_then(|index| self.scores.get_mut(index)) {
-            *score += vote;
-        }
-    }
-
-    fn verdict(&self, words: usize) -> Kind {
-        let (mut best, mut second) = ((TaskType::Chat, 0.0_f32), 0.0_f32);
-        for (task_type, score) in TaskType::ALL.iter().zip(self.scores) {
-            if score > best.1 {
-                second = best.1;
-                best = (*task_type, score);
-            } else {
-                second = second.max(score);
-            }
-        }
-        if best.1 < LEAST_SCORE {
-            let task_type = if words <= SMALL_TALK_WORDS { TaskType::Chat } else { TaskType::QuestionAnswering };
-            return Kind { task_type, by: By::Default, confidence: 0.0 };
-        }
-        let confidence = f64::from(best.1 / (best.1 + second + 0.5));
-        Kind { task_type: best.0, by: By::Recognised, confidence: (confidence * 1_000.0).round() / 1_000.0 }
+    let instructs = |role: &str| matches!(role, "system" | "developer");
+    let instructions = input.messages.iter().filter(|message| instructs(&message.role));
+    let request = input.messages.iter().rfind(|message| message.role == "user");
+    let texts: Vec<&str> = instructions.chain(request).flat_map(|message| message.texts()).collect();
+    match texts.as_slice() {
+        [text] => recognise_text(text),
+        texts => recognise_text(&texts.join("\n")),
     }
 }
 
-fn place_weight(position: usize) -> f32 {
-    match position {
-        0..10 => 2.0,
-        10..40 => 1.0,
-        _ => 0.6,
+/// The kind of work that a text asks for. Of a long text only both ends are read.
+#[must_use]
+pub fn recognise_text(text: &str) -> Kind {
+    let text = Tokens::read(text);
+    if text.tokens.is_empty() {
+        return Kind { task_type: TaskType::Chat, by: By::Default, confidence: 0.0, second: None };
     }
-}
-
-fn is_word(character: char) -> bool {
-    character.is_ascii_alphanumeric() || matches!(character, '+' | '#' | '\'')
-}
-
-/// The beginning and the end of a text in lower case.
-fn both_ends(text: &str) -> String {
-    if text.len() <= HEAD_BYTES + TAIL_BYTES {
-        return text.to_ascii_lowercase();
-    }
-    let head_end = text.floor_char_boundary(HEAD_BYTES);
-    let tail_start = text.ceil_char_boundary(text.len() - TAIL_BYTES);
-    let (head, tail) = (text.get(..head_end).unwrap_or_default(), text.get(tail_start..).unwrap_or_default());
-    let mut ends = String::with_capacity(HEAD_BYTES + TAIL_BYTES + 1);
-    ends.push_str(head);
-    ends.push(' ');
-    ends.push_str(tail);
-    ends.make_ascii_lowercase();
-    ends
+    let [first, second] = Model::embedded().classify(&text);
+    Kind { task_type: first.task_type, by: By::Predicted, confidence: first.confidence, second: Some(second) }
 }
 
 #[cfg(test)]

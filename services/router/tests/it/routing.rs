@@ -13,7 +13,7 @@ async fn a_task_gets_a_plan_with_its_reason() {
     let explanation = &plan.explanation;
     assert!(explanation.because.contains("a/first") && explanation.decided_in_us > 0, "{explanation:?}");
     assert!(explanation.statistics_age_ms.is_some_and(|age| age < 5_000), "{explanation:?}");
-    assert!(explanation.config_revision > 0 && explanation.task_type_by == "recognised", "{explanation:?}");
+    assert!(explanation.config_revision > 0 && explanation.task_type_by == "predicted", "{explanation:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
