@@ -3,10 +3,17 @@
 pub mod choose;
 pub mod circuit;
 pub mod decide;
+pub mod draw;
 pub mod estimate;
 pub mod explain;
+pub mod explore;
 pub mod filter;
+pub mod lessons;
 pub mod observe;
+pub mod pace;
+pub mod quality;
+pub mod replay;
+pub mod residual;
 pub mod route;
 pub mod statistics;
 pub mod task_type;
