@@ -120,7 +120,9 @@ fn services_do_not_know_each_other() {
         let Ok(manifest) = std::fs::read_to_string(entry.path().join("Cargo.toml")) else { continue };
         let dependencies = manifest.split("[dev-dependencies]").next().unwrap();
         for other in ["ingress", "governance", "router", "executor", "metering", "notifier"] {
-            if other != name && dependencies.contains(&format!("neptune-{other}.")) {
+            // The command line replays decisions, and must not do so by rules of its own.
+            let is_replay = name == "cli" && other == "router";
+            if other != name && !is_replay && dependencies.contains(&format!("neptune-{other}.")) {
                 faults.push(format!("services/{name} depends on {other}"));
             }
         }

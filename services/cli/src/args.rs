@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::{
+    commands::eval::Eval,
     domain::{api_key::KeyEnvironment, program::Replicas},
     error::EXIT_CODES,
 };
@@ -73,6 +74,9 @@ pub enum Command {
     /// Messages that were given up.
     #[command(subcommand)]
     Dead(DeadCommand),
+    /// Run the router's own decisions over labelled tasks, without a stack.
+    #[command(subcommand)]
+    Eval(Eval),
 }
 
 /// How to run the stack.

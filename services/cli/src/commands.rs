@@ -2,6 +2,7 @@
 
 pub mod dead;
 pub mod down;
+pub mod eval;
 pub mod key;
 pub mod ledger;
 pub mod migrate;

@@ -2,7 +2,8 @@
 //!
 //! **Purpose.** Runs a stack on one machine (`up`, `down`, `status`), prepares the servers
 //! (`migrate`), declares what operators decide (`plan`, `apply`, `key`), submits tasks (`submit`),
-//! and answers questions about them (`task`, `explain`, `cost`, `budget`, `dead`).
+//! answers questions about them (`task`, `explain`, `cost`, `budget`, `dead`), and replays the
+//! router's decisions over labelled tasks (`eval`).
 //!
 //! **Messages.** Out: `task.submitted` as a team's client (`submit --bus`), and dead letters again
 //! (`dead replay`). Questions go to metering and governance over the bus, as the operator's user.
@@ -21,6 +22,7 @@ pub mod domain;
 pub mod env_file;
 pub mod error;
 pub mod files;
+pub mod labelled;
 pub mod output;
 pub mod process;
 pub mod stack;
@@ -62,6 +64,10 @@ pub struct Context {
 /// # Errors
 /// It failed; the message says what to do.
 pub async fn run(cli: Cli) -> Result<(), Error> {
+    // Replays need no stack, and so must not fail for the lack of one.
+    if let Command::Eval(eval) = &cli.command {
+        return commands::eval::run(eval);
+    }
     let is_up = matches!(cli.command, Command::Up(_));
     let context = Context { stack: open(&cli.state_dir, !is_up)?, json: cli.json };
     match cli.command {
@@ -79,6 +85,7 @@ pub async fn run(cli: Cli) -> Result<(), Error> {
         Command::Cost(args) => commands::ledger::cost(&context, args).await,
         Command::Budget { team } => commands::ledger::budget(&context, team).await,
         Command::Dead(args) => commands::dead::run(&context, args).await,
+        Command::Eval(eval) => commands::eval::run(&eval),
     }
 }
 

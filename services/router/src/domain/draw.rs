@@ -10,7 +10,7 @@ use chacha20::{
 };
 
 /// Draws are made from a posterior with so many times its mass: less daring than Thompson
-/// sampling, which explores more than pays over a few thousand tasks (research, section 2.3).
+/// sampling, which explores more than pays over a few thousand tasks.
 pub const TEMPER: f64 = 4.0;
 
 /// The draws of one decision.

@@ -1,11 +1,11 @@
 //! Keeping to a budget: the price of quality rises while spending runs ahead of its window and
-//! falls while it lags (a PI controller on cumulative spend; research, section 5, step 7).
+//! falls while it lags: a PI controller on cumulative spend.
 
 /// How strongly the price reacts to the present lead, and to leads that persist.
 const PROPORTIONAL: f64 = 8.0;
 const INTEGRAL: f64 = 5.0;
 /// What a step adds to the persistent lead.
-const INTEGRAL_STEP: f64 = 0.002;
+const INTEGRAL_STEP: f64 = 0.01;
 /// The price moves at most by this power of e, in both directions.
 const MOST_MOVED: f64 = 8.0;
 /// Leads are measured against a window that began so many tasks earlier, so that the first tasks

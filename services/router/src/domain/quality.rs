@@ -3,7 +3,7 @@
 //!
 //! A context's evidence is a [`Cell`] per model and level. [`Beliefs::posterior`] puts the levels
 //! together: each level's mean leans on the next coarser one with the weight of a few observations
-//! (empirical Bayes with a fixed strength, as in research section 5), and on what was known before
+//! (empirical Bayes with a fixed strength), and on what was known before
 //! any feedback: labelled examples of the same context, else the quality that the model's resource
 //! declares for the kind of work.
 
