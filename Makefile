@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo up down status test check bench schemas clean toolchain
+.PHONY: help demo up down status test check bench bench-routing schemas clean toolchain
 
 SERVERS := deploy/local/servers.sh
 # Simulated models and a receiver for mail and webhooks run along; `make up UP=` leaves them out.
@@ -13,7 +13,7 @@ NEPTUNE := $(BUILD_DIR)/local/neptune
 
 help: ## List the targets
 	@echo 'Neptune. Targets:'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo 'Start here: make demo'
 
 demo: up ## Start everything, send real tickets through it, show what happened
@@ -46,6 +46,11 @@ bench: toolchain ## Measure functions (criterion) and the whole system under loa
 	@echo '==> the whole system, beside its floors'
 	@code=0; (set -a; . .neptune/test/servers.env; set +a; exec $(BUILD_DIR)/local/bench) || code=$$?; \
 	  $(SERVERS) down --state-dir .neptune/test; exit $$code
+
+bench-routing: toolchain ## Compare routing decisions with the numbers to reach, on labelled tasks (shared data)
+	@echo '==> building'
+	@cargo build --profile local -p neptune-cli -p neptune-tests --bins
+	@$(BUILD_DIR)/local/bench-routing
 
 schemas: toolchain ## Render schemas/ and deploy/nats/users.conf from the contracts anew
 	@UPDATE_SCHEMAS=1 cargo test --quiet -p neptune-contracts -p neptune-ingress
