@@ -8,6 +8,7 @@ pub mod estimate;
 pub mod explain;
 pub mod explore;
 pub mod filter;
+pub mod learnt;
 pub mod lessons;
 pub mod observe;
 pub mod pace;

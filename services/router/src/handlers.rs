@@ -1,5 +1,6 @@
 //! One file per consumed message.
 
 pub mod attempt_failed;
+pub mod feedback_given;
 pub mod task_admitted;
 pub mod task_finished;

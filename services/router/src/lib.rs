@@ -1,10 +1,11 @@
 //! The router: chooses.
 //!
-//! **In:** `task.admitted` in two lanes with a concurrency each; `task.finished` and
-//! `attempt.failed`, to learn from.
+//! **In:** `task.admitted` in two lanes with a concurrency each; `task.finished`, `attempt.failed`
+//! and `feedback.given`, to learn from.
 //! **Out:** `task.routed` with a plan and the reason for it; `task.finished` for a task that no
 //! model can do.
-//! **Owns:** routing statistics in Redis: success, latency and length of answers, circuits.
+//! **Owns:** routing statistics in Redis: success, latency and length of answers, circuits, and
+//! how good answers were.
 //!
 //! **On the request's path** there is no Redis: decisions are made from a snapshot that is read
 //! every quarter of a second, and from circuits that each replica opens by itself as soon as it
@@ -24,7 +25,7 @@ pub mod statistics;
 use board::Board;
 use config::Config;
 use handlers::{
-    attempt_failed,
+    attempt_failed, feedback_given,
     task_admitted::{self, TaskAdmittedHandler},
     task_finished,
 };
@@ -33,7 +34,7 @@ use neptune_contracts::{
     Timestamp,
     attempt::AttemptFailed,
     names::Service,
-    topology::{ConsumerSpec, ROUTER_BATCH, ROUTER_FAILED, ROUTER_FINISHED, ROUTER_REALTIME},
+    topology::{ConsumerSpec, ROUTER_BATCH, ROUTER_FAILED, ROUTER_FEEDBACK, ROUTER_FINISHED, ROUTER_REALTIME},
 };
 use neptune_runtime::Shutdown;
 use statistics::Store;
@@ -46,6 +47,8 @@ const READ_EVERY: Duration = Duration::from_millis(250);
 const LEARN_BATCH: BatchLimits = BatchLimits { max_messages: 64, linger: Duration::from_millis(20) };
 /// Failed attempts learnt from at a time.
 const FAILED_CONCURRENCY: usize = 64;
+/// Feedback learnt from at a time.
+const FEEDBACK_CONCURRENCY: usize = 16;
 
 /// Why the router ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +125,12 @@ fn learn(
         let handle = move |incoming| attempt_failed::handle(to.clone(), incoming);
         Ok(on_bus.consume(&ROUTER_FAILED, FAILED_CONCURRENCY, &stop, handle).await?)
     });
+    let (on_bus, stop, to) = (bus.clone(), shutdown.clone(), store.clone());
+    parts.spawn(async move {
+        let reader = on_bus.clone();
+        let handle = move |incoming| feedback_given::handle(reader.clone(), to.clone(), incoming);
+        Ok(on_bus.consume(&ROUTER_FEEDBACK, FEEDBACK_CONCURRENCY, &stop, handle).await?)
+    });
     let (on_bus, stop, at) = (bus.clone(), shutdown.clone(), board.clone());
     parts.spawn(async move {
         let failures = on_bus.listen::<AttemptFailed>().await?;
@@ -133,12 +142,19 @@ fn learn(
 async fn read_statistics(board: Arc<Board>, store: Arc<Store>, shutdown: Shutdown) -> Result<(), Error> {
     let mut ticks = tokio::time::interval(READ_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut was_readable = true;
+    let (mut was_readable, mut cells_version) = (true, None);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
         let read = store.read(Timestamp::now().unix_micros() / 1_000).await;
         let is_readable = read.is_ok();
         match read {
-            Ok(statistics) => board.replace(statistics),
+            Ok(statistics) => {
+                board.replace(statistics);
+                // Fails only with the read after it, which then says so.
+                if let Ok(Some((version, cells))) = store.read_cells(cells_version).await {
+                    board.replace_cells(cells);
+                    cells_version = Some(version);
+                }
+            }
             Err(error) if was_readable => tracing::warn!(%error, "cannot read routing statistics; the last ones serve"),
             Err(_) => {}
         }

@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod chat;
 pub mod dead;
 pub mod delivery;
+pub mod feedback;
 pub mod finished;
 pub mod headers;
 pub mod ids;

@@ -35,6 +35,8 @@ pub enum Refrain {
     Critical,
     /// Enough was tried lately.
     Spent,
+    /// Nobody says how good answers are, so that trying teaches nothing.
+    NoFeedback,
 }
 
 impl Refrain {
@@ -45,6 +47,7 @@ impl Refrain {
             Self::Sensitive => "sensitive",
             Self::Critical => "critical",
             Self::Spent => "spent",
+            Self::NoFeedback => "no_feedback",
         }
     }
 }

@@ -13,7 +13,7 @@ mod context;
 mod signal;
 
 pub use alarm::{ALARM_AT, ALARM_SLACK, Alarm, MASS_AFTER_ALARM};
-pub use cell::{Cell, FADES_MS, Mark, OBSERVATIONS_KEPT};
+pub use cell::{Cell, DOUBT_AFTER_ALARM, FADES_MS, Mark, OBSERVATIONS_KEPT};
 pub use context::{Band, Context, LEVELS, Level};
 pub use signal::{Book, Effect, Kind, Receipt, Signal};
 

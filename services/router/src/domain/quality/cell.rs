@@ -1,6 +1,6 @@
 //! One model's evidence in one context, which fades.
 //!
-//! The same rules run in Redis, for all replicas (`learning/learn.lua`); a test holds the two
+//! The same rules run in Redis, for all replicas (`statistics/learn.lua`); a test holds the two
 //! against each other.
 
 use super::alarm::{Alarm, MASS_AFTER_ALARM};
@@ -11,7 +11,7 @@ pub const FADES_MS: f64 = 604_800_000.0;
 /// And with each new observation, so that about so many are kept.
 pub const OBSERVATIONS_KEPT: f64 = 120.0;
 /// So much of the prior knowledge is doubted when feedback has refuted it.
-const DOUBT_AFTER_ALARM: f64 = 0.9;
+pub const DOUBT_AFTER_ALARM: f64 = 0.9;
 
 /// Evidence about one model in one context.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
