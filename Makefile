@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo up down status test check bench schemas train-task-type clean toolchain
+.PHONY: help demo up down status test check bench bench-routing schemas train-task-type clean toolchain
 
 SERVERS := deploy/local/servers.sh
 # Simulated models and a receiver for mail and webhooks run along; `make up UP=` leaves them out.
@@ -48,6 +48,11 @@ bench: toolchain ## Measure functions (criterion) and the whole system under loa
 	@echo '==> the whole system, beside its floors'
 	@code=0; (set -a; . .neptune/test/servers.env; set +a; exec $(BUILD_DIR)/local/bench) || code=$$?; \
 	  $(SERVERS) down --state-dir .neptune/test; exit $$code
+
+bench-routing: toolchain ## Compare routing decisions with the numbers to reach, on labelled tasks (shared data)
+	@echo '==> building'
+	@cargo build --profile local -p neptune-cli -p neptune-tests --bins
+	@$(BUILD_DIR)/local/bench-routing
 
 schemas: toolchain ## Render schemas/ and deploy/nats/users.conf from the contracts anew
 	@UPDATE_SCHEMAS=1 cargo test --quiet -p neptune-contracts -p neptune-ingress

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "test support")]
 
 pub mod bench;
+pub mod bench_routing;
 pub mod keys;
 pub mod ledger;
 pub mod resources;

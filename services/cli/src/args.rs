@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::{
+    commands::eval::Eval,
     domain::{api_key::KeyEnvironment, program::Replicas},
     error::EXIT_CODES,
 };
@@ -73,16 +74,9 @@ pub enum Command {
     /// Messages that were given up.
     #[command(subcommand)]
     Dead(DeadCommand),
-    /// Run Neptune's decisions over recorded input, without a stack.
+    /// Run Neptune's decisions over recorded or labelled input, without a stack.
     #[command(subcommand)]
     Eval(Eval),
-}
-
-/// Which decisions to run over recorded input.
-#[derive(Subcommand, Debug)]
-pub enum Eval {
-    /// Tell the kind of work of prompts: one line of JSON a prompt, in the order of the input.
-    TaskType(EvalTaskTypeArgs),
 }
 
 /// Prompts to tell the kind of work of.

@@ -5,6 +5,7 @@ pub mod api_key;
 pub mod backoff;
 pub mod diff;
 pub mod environment;
+pub mod labelled;
 pub mod program;
 pub mod references;
 pub mod request;

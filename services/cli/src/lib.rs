@@ -3,7 +3,7 @@
 //! **Purpose.** Runs a stack on one machine (`up`, `down`, `status`), prepares the servers
 //! (`migrate`), declares what operators decide (`plan`, `apply`, `key`), submits tasks (`submit`),
 //! answers questions about them (`task`, `explain`, `cost`, `budget`, `dead`), and runs decisions over
-//! recorded input (`eval`).
+//! recorded or labelled input (`eval`).
 //!
 //! **Messages.** Out: `task.submitted` as a team's client (`submit --bus`), and dead letters again
 //! (`dead replay`). Questions go to metering and governance over the bus, as the operator's user.
@@ -22,6 +22,7 @@ pub mod domain;
 pub mod env_file;
 pub mod error;
 pub mod files;
+pub mod labelled;
 pub mod output;
 pub mod process;
 pub mod stack;
@@ -63,6 +64,10 @@ pub struct Context {
 /// # Errors
 /// It failed; the message says what to do.
 pub async fn run(cli: Cli) -> Result<(), Error> {
+    // Replays need no stack, and so must not fail for the lack of one.
+    if let Command::Eval(eval) = &cli.command {
+        return commands::eval::run(eval);
+    }
     let is_up = matches!(cli.command, Command::Up(_));
     let context = Context { stack: open(&cli.state_dir, !is_up)?, json: cli.json };
     match cli.command {
@@ -80,7 +85,7 @@ pub async fn run(cli: Cli) -> Result<(), Error> {
         Command::Cost(args) => commands::ledger::cost(&context, args).await,
         Command::Budget { team } => commands::ledger::budget(&context, team).await,
         Command::Dead(args) => commands::dead::run(&context, args).await,
-        Command::Eval(args) => commands::eval::run(&args),
+        Command::Eval(eval) => commands::eval::run(&eval),
     }
 }
 

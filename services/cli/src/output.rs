@@ -16,6 +16,13 @@ pub fn say_json<T: Serialize>(value: &T) {
     }
 }
 
+/// One of many results for machines: one JSON document on a line of its own.
+pub fn say_line<T: Serialize>(value: &T) {
+    if let Ok(text) = serde_json::to_string(value) {
+        say(&text);
+    }
+}
+
 /// A result for whom it is for.
 pub fn say_either<T: Serialize>(json: bool, value: &T, text: impl FnOnce(&T) -> String) {
     if json { say_json(value) } else { say(&text(value)) }

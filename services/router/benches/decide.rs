@@ -13,6 +13,7 @@ use neptune_contracts::{
 use neptune_router::domain::{
     decide::decide,
     filter::Snapshot,
+    quality::{Cell, Cells},
     statistics::{AnswerStatistics, ModelStatistics, Statistics},
 };
 use neptune_testkit::builders;
@@ -43,12 +44,34 @@ fn world() -> (Task, Admission, Resources, Statistics) {
     (builders::task("support", &text), builders::admission(&allowed), resources, statistics)
 }
 
+/// Feedback about every candidate at every level.
+fn cells() -> Cells {
+    let names = (0..CANDIDATES).map(|number| format!("provider-{}/model-{number}", number % 5));
+    let of_all: HashMap<String, Cell> = names
+        .map(|name| {
+            (name, Cell { good: 60.0, bad: 20.0, at_ms: Timestamp::now().unix_micros() / 1_000, ..Cell::default() })
+        })
+        .collect();
+    let mut contexts = vec!["*".to_owned()];
+    for task_type in TaskType::ALL {
+        contexts.push(format!("type:{task_type}"));
+        contexts.extend(["short", "medium", "long", "huge"].map(|band| format!("band:{task_type}:{band}")));
+    }
+    contexts.into_iter().map(|context| (context, of_all.clone())).collect()
+}
+
 fn bench(criterion: &mut Criterion) {
     let (task, admission, resources, statistics) = world();
-    let circuits = HashMap::new();
+    let (circuits, cells) = (HashMap::new(), cells());
     let once = || {
-        let snapshot =
-            Snapshot { resources: &resources, statistics: &statistics, circuits: &circuits, now: Timestamp::now() };
+        let snapshot = Snapshot {
+            resources: &resources,
+            statistics: &statistics,
+            circuits: &circuits,
+            cells: &cells,
+            may_explore: true,
+            now: Timestamp::now(),
+        };
         decide(black_box(&task), &admission, &snapshot)
     };
     let mut nanos: Vec<u128> = (0..DECISIONS)

@@ -2,11 +2,17 @@
 
 use crate::domain::{
     circuit::{Circuit, Health},
+    explore::Budget,
     observe::Observation,
+    quality::Cells,
     statistics::Statistics,
 };
 use arc_swap::ArcSwap;
-use std::{collections::HashMap, sync::Arc};
+use neptune_contracts::names::Team;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// The newest statistics, and circuits as this replica saw them itself. The latter react at once,
 /// and also while Redis is away.
@@ -14,6 +20,8 @@ use std::{collections::HashMap, sync::Arc};
 pub struct Board {
     statistics: ArcSwap<Statistics>,
     circuits: ArcSwap<HashMap<String, Circuit>>,
+    cells: ArcSwap<Cells>,
+    explored: Mutex<HashMap<Team, Budget>>,
 }
 
 impl Board {
@@ -27,6 +35,33 @@ impl Board {
     #[must_use]
     pub fn circuits(&self) -> Arc<HashMap<String, Circuit>> {
         self.circuits.load_full()
+    }
+
+    /// The newest feedback.
+    #[must_use]
+    pub fn cells(&self) -> Arc<Cells> {
+        self.cells.load_full()
+    }
+
+    /// Takes over new feedback.
+    pub fn replace_cells(&self, cells: Cells) {
+        self.cells.store(Arc::new(cells));
+    }
+
+    /// Whether some of the team's exploration is left, by what this replica decided for it.
+    #[must_use]
+    pub fn may_explore(&self, team: &Team) -> bool {
+        self.budgets().get(team).copied().unwrap_or_default().is_left()
+    }
+
+    /// Takes in whether a decision for the team explored.
+    pub fn decided(&self, team: &Team, explored: bool) {
+        self.budgets().entry(team.clone()).or_default().spend(explored);
+    }
+
+    fn budgets(&self) -> std::sync::MutexGuard<'_, HashMap<Team, Budget>> {
+        // Counts stay counts, whoever crashed while adding to them.
+        self.explored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes over new statistics, and forgets own circuits that they have overtaken.

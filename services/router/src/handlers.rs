@@ -2,5 +2,6 @@
 
 pub mod attempt_failed;
 mod cached;
+pub mod feedback_given;
 pub mod task_admitted;
 pub mod task_finished;

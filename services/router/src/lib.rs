@@ -1,11 +1,11 @@
 //! The router: chooses.
 //!
-//! **In:** `task.admitted` in two lanes with a concurrency each; `task.finished` and
-//! `attempt.failed`, to learn from.
+//! **In:** `task.admitted` in two lanes with a concurrency each; `task.finished`, `attempt.failed`
+//! and `feedback.given`, to learn from.
 //! **Out:** `task.routed` with a plan and the reason for it; `task.finished` for a task that no
 //! model can do, or that an answer in the cache will do for.
-//! **Owns:** in Redis, routing statistics (success, latency and length of answers, circuits) and
-//! the cache's index of who asked what.
+//! **Owns:** in Redis, routing statistics (success, latency and length of answers, circuits, and how
+//! good answers were) and the cache's index of who asked what.
 //!
 //! **On the request's path** there is no Redis: decisions are made from a snapshot that is read
 //! every quarter of a second, and from circuits that each replica opens by itself as soon as it
@@ -30,7 +30,7 @@ use board::Board;
 use cache::Cache;
 use config::Config;
 use handlers::{
-    attempt_failed,
+    attempt_failed, feedback_given,
     task_admitted::{self, TaskAdmittedHandler},
     task_finished,
 };
@@ -39,7 +39,7 @@ use neptune_contracts::{
     Timestamp,
     attempt::AttemptFailed,
     names::Service,
-    topology::{ROUTER_BATCH, ROUTER_FAILED, ROUTER_FINISHED, ROUTER_REALTIME},
+    topology::{ROUTER_BATCH, ROUTER_FAILED, ROUTER_FEEDBACK, ROUTER_FINISHED, ROUTER_REALTIME},
 };
 use neptune_runtime::Shutdown;
 use statistics::Store;
@@ -52,6 +52,8 @@ const READ_EVERY: Duration = Duration::from_millis(250);
 const LEARN_BATCH: BatchLimits = BatchLimits { max_messages: 64, linger: Duration::from_millis(20) };
 /// Failed attempts learnt from at a time.
 const FAILED_CONCURRENCY: usize = 64;
+/// Feedback learnt from at a time.
+const FEEDBACK_CONCURRENCY: usize = 16;
 
 /// Why the router ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +100,8 @@ fn learn(parts: &mut Parts<Error>, bus: &Bus, (board, store): (&Arc<Board>, &Arc
         async |(board, store): (Arc<Board>, Arc<Store>), batch| task_finished::handle(&board, &store, batch).await;
     parts.consume_batches(&ROUTER_FINISHED, LEARN_BATCH, &(board.clone(), store.clone()), finished);
     parts.consume(&ROUTER_FAILED, FAILED_CONCURRENCY, store, attempt_failed::handle);
+    let feedback = async |(bus, store): (Bus, Arc<Store>), given| feedback_given::handle(bus, store, given).await;
+    parts.consume(&ROUTER_FEEDBACK, FEEDBACK_CONCURRENCY, &(bus.clone(), store.clone()), feedback);
     let (bus, board) = (bus.clone(), board.clone());
     parts.spawn(async move {
         let failures = bus.listen::<AttemptFailed>().await?;
@@ -109,13 +113,20 @@ fn learn(parts: &mut Parts<Error>, bus: &Bus, (board, store): (&Arc<Board>, &Arc
 async fn read_statistics(board: Arc<Board>, store: Arc<Store>) {
     let mut ticks = tokio::time::interval(READ_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut was_readable = true;
+    let (mut was_readable, mut cells_version) = (true, None);
     loop {
         ticks.tick().await;
         let read = store.read(Timestamp::now().unix_micros() / 1_000).await;
         let is_readable = read.is_ok();
         match read {
-            Ok(statistics) => board.replace(statistics),
+            Ok(statistics) => {
+                board.replace(statistics);
+                // Fails only with the read after it, which then says so.
+                if let Ok(Some((version, cells))) = store.read_cells(cells_version).await {
+                    board.replace_cells(cells);
+                    cells_version = Some(version);
+                }
+            }
             Err(error) if was_readable => tracing::warn!(%error, "cannot read routing statistics; the last ones serve"),
             Err(_) => {}
         }

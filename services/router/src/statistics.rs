@@ -1,9 +1,15 @@
 //! Routing statistics in Redis: one script takes observations in, each attempt once; one read
 //! gives everything back.
 //!
+//! Feedback about answers is taken in by a second script, in `feedback.rs`.
+//!
 //! Keys (hash tag = namespace): `{ns}:r:models` one JSON per model with faded counts and circuit;
 //! `{ns}:r:answers` one JSON per model and kind of work with means; `{ns}:r:seen:…` attempts
 //! counted, by the minute they ended in.
+
+mod feedback;
+
+pub use feedback::{Learnt, Lesson};
 
 use crate::domain::{
     circuit::{Circuit, FAILURES_TO_OPEN, FIRST_PAUSE_MS, Health, LONGEST_PAUSE_MS},
@@ -34,6 +40,7 @@ const FAILURE_SEEN_SECONDS: u32 = 3_600;
 pub struct Store {
     connection: ConnectionManager,
     observe: Script,
+    learn: Script,
     tag: String,
 }
 
@@ -72,6 +79,7 @@ impl Store {
         Ok(Self {
             connection: ConnectionManager::new_lazy_with_config(Client::open(info)?, config)?,
             observe: Script::new(include_str!("statistics/observe.lua")),
+            learn: Script::new(include_str!("statistics/learn.lua")),
             tag: format!("{{{namespace}}}"),
         })
     }

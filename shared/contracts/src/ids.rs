@@ -52,6 +52,8 @@ id!(/// One execution of a workflow.
     RunId);
 id!(/// One message to one recipient over one channel; also the `webhook-id` the recipient sees.
     DeliveryId);
+id!(/// One thing said about one answer.
+    FeedbackId);
 id!(/// Money reserved before a call.
     HoldId);
 

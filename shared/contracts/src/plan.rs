@@ -101,6 +101,54 @@ pub struct Explanation {
     pub because: String,
     /// How long the decision took, in microseconds.
     pub decided_in_us: u64,
+    /// What was learnt about quality, and what would have changed the choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning: Option<Learning>,
+}
+
+/// What was learnt about quality, and what would have changed the choice.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Learning {
+    /// Version of the policy. With the task's id it fixes the draws, so that the decision can be made again.
+    pub policy: String,
+    /// The contexts that feedback about this task counts in, coarse first.
+    pub levels: Vec<EvidenceLevel>,
+    /// What was believed about each candidate's quality, in the order of the candidates.
+    pub beliefs: Vec<Belief>,
+    /// A model was tried although another was expected to be better.
+    #[serde(default)]
+    pub explored: bool,
+    /// Why nothing was tried: `sensitive`, `critical`, `spent` or `no_feedback`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refrained: Option<String>,
+    /// By how much the first candidate was expected to be better than the second, in US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin_usd: Option<f64>,
+    /// What would have made another candidate the first, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub would_change: Vec<String>,
+}
+
+/// A context and how much feedback it has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EvidenceLevel {
+    /// Its key: `*`, `type:…`, `band:…` or `step:…`.
+    pub key: String,
+    /// Observations of the chosen model, faded.
+    pub observations: f64,
+}
+
+/// What is believed about a model's quality.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Belief {
+    /// The model.
+    pub model: String,
+    /// One standard deviation below the expectation, 0 to 1.
+    pub quality_low: f64,
+    /// One standard deviation above it.
+    pub quality_high: f64,
+    /// The quality that was drawn.
+    pub draw: f64,
 }
 
 /// A model that was removed before weighing.

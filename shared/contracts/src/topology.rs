@@ -260,6 +260,9 @@ pub const ROUTER_FINISHED: ConsumerSpec = finished("router-finished", Service::R
 /// Failed attempts, to learn from.
 pub const ROUTER_FAILED: ConsumerSpec =
     consumer("router-failed", Service::Router, StreamName::Facts, "attempt.failed.v1.<model>");
+/// Feedback about answers, to learn from.
+pub const ROUTER_FEEDBACK: ConsumerSpec =
+    consumer("router-feedback", Service::Router, StreamName::Facts, "feedback.given.v1.<team>");
 /// Urgent tasks for models on the internet.
 pub const EXECUTOR_EXTERNAL_REALTIME: ConsumerSpec =
     guarded("executor-external-realtime", Service::Executor, "task.routed.v1.external.realtime");
@@ -317,6 +320,7 @@ pub const CONSUMERS: &[ConsumerSpec] = &[
     ROUTER_BATCH,
     ROUTER_FINISHED,
     ROUTER_FAILED,
+    ROUTER_FEEDBACK,
     EXECUTOR_EXTERNAL_REALTIME,
     EXECUTOR_EXTERNAL_BATCH,
     EXECUTOR_PRIVATE_REALTIME,

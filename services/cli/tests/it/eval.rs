@@ -1,55 +1,95 @@
-//! `neptune eval` as a process, without a stack.
+//! `neptune eval` over small files: what it prints, and what it must not look at.
 
-use std::{fs, process::Command};
+use serde_json::{Value, json};
+use std::{fs, path::Path, process::Command};
 
-fn eval(arguments: &[&str]) -> (i32, String, String) {
+/// Two data sets; `dear` is right everywhere, `cheap` only in the easy one.
+fn tasks(count: usize, right: impl Fn(usize) -> [f64; 2]) -> String {
+    let line = |number: usize| {
+        let step = if number.is_multiple_of(2) { "set/easy" } else { "set/hard" };
+        let [cheap, dear] = right(number);
+        json!({"id": format!("t{number}"), "dataset": step, "task_type": "reasoning", "prompt": format!("task {number}"),
+            "score": {"cheap": cheap, "dear": dear}, "cost": {"cheap": 0.001, "dear": 0.01}})
+    };
+    (0..count).map(|number| format!("{}\n", line(number))).collect()
+}
+
+fn usual(number: usize) -> [f64; 2] {
+    [f64::from(u8::from(number.is_multiple_of(2))), 1.0]
+}
+
+fn eval(folder: &Path, arguments: &[&str]) -> Vec<Value> {
+    let ran =
+        Command::new(env!("CARGO_BIN_EXE_neptune")).arg("eval").args(arguments).current_dir(folder).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    String::from_utf8(ran.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn folder(files: &[(&str, String)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_neptune"))
-        .args(["--state-dir", folder.path().to_str().unwrap(), "eval", "task-type"])
-        .args(arguments)
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn routing_prints_what_is_expected_of_each_model_in_order() {
+    let test = r#"{"id":"b","dataset":"set/hard","task_type":"reasoning","prompt":"task 1","score":{"cheap":1,"dear":0}}
+{"id":"a","dataset":"set/easy","task_type":"reasoning","prompt":"task 2","score":{"dear":0,"new":1}}
+"#;
+    let folder = folder(&[("train.jsonl", tasks(100, usual)), ("test.jsonl", test.into())]);
+    let printed = eval(folder.path(), &["routing", "--train", "train.jsonl", "--test", "test.jsonl"]);
+    assert_eq!(printed.iter().map(|line| line["id"].clone()).collect::<Vec<_>>(), ["b", "a"]);
+    let (hard, easy) = (&printed[0]["candidates"], &printed[1]["candidates"]);
+    assert!(hard["cheap"]["quality"].as_f64().unwrap() < 0.2 && hard["dear"]["quality"].as_f64().unwrap() > 0.8);
+    assert!((hard["dear"]["cost_usd"].as_f64().unwrap() - 0.01).abs() < 1e-9);
+    assert!(
+        easy.get("cheap").is_none()
+            && easy["new"]["quality"].as_f64().unwrap() > 0.5
+            && easy["new"]["cost_usd"].is_null()
+    );
+}
+
+#[test]
+fn routing_does_not_look_at_the_outcomes_of_the_test() {
+    let train = tasks(300, usual);
+    let folder =
+        folder(&[("train.jsonl", train), ("a.jsonl", tasks(40, usual)), ("b.jsonl", tasks(40, |_| [0.5, 0.0]))]);
+    let run = |test| eval(folder.path(), &["routing", "--train", "train.jsonl", "--test", test]);
+    assert_eq!(run("a.jsonl"), run("b.jsonl"));
+}
+
+#[test]
+fn bandit_chooses_before_it_reads_the_outcome() {
+    // The streams differ only in the outcomes of their last task: every choice must be the same.
+    let stream = |last: [f64; 2]| tasks(60, move |number| if number == 59 { last } else { usual(number) });
+    let folder =
+        folder(&[("prior.jsonl", tasks(100, usual)), ("a.jsonl", stream([0.0, 1.0])), ("b.jsonl", stream([1.0, 0.0]))]);
+    let run = |stream, seed| {
+        eval(folder.path(), &["bandit", "--prior", "prior.jsonl", "--stream", stream, "--lambda", "20", "--seed", seed])
+    };
+    let printed = run("a.jsonl", "1");
+    assert_eq!(printed, run("b.jsonl", "1"));
+    assert_eq!(printed.len(), 60);
+    // A right answer is worth five cents: dear pays where cheap fails, and only there.
+    let on = |model: &str, odd: bool| {
+        printed.iter().enumerate().filter(|(number, line)| (number % 2 == 1) == odd && line["model"] == model).count()
+    };
+    assert!(on("cheap", false) >= 28 && on("dear", true) >= 28, "{printed:?}");
+}
+
+#[test]
+fn faults_name_the_file_and_the_line() {
+    let folder = folder(&[("train.jsonl", "{\"id\":\"a\"}\n{\"score\":{}}\n".into())]);
+    let ran = Command::new(env!("CARGO_BIN_EXE_neptune"))
+        .args(["eval", "routing", "--train", "train.jsonl", "--test", "train.jsonl"])
+        .current_dir(folder.path())
         .output()
         .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-}
-
-#[test]
-fn task_types_come_in_the_order_of_the_input() {
-    let folder = tempfile::tempdir().unwrap();
-    let input = folder.path().join("prompts.jsonl");
-    let prompts = [
-        ("z", "Translate into German: good day", "translation"),
-        ("a", "Write a Python function that reverses a list", "code_generation"),
-        ("m", "What is the capital of Mongolia?", "chat"),
-    ];
-    let lines = prompts.map(|(id, prompt, task_type)| {
-        serde_json::json!({"id": id, "prompt": prompt, "task_type": task_type}).to_string()
-    });
-    fs::write(&input, lines.join("\n")).unwrap();
-
-    let (code, printed, told) = eval(&["--input", input.to_str().unwrap(), "--report"]);
-    assert_eq!(code, 0, "{told}");
-    let found: Vec<(String, String)> = printed
-        .lines()
-        .map(|line| {
-            let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            let confidence = line["confidence"].as_f64().unwrap();
-            assert!((0.0..=1.0).contains(&confidence), "{line}");
-            (line["id"].as_str().unwrap().to_owned(), line["task_type"].as_str().unwrap().to_owned())
-        })
-        .collect();
-    let wanted = [("z", "translation"), ("a", "code_generation"), ("m", "question_answering")];
-    assert_eq!(found, wanted.map(|(id, task_type)| (id.to_owned(), task_type.to_owned())));
-    assert!(told.contains("3 prompts: accuracy 66.7 %"), "{told}");
-}
-
-#[test]
-fn input_that_is_not_usable_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let (code, _, told) = eval(&["--input", folder.path().join("absent.jsonl").to_str().unwrap()]);
-    assert!(code == 1 && told.contains("absent.jsonl"), "{code} {told}");
-    let input = folder.path().join("bad.jsonl");
-    fs::write(&input, "{\"prompt\": \"no id\"}\n").unwrap();
-    let (code, printed, told) = eval(&["--input", input.to_str().unwrap()]);
-    assert!(code == 64 && printed.is_empty() && told.contains("bad.jsonl:1"), "{code} {told}");
+    let told = String::from_utf8(ran.stderr).unwrap();
+    assert!(
+        ran.status.code() == Some(64) && told.contains("train.jsonl:2: not a labelled task: missing field `id`"),
+        "{told}"
+    );
 }

@@ -3,4 +3,5 @@
 
 mod bus;
 mod eval;
+mod eval_task_type;
 mod supervisor;

@@ -211,5 +211,6 @@ fn explanation() -> Explanation {
         relaxed: Vec::new(),
         because: "the test says so".into(),
         decided_in_us: 1,
+        learning: None,
     }
 }

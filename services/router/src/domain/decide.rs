@@ -4,8 +4,11 @@ use super::{
     choose::{Granted, Wishes, order, rank, time_left_ms, utility},
     estimate::Work,
     explain::{Choice, because, no_model},
+    explore::Pick,
     filter::{Eligible, Request, Snapshot, sort},
+    learnt::Drawn,
     limit::fault,
+    quality::Context,
     route::{Policy, Unknown, Weights, resolve},
     task_type::{Kind, kind},
 };
@@ -48,24 +51,30 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
         Err(unknown) => return refuse(Outcome::NoRoute, not_found(unknown), None),
     };
     let kind = kind(task);
-    let request = Request { task, admission, work: Work::of(task, kind.task_type) };
+    let context = Context::of(task, kind.task_type);
+    let request = Request { task, admission, work: Work::of(task, kind.task_type), context };
     let sorted = sort(&request, &policy, snapshot);
-    let Granted { eligible: mut ranked, removed, relaxed } =
-        Wishes::of(&request, &policy, snapshot.now).grant(sorted.eligible);
+    let wishes = Wishes::of(&request, &policy, snapshot.now);
+    let Granted { eligible: mut ranked, removed, relaxed } = wishes.grant(sorted.eligible);
     let mut removed_all = sorted.removed;
     removed_all.extend(removed);
     rank(&mut ranked, &policy.weights);
     let candidates: Vec<Candidate> = ranked.iter().map(|option| candidate(option, &policy.weights)).collect();
     let mut explanation = explain(&kind, &policy, snapshot);
     let left_ms = time_left_ms(task.constraints.deadline, snapshot.now);
-    let ordered = order(&ranked, &policy, left_ms);
+    let drawn = Drawn::of(&request, &ranked, snapshot);
+    let pick = drawn.pick(&ranked, &policy.weights, wishes.min_quality);
+    let ordered = order(&with_first(&ranked, pick), &policy, left_ms);
     let Some(first) = ordered.first() else {
         let error = no_model(&policy, &removed_all, sorted.circuit_closes_in_ms, fault(&request, &sorted.limits));
         explanation.because.clone_from(&error.message);
         explanation.removed = removed_all;
         return refuse(Outcome::NoRoute, error, Some(explanation));
     };
-    explanation.because = because(&Choice { policy: &policy, kind: &kind, ranked: &ranked, first, relaxed: &relaxed });
+    let explored = pick.is_some_and(|pick| pick.explored);
+    let choice = Choice { policy: &policy, kind: &kind, ranked: &ranked, first, relaxed: &relaxed, explored };
+    explanation.because = because(&choice);
+    explanation.learning = Some(drawn.record(&request, &choice));
     explanation.relaxed = relaxed.iter().map(|wish| wish.as_str().to_owned()).collect();
     explanation.removed = removed_all;
     explanation.candidates = candidates;
@@ -98,7 +107,18 @@ fn explain(kind: &Kind, policy: &Policy<'_>, snapshot: &Snapshot<'_>) -> Explana
         relaxed: Vec::new(),
         because: String::new(),
         decided_in_us: 0,
+        learning: None,
     }
+}
+
+/// The models in order of worth, but for the one that is tried out of turn.
+fn with_first<'a>(ranked: &[Eligible<'a>], pick: Option<Pick>) -> Vec<Eligible<'a>> {
+    let mut ordered = ranked.to_vec();
+    if let Some(tried) = pick.filter(|pick| pick.explored && pick.index < ordered.len()) {
+        let tried = ordered.remove(tried.index);
+        ordered.insert(0, tried);
+    }
+    ordered
 }
 
 fn candidate(option: &Eligible<'_>, weights: &Weights) -> Candidate {

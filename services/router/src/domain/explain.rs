@@ -24,6 +24,8 @@ pub struct Choice<'a> {
     pub first: &'a Eligible<'a>,
     /// What gave way so that any model was left.
     pub relaxed: &'a [Wish],
+    /// It is tried although another is expected to be better.
+    pub explored: bool,
 }
 
 /// Why the first was chosen, in one sentence.
@@ -60,6 +62,13 @@ fn compared(choice: &Choice<'_>, numbers: &str) -> String {
         return format!("{name} is the only candidate left for {task_type} on route {route} ({numbers})");
     };
     let worth = |option: &Eligible<'_>| utility(&option.estimate, option.estimate.success, &choice.policy.weights);
+    if choice.explored {
+        let behind = worth(next) - worth(choice.first);
+        return format!(
+            "{name} is tried for {task_type} on route {route} ({numbers}), to learn from it: {} is expected to be worth ${behind:.6} more",
+            next.name
+        );
+    }
     let (count, lead) = (rivals.len() + 1, worth(choice.first) - worth(next));
     format!(
         "{name} is worth the most of {count} candidates for {task_type} on route {route} ({numbers}), ${lead:.6} more than {}",

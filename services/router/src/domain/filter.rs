@@ -3,6 +3,7 @@
 use super::{
     circuit::{Circuit, State},
     estimate::{Estimate, Work, estimate},
+    quality::{Beliefs, Cells, Context, LEVELS, Labelled, Posterior, View},
     route::{Policy, is_bare_name},
     statistics::Statistics,
 };
@@ -23,12 +24,16 @@ pub struct Snapshot<'a> {
     pub statistics: &'a Statistics,
     /// Circuits as this replica saw them itself.
     pub circuits: &'a HashMap<String, Circuit>,
+    /// Feedback about answers.
+    pub cells: &'a Cells,
+    /// Some of the team's exploration is left.
+    pub may_explore: bool,
     /// The time.
     pub now: Timestamp,
 }
 
 /// A task and its bounds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Request<'a> {
     /// The task.
     pub task: &'a Task,
@@ -36,6 +41,8 @@ pub struct Request<'a> {
     pub admission: &'a Admission,
     /// What it asks of a model.
     pub work: Work,
+    /// Where it stands, for feedback.
+    pub context: Context,
 }
 
 /// A model that could do the task.
@@ -47,6 +54,10 @@ pub struct Eligible<'a> {
     pub model: &'a ModelSpec,
     /// What a call is expected to be like.
     pub estimate: Estimate,
+    /// What is believed about its quality; its mean is the estimate's.
+    pub quality: Posterior,
+    /// How much feedback about it there is at each level of the context, coarse first.
+    pub observations: [f64; LEVELS.len()],
     /// The route names it only to fall back on.
     pub fallback_only: bool,
 }
@@ -119,6 +130,9 @@ impl Reason {
 #[must_use]
 pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<'a>) -> Sorted<'a> {
     let allowed: HashSet<&str> = request.admission.allowed_models.iter().map(String::as_str).collect();
+    let labelled = Labelled::new();
+    let beliefs = Beliefs { cells: snapshot.cells, labelled: &labelled, now_ms: snapshot.now.unix_micros() / 1_000 };
+    let view = beliefs.view(&request.context);
     let mut sorted = Sorted::default();
     let mut recovering = Vec::new();
     for (name, model) in &snapshot.resources.models {
@@ -135,7 +149,7 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
                 continue;
             }
         };
-        let eligible = Eligible { name, model, estimate, fallback_only };
+        let eligible = judged(Candidate { name, model, estimate, fallback_only }, &view);
         match state(name, snapshot) {
             State::Open { for_ms } => sorted.cut_off(name, for_ms, snapshot),
             State::Recovering { share } if request.task.id.0.as_u128() % 100 >= u128::from(share) => {
@@ -147,6 +161,26 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
     }
     sorted.settle_recovering(recovering);
     sorted
+}
+
+/// A model that passed every check.
+struct Candidate<'a> {
+    name: &'a str,
+    model: &'a ModelSpec,
+    estimate: Estimate,
+    fallback_only: bool,
+}
+
+/// The model with what feedback says about it.
+fn judged<'a>(candidate: Candidate<'a>, view: &View<'_>) -> Eligible<'a> {
+    let Candidate { name, model, mut estimate, fallback_only } = candidate;
+    let quality = view.posterior(name, estimate.quality);
+    estimate.quality = quality.mean;
+    let mut observations = [0.0; LEVELS.len()];
+    for (kept, (_, found)) in observations.iter_mut().zip(view.observations(name)) {
+        *kept = found;
+    }
+    Eligible { name, model, estimate, quality, observations, fallback_only }
 }
 
 impl<'a> Sorted<'a> {

@@ -81,10 +81,20 @@ impl TaskAdmittedHandler {
     fn decide(&self, admitted: &TaskAdmitted) -> (Decision, u64) {
         let (resources, statistics, circuits) =
             (self.resources.borrow().clone(), self.board.statistics(), self.board.circuits());
-        let snapshot =
-            Snapshot { resources: &resources, statistics: &statistics, circuits: &circuits, now: Timestamp::now() };
+        let (cells, team) = (self.board.cells(), &admitted.task.team);
+        let snapshot = Snapshot {
+            resources: &resources,
+            statistics: &statistics,
+            circuits: &circuits,
+            cells: &cells,
+            may_explore: self.board.may_explore(team),
+            now: Timestamp::now(),
+        };
         let clock = Instant::now();
         let decision = decide(&admitted.task, &admitted.admission, &snapshot);
+        if let Decision::Route(plan) = &decision {
+            self.board.decided(team, plan.explanation.learning.as_ref().is_some_and(|learning| learning.explored));
+        }
         (decision, u64::try_from(clock.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 

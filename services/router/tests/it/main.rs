@@ -4,6 +4,7 @@
 mod support;
 
 mod circuits;
+mod feedback;
 mod learning;
 mod routing;
 mod statistics;

@@ -95,10 +95,12 @@ impl World {
         Store::open(&self.redis.url(), self.namespace.as_str()).unwrap()
     }
 
+    pub(crate) async fn client(&self) -> Bus {
+        Bus::connect(&BusConfig::open(self.nats.url(), self.namespace.clone()), Service::Client).await.unwrap()
+    }
+
     pub(crate) async fn submit(&self, task: &TaskSubmitted) -> TaskId {
-        let client =
-            Bus::connect(&BusConfig::open(self.nats.url(), self.namespace.clone()), Service::Client).await.unwrap();
-        client.publish(task, &Cause::root()).await.unwrap();
+        self.client().await.publish(task, &Cause::root()).await.unwrap();
         task.id.unwrap()
     }
 
@@ -147,8 +149,14 @@ impl World {
         };
         let fact = TaskFinished::without_attempts(&arrived.routed.task, TaskOutcome::Failed, error, Timestamp::now());
         let task_type = Some(arrived.routed.plan.explanation.task_type);
-        let fact = TaskFinished { attempts, task_type, ..fact };
+        let route = Some(arrived.routed.plan.explanation.clone());
+        let fact = TaskFinished { attempts, task_type, route, ..fact };
         self.executor.finish(&fact, &arrived.accept, &arrived.cause).await.unwrap();
+    }
+
+    /// Finishes a task with the answer of one attempt.
+    pub(crate) async fn answer(&self, arrived: Arrived, attempt: Attempt) {
+        self.finish(arrived, vec![attempt]).await;
     }
 }
 

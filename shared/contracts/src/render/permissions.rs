@@ -5,6 +5,7 @@ use crate::{
     Message as _,
     catalogue::CATALOGUE,
     delivery::DeliveryRequested,
+    feedback::FeedbackGiven,
     names::Service,
     query::QUERIES,
     subject::Namespace,
@@ -102,6 +103,7 @@ pub fn of_client(namespace: &Namespace, team: &str) -> Permissions {
     let mut permissions = Permissions::default();
     permissions.publish.insert(namespace.subject(TaskSubmitted::SUBJECT, &[team]));
     permissions.publish.insert(namespace.subject(DeliveryRequested::SUBJECT, &[team]));
+    permissions.publish.insert(namespace.subject(FeedbackGiven::SUBJECT, &[team]));
     // It may put large bodies aside and see that they are there. It may not read them back, because
     // the store holds other teams' bodies too.
     let bucket = namespace.resource(PAYLOADS_STORE);

@@ -8,6 +8,7 @@ use neptune_contracts::{
     catalogue::CATALOGUE,
     dead::DeadLetter,
     delivery::{DeliveryAdmitted, DeliveryAttempted, DeliveryFinished, DeliveryRequested},
+    feedback::FeedbackGiven,
     finished::TaskFinished,
     plan::TaskRouted,
     task::TaskSubmitted,
@@ -50,6 +51,7 @@ fn every_message_has_a_sample_that_decodes() {
     check::<TaskAdmitted>();
     check::<TaskRouted>();
     check::<AttemptFailed>();
+    check::<FeedbackGiven>();
     check::<TaskFinished>();
     check::<DeliveryRequested>();
     check::<DeliveryAdmitted>();

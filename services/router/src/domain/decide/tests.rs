@@ -2,6 +2,7 @@
 use super::*;
 use crate::domain::{
     circuit::Circuit,
+    quality::{Cell, Cells},
     statistics::{AnswerStatistics, ModelStatistics, Statistics},
 };
 use neptune_contracts::{
@@ -14,6 +15,7 @@ use serde_json::json;
 use std::collections::HashMap;
 
 mod laws;
+mod learning;
 mod limits;
 
 /// Three models: cheap and weak, middling, dear and strong; and everything that is known.
@@ -24,6 +26,8 @@ struct World {
     resources: Resources,
     statistics: Statistics,
     circuits: HashMap<String, Circuit>,
+    cells: Cells,
+    may_explore: bool,
     now: Timestamp,
 }
 
@@ -46,6 +50,8 @@ impl World {
             resources,
             statistics: Statistics::default(),
             circuits: HashMap::new(),
+            cells: Cells::new(),
+            may_explore: false,
             now: Timestamp::from_unix_micros(NOW_MS * 1_000).unwrap(),
         }
     }
@@ -80,6 +86,8 @@ impl World {
             resources: &self.resources,
             statistics: &self.statistics,
             circuits: &self.circuits,
+            cells: &self.cells,
+            may_explore: self.may_explore,
             now: self.now,
         };
         decide(&self.task, &self.admission, &snapshot)

@@ -1,0 +1,142 @@
+//! How good each model's answers are, by context: from the workflow step, where most is known about
+//! the work, back to its kind and length, its kind, and everything the model ever did.
+//!
+//! A context's evidence is a [`Cell`] per model and level. [`Beliefs::posterior`] puts the levels
+//! together: each level's mean leans on the next coarser one with the weight of a few observations
+//! (empirical Bayes with a fixed strength), and on what was known before
+//! any feedback: labelled examples of the same context, else the quality that the model's resource
+//! declares for the kind of work.
+
+mod alarm;
+mod cell;
+mod context;
+mod signal;
+
+pub use alarm::{ALARM_AT, ALARM_SLACK, Alarm, MASS_AFTER_ALARM};
+pub use cell::{Cell, DOUBT_AFTER_ALARM, FADES_MS, Mark, OBSERVATIONS_KEPT};
+pub use context::{Band, Context, LEVELS, Level};
+pub use signal::{Book, Effect, Kind, Receipt, Signal};
+
+use std::collections::HashMap;
+
+/// A level leans on the next coarser one as on so many observations.
+pub const BACK_OFF: f64 = 8.0;
+/// What a resource declares about a kind of work counts as so many observations.
+pub const DECLARED_MASS: f64 = 10.0;
+/// Labelled examples of a context count as so many observations at most: they are the past.
+pub const LABELLED_MASS: f64 = 100.0;
+
+/// Cells by context key and model.
+pub type Cells = HashMap<String, HashMap<String, Cell>>;
+
+/// Mean score and number of labelled examples, by context key and model. The means of finer levels
+/// are already drawn towards the coarser ones.
+pub type Labelled = HashMap<String, HashMap<String, Mean>>;
+
+/// A mean and the number of values it is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Mean {
+    /// The mean.
+    pub mean: f64,
+    /// Of so many values.
+    pub count: f64,
+}
+
+/// Everything that is known about quality at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Beliefs<'a> {
+    /// Feedback.
+    pub cells: &'a Cells,
+    /// Labelled examples.
+    pub labelled: &'a Labelled,
+    /// The moment, in milliseconds since 1970.
+    pub now_ms: i64,
+}
+
+/// What is believed about a model's quality in a context, as a Beta distribution.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Posterior {
+    /// Its mean, 0 to 1.
+    pub mean: f64,
+    /// So many observations it is worth; positive.
+    pub mass: f64,
+}
+
+impl Posterior {
+    /// The same with the mean moved by `shift` in logits, which keeps it between 0 and 1.
+    #[must_use]
+    pub fn shifted(self, shift: f64) -> Self {
+        if shift == 0.0 {
+            return self;
+        }
+        let mean = self.mean.clamp(LEAST_MEAN, 1.0 - LEAST_MEAN);
+        let logit = (mean / (1.0 - mean)).ln() + shift;
+        Self { mean: 1.0 / (1.0 + (-logit).exp()), ..self }
+    }
+
+    /// How uncertain the mean is: the standard deviation of the distribution.
+    #[must_use]
+    pub fn deviation(&self) -> f64 {
+        (self.mean * (1.0 - self.mean) / (self.mass + 1.0)).sqrt()
+    }
+}
+
+/// A mean this near to 0 or 1 is not moved by words.
+const LEAST_MEAN: f64 = 0.005;
+
+/// The cells of one context, looked up once for all models.
+#[derive(Clone, Debug)]
+pub struct View<'a> {
+    levels: Vec<(Level, Option<&'a HashMap<String, Cell>>, Option<&'a HashMap<String, Mean>>)>,
+    now_ms: i64,
+}
+
+impl<'a> Beliefs<'a> {
+    /// What is known in `context`.
+    #[must_use]
+    pub fn view(&self, context: &Context) -> View<'a> {
+        let find = |(level, key): &(Level, String)| (*level, self.cells.get(key), self.labelled.get(key));
+        View { levels: context.keys().iter().map(find).collect(), now_ms: self.now_ms }
+    }
+}
+
+impl View<'_> {
+    /// What is believed about `model`, whose resource declares the quality `declared` for the kind.
+    #[must_use]
+    pub fn posterior(&self, model: &str, declared: f64) -> Posterior {
+        let mut believed = Posterior { mean: declared, mass: DECLARED_MASS };
+        let mut observed = 0.0;
+        for (level, cells, labelled) in &self.levels {
+            let cell =
+                cells.and_then(|cells| cells.get(model)).map(|cell| cell.faded_to(self.now_ms)).unwrap_or_default();
+            let trust = 1.0 - cell.doubt;
+            let known = labelled.and_then(|means| means.get(model)).filter(|known| known.count > 0.0);
+            let anchors = match known {
+                Some(known) => [(known.mean, known.count.min(LABELLED_MASS) * trust), (believed.mean, 0.0)],
+                None if *level == Level::Type => {
+                    [(declared, DECLARED_MASS * trust), (believed.mean, BACK_OFF.min(observed))]
+                }
+                None => [(believed.mean, if observed >= BACK_OFF { BACK_OFF } else { DECLARED_MASS }), (declared, 0.0)],
+            };
+            let anchored: f64 = anchors.iter().map(|(_, mass)| mass).sum();
+            let mass = cell.good + cell.bad + anchored;
+            observed = cell.good + cell.bad + known.map_or(0.0, |known| known.count);
+            if mass > 0.0 {
+                let good: f64 = cell.good + anchors.iter().map(|(mean, mass)| mean * mass).sum::<f64>();
+                believed = Posterior { mean: good / mass, mass };
+            }
+        }
+        believed
+    }
+
+    /// How many observations each level has of `model`, faded, labelled ones not counted; coarse first.
+    pub fn observations<'s>(&'s self, model: &'s str) -> impl Iterator<Item = (Level, f64)> + 's {
+        self.levels.iter().map(move |(level, cells, _)| {
+            let cell = cells.and_then(|cells| cells.get(model)).map(|cell| cell.faded_to(self.now_ms));
+            (*level, cell.map_or(0.0, |cell| cell.good + cell.bad))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

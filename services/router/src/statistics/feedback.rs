@@ -1,0 +1,105 @@
+//! Feedback in Redis: one script counts each task once, by its strongest signal.
+//!
+//! Keys (hash tag = namespace): `{ns}:r:cells` one JSON per context and model, field `context|model`;
+//! `{ns}:r:cells:version` counts changes; `{ns}:r:signal:<task>` what counts for a task, for a week.
+
+use super::Store;
+use crate::domain::quality::{
+    ALARM_AT, ALARM_SLACK, Cell, Cells, DOUBT_AFTER_ALARM, FADES_MS, MASS_AFTER_ALARM, OBSERVATIONS_KEPT, Signal,
+};
+use neptune_contracts::ids::TaskId;
+use redis::RedisError;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+/// A stronger signal may come so late.
+const SIGNAL_KEPT_SECONDS: u32 = 604_800;
+
+/// What somebody said about an answer, with what is needed to count it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lesson {
+    /// The task.
+    pub task: TaskId,
+    /// The model that answered.
+    pub model: String,
+    /// Keys of the contexts it counts in, coarse first.
+    pub contexts: Vec<String>,
+    /// The quality that was expected.
+    pub expected: f64,
+    /// What was said.
+    pub signal: Signal,
+}
+
+/// What a lesson did.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Learnt {
+    /// `counted`, `replaced` or `ignored`.
+    pub effect: String,
+    /// Contexts in which the model is no longer what it was.
+    #[serde(default)]
+    pub changed: Vec<String>,
+}
+
+impl Store {
+    /// Takes in a lesson. The same one again, and one weaker than what is known, change nothing.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub async fn learn(&self, lesson: &Lesson) -> Result<Learnt, RedisError> {
+        let mut call = self.learn.key(self.key("cells"));
+        call.key(self.key("cells:version")).key(self.key(&format!("signal:{}", lesson.task)));
+        call.arg(rules().to_string()).arg(written(lesson).to_string());
+        let answer: String = call.invoke_async(&mut self.connection.clone()).await?;
+        serde_json::from_str(&answer)
+            .map_err(|error| RedisError::from((redis::ErrorKind::UnexpectedReturnType, "learn.lua", error.to_string())))
+    }
+
+    /// All feedback with its version; nothing when it is still that of `known`.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub async fn read_cells(&self, known: Option<u64>) -> Result<Option<(u64, Cells)>, RedisError> {
+        let mut connection = self.connection.clone();
+        let version: Option<u64> =
+            redis::cmd("GET").arg(self.key("cells:version")).query_async(&mut connection).await?;
+        let version = version.unwrap_or(0);
+        if known == Some(version) {
+            return Ok(None);
+        }
+        let records: HashMap<String, String> =
+            redis::cmd("HGETALL").arg(self.key("cells")).query_async(&mut connection).await?;
+        let mut cells = Cells::new();
+        for (field, record) in records {
+            let Some((context, model)) = field.rsplit_once('|') else { continue };
+            let Ok(cell) = serde_json::from_str::<Cell>(&record) else { continue };
+            cells.entry(context.to_owned()).or_default().insert(model.to_owned(), cell);
+        }
+        Ok(Some((version, cells)))
+    }
+}
+
+/// The constants of the domain, so that the script has none of its own.
+fn rules() -> Value {
+    json!({
+        "fades_ms": FADES_MS,
+        "observations_kept": OBSERVATIONS_KEPT,
+        "alarm_slack": ALARM_SLACK,
+        "alarm_at": ALARM_AT,
+        "mass_after_alarm": MASS_AFTER_ALARM,
+        "doubt_after_alarm": DOUBT_AFTER_ALARM,
+        "signal_kept_seconds": SIGNAL_KEPT_SECONDS,
+    })
+}
+
+fn written(lesson: &Lesson) -> Value {
+    json!({
+        "model": lesson.model,
+        "contexts": lesson.contexts,
+        "expected": lesson.expected,
+        "reward": lesson.signal.reward,
+        "weight": lesson.signal.kind.weight(),
+        "rank": lesson.signal.kind.rank(),
+        "at_ms": lesson.signal.at_ms,
+    })
+}

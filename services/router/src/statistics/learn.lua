@@ -1,0 +1,102 @@
+-- Takes in what was said about one answer; each task counts once, by its strongest signal. KEYS:
+-- cells, their version, the signal that counts for the task. ARGV: the rules, the lesson, as JSON.
+-- Returns {effect, changed} as JSON. The rules of a cell are those of domain/quality/cell.rs and
+-- alarm.rs.
+local rules = cjson.decode(ARGV[1])
+local lesson = cjson.decode(ARGV[2])
+
+-- Numbers keep all their digits, which cjson.encode alone would not.
+local function exactly(record, fields)
+  local parts = {}
+  for _, field in ipairs(fields) do
+    parts[#parts + 1] = string.format('"%s":%.17g', field, record[field])
+  end
+  return '{' .. table.concat(parts, ',') .. '}'
+end
+
+local CELL = {'good', 'bad', 'at_ms', 'faded', 'doubt', 'rising', 'falling'}
+
+local function load(context)
+  local stored = redis.call('HGET', KEYS[1], context .. '|' .. lesson.model)
+  local cell = stored and cjson.decode(stored) or {}
+  for _, field in ipairs(CELL) do cell[field] = cell[field] or 0 end
+  return cell
+end
+
+local function save(context, cell)
+  redis.call('HSET', KEYS[1], context .. '|' .. lesson.model, exactly(cell, CELL))
+end
+
+local function kept(from, to) return math.exp(-math.max(to - from, 0) / rules.fades_ms) end
+
+local function fade(cell, by)
+  local left = math.exp(-by)
+  cell.good, cell.bad, cell.faded = cell.good * left, cell.bad * left, cell.faded + by
+end
+
+local function add(cell, reward, weight)
+  cell.good, cell.bad = cell.good + weight * reward, cell.bad + weight * (1 - reward)
+end
+
+local function notice(cell, deviation, weight)
+  cell.rising = math.max(cell.rising + weight * (deviation - rules.alarm_slack), 0)
+  cell.falling = math.max(cell.falling + weight * (-deviation - rules.alarm_slack), 0)
+  local raised = cell.rising > rules.alarm_at or cell.falling > rules.alarm_at
+  if raised then cell.rising, cell.falling = 0, 0 end
+  return raised
+end
+
+local function count(cell)
+  if lesson.at_ms > cell.at_ms then
+    local left = kept(cell.at_ms, lesson.at_ms)
+    cell.good, cell.bad, cell.doubt, cell.at_ms = cell.good * left, cell.bad * left, cell.doubt * left, lesson.at_ms
+  end
+  fade(cell, 1 / rules.observations_kept)
+  add(cell, lesson.reward, lesson.weight * kept(lesson.at_ms, cell.at_ms))
+  local mark = cell.faded
+  local changed = notice(cell, lesson.reward - lesson.expected, lesson.weight)
+  if changed then
+    fade(cell, math.log(math.max((cell.good + cell.bad) / rules.mass_after_alarm, 1)))
+    cell.doubt = rules.doubt_after_alarm
+  end
+  return mark, changed
+end
+
+local function replace(cell, mark, old)
+  local left = math.exp(mark - cell.faded) * kept(old.counted_at_ms, cell.at_ms)
+  add(cell, old.reward, -old.weight * left)
+  add(cell, lesson.reward, lesson.weight * left)
+  cell.good, cell.bad = math.max(cell.good, 0), math.max(cell.bad, 0)
+end
+
+local stored = redis.call('HGETALL', KEYS[3])
+local old = {}
+for index = 1, #stored, 2 do old[stored[index]] = tonumber(stored[index + 1]) or stored[index + 1] end
+
+local effect, changed_contexts, marks = 'counted', {}, {}
+if old.model then
+  local is_stronger = lesson.rank > old.rank or (lesson.rank == old.rank and lesson.at_ms > old.at_ms)
+  if old.model ~= lesson.model or not is_stronger then return '{"effect":"ignored"}' end
+  effect = 'replaced'
+end
+for index, context in ipairs(lesson.contexts) do
+  local cell = load(context)
+  if effect == 'counted' then
+    local mark, changed = count(cell)
+    marks[index] = mark
+    if changed then changed_contexts[#changed_contexts + 1] = context end
+  else
+    marks[index] = old['mark' .. index]
+    if marks[index] then replace(cell, marks[index], old) end
+  end
+  save(context, cell)
+end
+local counted_at = old.counted_at_ms or lesson.at_ms
+local digits = function(number) return string.format('%.17g', number) end
+redis.call('HSET', KEYS[3], 'model', lesson.model, 'reward', digits(lesson.reward), 'weight', digits(lesson.weight),
+  'rank', lesson.rank, 'at_ms', digits(lesson.at_ms), 'counted_at_ms', digits(counted_at))
+for index, mark in pairs(marks) do redis.call('HSET', KEYS[3], 'mark' .. index, digits(mark)) end
+redis.call('EXPIRE', KEYS[3], rules.signal_kept_seconds)
+redis.call('INCR', KEYS[2])
+local changed_json = #changed_contexts > 0 and cjson.encode(changed_contexts) or '[]'
+return '{"effect":"' .. effect .. '","changed":' .. changed_json .. '}'

@@ -1,0 +1,65 @@
+//! What is said about the answer to a task.
+
+use crate::{
+    Message, Timestamp,
+    ids::{FeedbackId, TaskId},
+    names::{Service, Team},
+    topology::StreamName,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Somebody says how good the answer to a finished task was. Of several about one task only the
+/// strongest counts, by whom it is from; of two equally strong ones the later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FeedbackGiven {
+    /// Minted by whoever says it.
+    pub id: FeedbackId,
+    /// Whose task it was; the subject says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<Team>,
+    /// The task. It must have been answered within the last 24 hours.
+    pub task: TaskId,
+    /// How good the answer was, 0 to 1.
+    pub score: f64,
+    /// Who says so.
+    #[serde(default)]
+    pub by: FeedbackBy,
+    /// When it was said.
+    pub given_at: Timestamp,
+}
+
+/// Who says whether an answer was good, strongest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FeedbackBy {
+    /// A person who saw the answer, or a program that knows the right one.
+    #[default]
+    Person,
+    /// A rule or a test that the answer passed or failed.
+    Validator,
+    /// A model that judged the answer.
+    Judge,
+    /// Nobody: what became of the answer lets it be guessed, for example that it was edited.
+    Implied,
+}
+
+impl Message for FeedbackGiven {
+    const SUBJECT: &'static str = "feedback.given.v1.<team>";
+    const STREAM: StreamName = StreamName::Facts;
+    const PRODUCERS: &'static [Service] = &[Service::Client, Service::Ingress];
+    const CONSUMERS: &'static [Service] = &[Service::Router];
+
+    fn parameters(&self) -> Vec<String> {
+        self.team.iter().map(ToString::to_string).collect()
+    }
+
+    fn dedup_key(&self) -> String {
+        // Another team's feedback of the same id is another one.
+        self.team.as_ref().map(|team| format!("{team}.{}", self.id)).unwrap_or_default()
+    }
+
+    fn read_parameters(&mut self, parameters: &[&str]) {
+        self.team = parameters.first().and_then(|team| team.parse().ok());
+    }
+}
