@@ -28,12 +28,9 @@ pub(crate) fn consume_all(parts: &mut Parts, writer: &Writer) {
     consume(parts, &METERING_DELIVERY_FINISHED, writer, delivery_finished::records);
 }
 
-fn consume<M: Message>(
-    parts: &mut Parts,
-    spec: &'static ConsumerSpec,
-    writer: &Writer,
-    to_records: fn(M) -> Result<Records, Unrecordable>,
-) {
+type ToRecords<M> = fn(M) -> Result<Records, Unrecordable>;
+
+fn consume<M: Message>(parts: &mut Parts, spec: &'static ConsumerSpec, writer: &Writer, to_records: ToRecords<M>) {
     parts.consume(spec, CONCURRENCY, writer, move |writer: Writer, incoming: Incoming<M>| {
         let records = to_records(incoming.message);
         async move {
