@@ -18,9 +18,9 @@ pub const LABELLED_FILE: &str = "tasktype_prompts.jsonl.gz";
 /// `wizardlm_testset` and `alpaca_5000` (CC BY-NC), `mt_bench` (free, but kept for measuring).
 pub const SOURCES: [(&str, f32); 17] = [
     // Human questions and tasks in Chinese. Apache-2.0 and ODC-By.
-    ("belle_eval", 100.0),
+    ("belle_eval", 150.0),
     // 228 templates of P3. Apache-2.0.
-    ("p3_t0", 30.0),
+    ("p3_t0", 80.0),
     // Translations. MIT; RouterArena Apache-2.0.
     ("alma_wmt22", 10.0),
     ("ni_pib", 10.0),
