@@ -1,6 +1,7 @@
 //! HTTP routes. Nothing is decided here: a body becomes a message, a fact becomes an answer.
 
 pub mod completions;
+pub mod feedback;
 pub mod health;
 pub mod models;
 pub mod openapi;
@@ -37,6 +38,7 @@ pub fn documented() -> (Router<Gate>, aide::openapi::OpenApi) {
     let router = ApiRouter::new()
         .api_route("/v1/tasks", post_with(tasks::submit, tasks::document_submit))
         .api_route("/v1/tasks/{id}", get_with(tasks::read, tasks::document_read))
+        .api_route("/v1/tasks/{id}/feedback", post_with(feedback::give, feedback::document))
         .api_route("/v1/chat/completions", post_with(completions::complete, completions::document))
         .api_route("/v1/models", get_with(models::list, models::document))
         .api_route("/healthz", get_with(health::alive, health::document_alive))

@@ -163,7 +163,8 @@ pub(crate) async fn stored(door: &Door, team: &Team, id: TaskId) -> Result<Optio
     })
 }
 
-fn not_stored(error: &neptune_bus::PublishError, id: TaskId) -> Fault {
+/// Why something about a task was not stored.
+pub(crate) fn not_stored(error: &neptune_bus::PublishError, id: TaskId) -> Fault {
     tracing::debug!(task.id = %id, error = error as &dyn std::error::Error, "a task was not stored");
     Fault::from(error).about(id)
 }

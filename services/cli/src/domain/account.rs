@@ -5,7 +5,7 @@ use neptune_contracts::{
     PicoUsd,
     attempt::Attempt,
     finished::TaskFinished,
-    plan::Explanation,
+    plan::{Explanation, Learning},
     query::{BudgetReport, SpendReport, TaskView},
     task::CacheMode,
 };
@@ -122,12 +122,41 @@ fn choice(route: &Explanation) -> Vec<String> {
         }
         parts.push(format!("\nWeighed\n{}", table.render()));
     }
+    parts.extend(route.learning.iter().flat_map(learnt));
     if !route.removed.is_empty() {
         let mut table = Table::new(&["model", "removed by", "reason"]);
         for removed in &route.removed {
             table.row([removed.model.clone(), removed.by.clone(), removed.reason.clone()]);
         }
         parts.push(format!("\nRemoved\n{}", table.render()));
+    }
+    parts
+}
+
+/// What was believed about quality, from what, and what would have changed the choice.
+fn learnt(learning: &Learning) -> Vec<String> {
+    let levels: Vec<String> =
+        learning.levels.iter().map(|level| format!("{} n={:.0}", level.key, level.observations)).collect();
+    let mut parts =
+        vec![format!("\nLearnt (policy {})\nFeedback on the chosen model: {}.", learning.policy, levels.join(", "))];
+    if learning.explored {
+        parts.push("It was tried although another was expected to be better.".into());
+    }
+    if let Some(reason) = &learning.refrained {
+        parts.push(format!("Nothing was tried out of turn: {reason}."));
+    }
+    let mut table = Table::new(&["candidate", ">quality from", ">to", ">drawn"]);
+    for belief in &learning.beliefs {
+        let numbers = [belief.quality_low, belief.quality_high, belief.draw].map(|number| format!("{number:.3}"));
+        let [low, high, draw] = numbers;
+        table.row([belief.model.clone(), low, high, draw]);
+    }
+    parts.push(table.render());
+    if let Some(margin_usd) = learning.margin_usd {
+        parts.push(format!(
+            "\nThe best is expected to be worth ${margin_usd:.6} more than the next. It would change with:"
+        ));
+        parts.extend(learning.would_change.iter().map(|change| format!("- {change}")));
     }
     parts
 }
@@ -226,6 +255,15 @@ mod tests {
                     {"model": "mistral/b", "quality": 0.8, "success": 0.98, "cost_usd": "0.0001", "latency_ms": 600, "utility_usd": 0.0156},
                 ],
                 "relaxed": ["latency"], "decided_in_us": 41,
+                "learning": {
+                    "policy": "1.7", "explored": false, "refrained": "spent", "margin_usd": 0.0015,
+                    "levels": [{"key": "*", "observations": 91.4}, {"key": "type:classification", "observations": 12.0}],
+                    "beliefs": [
+                        {"model": "openai/a", "quality_low": 0.85, "quality_high": 0.95, "draw": 0.9123},
+                        {"model": "mistral/b", "quality_low": 0.7, "quality_high": 0.9, "draw": 0.8},
+                    ],
+                    "would_change": ["quality of openai/a below 0.820 -> mistral/b"],
+                },
             },
             "times": {"submitted_at": "2026-11-23T09:50:00Z", "finished_at": "2026-11-23T09:50:01Z", "added_us": 1_870},
         }))
@@ -252,6 +290,16 @@ Weighed
 CANDIDATE  QUALITY  SUCCESS     COST  LATENCY  UTILITY
 openai/a      0.90     0.99  $0.0003   800 ms  0.01710
 mistral/b     0.80     0.98  $0.0001   600 ms  0.01560
+
+Learnt (policy 1.7)
+Feedback on the chosen model: * n=91, type:classification n=12.
+Nothing was tried out of turn: spent.
+CANDIDATE  QUALITY FROM     TO  DRAWN
+openai/a          0.850  0.950  0.912
+mistral/b         0.700  0.900  0.800
+
+The best is expected to be worth $0.001500 more than the next. It would change with:
+- quality of openai/a below 0.820 -> mistral/b
 
 Removed
 MODEL   REMOVED BY  REASON

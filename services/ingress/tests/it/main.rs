@@ -10,6 +10,7 @@
 
 mod completions;
 mod document;
+mod feedback;
 mod lifecycle;
 mod refusals;
 mod repeats;
