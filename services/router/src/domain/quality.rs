@@ -87,15 +87,27 @@ const LEAST_MEAN: f64 = 0.005;
 /// The cells of one context, looked up once for all models.
 #[derive(Clone, Debug)]
 pub struct View<'a> {
-    levels: Vec<(Level, Option<&'a HashMap<String, Cell>>, Option<&'a HashMap<String, Mean>>)>,
+    levels: Vec<LevelView<'a>>,
     now_ms: i64,
+}
+
+/// What one level has, by model.
+#[derive(Clone, Copy, Debug)]
+struct LevelView<'a> {
+    level: Level,
+    cells: Option<&'a HashMap<String, Cell>>,
+    labelled: Option<&'a HashMap<String, Mean>>,
 }
 
 impl<'a> Beliefs<'a> {
     /// What is known in `context`.
     #[must_use]
     pub fn view(&self, context: &Context) -> View<'a> {
-        let find = |(level, key): &(Level, String)| (*level, self.cells.get(key), self.labelled.get(key));
+        let find = |(level, key): &(Level, String)| LevelView {
+            level: *level,
+            cells: self.cells.get(key),
+            labelled: self.labelled.get(key),
+        };
         View { levels: context.keys().iter().map(find).collect(), now_ms: self.now_ms }
     }
 }
@@ -106,7 +118,7 @@ impl View<'_> {
     pub fn posterior(&self, model: &str, declared: f64) -> Posterior {
         let mut believed = Posterior { mean: declared, mass: DECLARED_MASS };
         let mut observed = 0.0;
-        for (level, cells, labelled) in &self.levels {
+        for LevelView { level, cells, labelled } in &self.levels {
             let cell =
                 cells.and_then(|cells| cells.get(model)).map(|cell| cell.faded_to(self.now_ms)).unwrap_or_default();
             let trust = 1.0 - cell.doubt;
@@ -131,7 +143,7 @@ impl View<'_> {
 
     /// How many observations each level has of `model`, faded, labelled ones not counted; coarse first.
     pub fn observations<'s>(&'s self, model: &'s str) -> impl Iterator<Item = (Level, f64)> + 's {
-        self.levels.iter().map(move |(level, cells, _)| {
+        self.levels.iter().map(move |LevelView { level, cells, .. }| {
             let cell = cells.and_then(|cells| cells.get(model)).map(|cell| cell.faded_to(self.now_ms));
             (*level, cell.map_or(0.0, |cell| cell.good + cell.bad))
         })

@@ -1,7 +1,7 @@
 //! What feedback changes, and when a model is tried out of turn.
 
 use super::*;
-use crate::domain::{explore::MOST_EXPLORED, quality::Context};
+use crate::domain::quality::Context;
 use neptune_contracts::{admission::Finding, ids::TaskId, names::DataClass, plan::Learning};
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 
@@ -76,9 +76,12 @@ fn close_candidates_are_tried_out_of_turn_and_the_record_says_so() {
     );
 }
 
+/// A change after which nothing is tried, and the reason that is told.
+type Refusing = (fn(&mut World), &'static str);
+
 #[test]
 fn nothing_is_tried_where_it_must_not_be_or_teaches_nothing() {
-    let refusals: [(fn(&mut World), &str); 5] = [
+    let refusals: [Refusing; 5] = [
         (|world| world.admission.class = DataClass::Confidential, "sensitive"),
         (|world| world.admission.findings = vec![Finding { kind: "EMAIL".into(), count: 1 }], "sensitive"),
         (|world| drop(world.task.metadata.insert("priority".into(), "critical".into())), "critical"),
@@ -88,7 +91,6 @@ fn nothing_is_tried_where_it_must_not_be_or_teaches_nothing() {
     for (change, reason) in refusals {
         assert_eq!(explored(close().with(change)), (0, Some(reason.to_owned())));
     }
-    assert!(MOST_EXPLORED <= 0.05);
 }
 
 #[test]
