@@ -19,5 +19,7 @@ pub mod replay;
 pub mod residual;
 pub mod route;
 pub mod serve;
+pub mod session;
+pub mod split;
 pub mod statistics;
 pub mod task_type;

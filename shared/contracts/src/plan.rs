@@ -77,6 +77,9 @@ pub struct PlannedAttempt {
 pub struct Explanation {
     /// The route that was followed.
     pub route: String,
+    /// The part of the route's traffic that the task belongs to, where it is split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// The kind of work.
     pub task_type: TaskType,
     /// `declared`, `predicted` or `default`.
@@ -111,6 +114,9 @@ pub struct Explanation {
 pub struct Learning {
     /// Version of the policy. With the task's id it fixes the draws, so that the decision can be made again.
     pub policy: String,
+    /// The lot of the task's session, in hexadecimal, when it decides the draws instead of the id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_lot: Option<String>,
     /// The contexts that feedback about this task counts in, coarse first.
     pub levels: Vec<EvidenceLevel>,
     /// What was believed about each candidate's quality, in the order of the candidates.

@@ -229,10 +229,54 @@ pub struct RouteSpec {
     /// Most attempts, 1 to 8.
     #[serde(default = "default_max_attempts")]
     pub max_attempts: u32,
+    /// Parts of the traffic that go to models of their own, for a canary or a comparison. A session
+    /// (`metadata.session`, or OpenAI's `prompt_cache_key`) stays in its part. The other candidates
+    /// are fallen back to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub split: Vec<SplitSpec>,
     /// Whether tasks may be answered by what another task of the team was answered; never when
     /// absent, unless the task itself asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheSpec>,
+}
+
+/// A part of a route's traffic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct SplitSpec {
+    /// Its name, in explanations.
+    pub name: String,
+    /// Its share: its weight of the sum of all weights, 0 to 10000.
+    pub weight: u32,
+    /// The models to choose from; names or prefixes ending in `*`.
+    pub models: Vec<String>,
+}
+
+/// Most parts of a route's traffic.
+const MAX_PARTS: usize = 16;
+
+fn check_split(split: &[SplitSpec]) -> Result<(), String> {
+    if split.is_empty() {
+        return Ok(());
+    }
+    if split.len() > MAX_PARTS {
+        return Err(format!("split has {} parts; the limit is {MAX_PARTS}", split.len()));
+    }
+    if split.iter().all(|part| part.weight == 0) {
+        return Err("split has no part with a weight above 0".into());
+    }
+    for (index, part) in split.iter().enumerate() {
+        if part.weight > 10_000 {
+            return Err(format!("split[{index}].weight is {}; the limit is 0 to 10000", part.weight));
+        }
+        if part.models.is_empty() {
+            return Err(format!("split[{index}].models is empty; name one model at least"));
+        }
+        if split.iter().take(index).any(|other| other.name == part.name) {
+            return Err(format!("split[{index}].name is {:?}, which another part has; names are unique", part.name));
+        }
+    }
+    Ok(())
 }
 
 /// Whether answers serve again.
@@ -511,6 +555,10 @@ impl RouteSpec {
     fn check(&self) -> Result<(), String> {
         if !(1..=8).contains(&self.max_attempts) {
             return Err(format!("maxAttempts is {}; the limit is 1 to 8", self.max_attempts));
+        }
+        check_split(&self.split)?;
+        if !self.split.is_empty() && self.candidates.is_empty() && self.fallback.is_empty() {
+            return Err("split has nothing to fall back to; list all its models in candidates".into());
         }
         if let Some(ttl) = self.cache.map(|cache| cache.ttl_seconds).filter(|ttl| !(1..=86_400).contains(ttl)) {
             return Err(format!("cache.ttlSeconds is {ttl}; the limit is 1 to 86400, for results are kept for a day"));

@@ -97,8 +97,9 @@ pub fn explanation(finished: &TaskFinished) -> String {
 fn choice(route: &Explanation) -> Vec<String> {
     let mut parts = vec![format!("\nWhy this model\n{}", route.because)];
     parts.push(format!(
-        "Route {}; {} ({}, {:.0} % sure); a right answer is worth ${}; decided in {} us.",
+        "Route {}{}; {} ({}, {:.0} % sure); a right answer is worth ${}; decided in {} us.",
         route.route,
+        route.part.as_ref().map(|part| format!(", part {part}")).unwrap_or_default(),
         route.task_type,
         route.task_type_by,
         route.task_type_confidence * 100.0,

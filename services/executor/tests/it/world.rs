@@ -199,6 +199,7 @@ fn admission(task: &Task) -> Admission {
 
 fn explanation() -> Explanation {
     Explanation {
+        part: None,
         route: "auto".into(),
         task_type: TaskType::Chat,
         task_type_by: "default".into(),

@@ -96,6 +96,7 @@ fn plan(ordered: &[Eligible<'_>], explanation: Explanation, left_ms: u64, now: T
 fn explain(kind: &Kind, policy: &Policy<'_>, snapshot: &Snapshot<'_>) -> Explanation {
     Explanation {
         route: policy.name.to_owned(),
+        part: policy.part.map(str::to_owned),
         task_type: kind.task_type,
         task_type_by: kind.by.as_str().to_owned(),
         task_type_confidence: kind.confidence,

@@ -7,6 +7,7 @@ use super::{
     explore::{Pick, Prospect, Refrain, pick},
     filter::{Eligible, Request, Snapshot},
     route::Weights,
+    session::{lot, session},
 };
 use neptune_contracts::{
     names::DataClass,
@@ -33,7 +34,7 @@ impl Drawn {
     #[must_use]
     pub fn of(request: &Request<'_>, ranked: &[Eligible<'_>], snapshot: &Snapshot<'_>) -> Self {
         let policy = format!("{POLICY_VERSION}.{}", snapshot.resources.revision);
-        let draws = Draws::new(request.task.id.0.as_u128(), &policy);
+        let draws = Draws::new(lot(request.task), &policy);
         let draw = |option: &Eligible<'_>| draws.quality(option.name, option.quality.mean, option.quality.mass);
         let qualities = ranked.iter().map(draw).collect();
         Self { policy, qualities, refrain: refrain(request, ranked, snapshot) }
@@ -76,6 +77,7 @@ impl Drawn {
         let rivals: Vec<&Eligible<'_>> = choice.ranked.iter().filter(|option| !option.fallback_only).take(2).collect();
         let mut learning = Learning {
             policy: self.policy.clone(),
+            session_lot: session(request.task).map(|_| format!("{:032x}", lot(request.task))),
             levels: request.context.keys().iter().zip(&choice.first.observations).map(level).collect(),
             beliefs: choice.ranked.iter().zip(&self.qualities).map(belief).collect(),
             explored: choice.explored,

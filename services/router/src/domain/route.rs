@@ -1,5 +1,6 @@
 //! Which routing policy a task follows.
 
+use super::{session::lot, split::part};
 use neptune_contracts::{
     admission::Task,
     names::Lane,
@@ -27,6 +28,8 @@ pub struct Policy<'a> {
     pub name: &'a str,
     /// The caller asked for a model: these are the deployments of that name, and no others are tried.
     pub pinned: Vec<&'a str>,
+    /// The part of the route's traffic that the task belongs to.
+    pub part: Option<&'a str>,
     /// Models to choose from, names or prefixes ending in `*`; all when empty.
     pub candidates: &'a [String],
     /// The order to fall back in; by utility when empty.
@@ -55,12 +58,12 @@ pub enum Unknown {
 pub fn resolve<'a>(task: &'a Task, resources: &'a Resources) -> Result<Policy<'a>, Unknown> {
     let lane = task.constraints.lane;
     if let Some(name) = &task.constraints.route {
-        return route(name, resources, lane).ok_or_else(|| Unknown::Route(name.clone()));
+        return route(name, resources, task).ok_or_else(|| Unknown::Route(name.clone()));
     }
     let Some(name) = task.input.model.as_deref().filter(|name| !name.is_empty()) else {
-        return Ok(route("auto", resources, lane).unwrap_or_else(|| built_in("auto", Objective::Balanced, lane)));
+        return Ok(route("auto", resources, task).unwrap_or_else(|| built_in("auto", Objective::Balanced, lane)));
     };
-    if let Some(policy) = route(name, resources, lane) {
+    if let Some(policy) = route(name, resources, task) {
         return Ok(policy);
     }
     let pinned = deployments(name, resources);
@@ -70,11 +73,11 @@ pub fn resolve<'a>(task: &'a Task, resources: &'a Resources) -> Result<Policy<'a
     Ok(Policy { pinned, ..built_in(name, Objective::Balanced, lane) })
 }
 
-fn route<'a>(name: &'a str, resources: &'a Resources, lane: Lane) -> Option<Policy<'a>> {
+fn route<'a>(name: &'a str, resources: &'a Resources, task: &Task) -> Option<Policy<'a>> {
     let name = name.strip_prefix(OWN_PREFIX).unwrap_or(name);
     // A declared route wins, so that an operator can give `auto` another meaning.
     if let Some(spec) = resources.routes.get(name) {
-        return Some(declared(name, spec, lane));
+        return Some(declared(name, spec, task));
     }
     let objective = match name {
         "auto" => Objective::Balanced,
@@ -83,13 +86,14 @@ fn route<'a>(name: &'a str, resources: &'a Resources, lane: Lane) -> Option<Poli
         "auto:best" => Objective::Best,
         _ => return None,
     };
-    Some(built_in(name, objective, lane))
+    Some(built_in(name, objective, task.constraints.lane))
 }
 
 fn built_in(name: &str, objective: Objective, lane: Lane) -> Policy<'_> {
     Policy {
         name,
         pinned: Vec::new(),
+        part: None,
         candidates: &[],
         fallback: &[],
         weights: weights(objective, lane),
@@ -98,12 +102,17 @@ fn built_in(name: &str, objective: Objective, lane: Lane) -> Policy<'_> {
     }
 }
 
-fn declared<'a>(name: &'a str, spec: &'a RouteSpec, lane: Lane) -> Policy<'a> {
+fn declared<'a>(name: &'a str, spec: &'a RouteSpec, task: &Task) -> Policy<'a> {
+    let lane = task.constraints.lane;
     let weights = weights(spec.objective, lane);
     let value_usd = spec.value_usd.map_or(weights.value_usd, |value| value.as_usd_f64());
+    let part = part(&spec.split, lot(task));
+    // The other parts' models are there when those of the task's own are not.
+    let is_split = part.is_some() && spec.fallback.is_empty();
     Policy {
-        candidates: &spec.candidates,
-        fallback: &spec.fallback,
+        part: part.map(|part| part.name.as_str()),
+        candidates: part.map_or(&spec.candidates, |part| &part.models),
+        fallback: if is_split { &spec.candidates } else { &spec.fallback },
         weights: Weights { value_usd, ..weights },
         min_quality: spec.min_quality,
         max_attempts: spec.max_attempts.clamp(1, 8) as usize,

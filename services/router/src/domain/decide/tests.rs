@@ -17,6 +17,7 @@ use std::collections::HashMap;
 mod laws;
 mod learning;
 mod limits;
+mod split;
 
 /// Three models: cheap and weak, middling, dear and strong; and everything that is known.
 #[derive(Debug)]
@@ -178,6 +179,7 @@ fn route() -> RouteSpec {
         min_quality: None,
         fallback: Vec::new(),
         max_attempts: 3,
+        split: Vec::new(),
         cache: None,
     }
 }
