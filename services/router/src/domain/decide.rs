@@ -52,7 +52,8 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
     };
     let kind = kind(task);
     let context = Context::of(task, kind.task_type);
-    let request = Request { task, admission, work: Work::of(task, kind.task_type), context };
+    let second = kind.mixture().nth(1);
+    let request = Request { task, admission, work: Work::of(task, kind.task_type), context, second };
     let sorted = sort(&request, &policy, snapshot);
     let wishes = Wishes::of(&request, &policy, snapshot.now);
     let Granted { eligible: mut ranked, removed, relaxed } = wishes.grant(sorted.eligible);

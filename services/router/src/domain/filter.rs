@@ -10,6 +10,7 @@ use super::{
 use neptune_contracts::{
     PicoUsd, Timestamp,
     admission::{Admission, Task},
+    names::TaskType,
     plan::Removed,
     resource::{ModelSpec, Resources},
 };
@@ -43,6 +44,8 @@ pub struct Request<'a> {
     pub work: Work,
     /// Where it stands, for feedback.
     pub context: Context,
+    /// The second likeliest kind and its weight, 0 to 1, when the recognition is unsure.
+    pub second: Option<(TaskType, f64)>,
 }
 
 /// A model that could do the task.
@@ -133,6 +136,9 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
     let labelled = Labelled::new();
     let beliefs = Beliefs { cells: snapshot.cells, labelled: &labelled, now_ms: snapshot.now.unix_micros() / 1_000 };
     let view = beliefs.view(&request.context);
+    let second = request
+        .second
+        .map(|(task_type, weight)| (task_type, weight, beliefs.view(&Context::of(request.task, task_type))));
     let mut sorted = Sorted::default();
     let mut recovering = Vec::new();
     for (name, model) in &snapshot.resources.models {
@@ -149,7 +155,7 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
                 continue;
             }
         };
-        let eligible = judged(Candidate { name, model, estimate, fallback_only }, &view);
+        let eligible = judged(Candidate { name, model, estimate, fallback_only }, &view, second.as_ref());
         match state(name, snapshot) {
             State::Open { for_ms } => sorted.cut_off(name, for_ms, snapshot),
             State::Recovering { share } if request.task.id.0.as_u128() % 100 >= u128::from(share) => {
@@ -171,10 +177,13 @@ struct Candidate<'a> {
     fallback_only: bool,
 }
 
-/// The model with what feedback says about it.
-fn judged<'a>(candidate: Candidate<'a>, view: &View<'_>) -> Eligible<'a> {
+/// The model with what feedback says about it; of an unsure kind, by both that it may be.
+fn judged<'a>(candidate: Candidate<'a>, view: &View<'_>, second: Option<&(TaskType, f64, View<'_>)>) -> Eligible<'a> {
     let Candidate { name, model, mut estimate, fallback_only } = candidate;
-    let quality = view.posterior(name, estimate.quality);
+    let mut quality = view.posterior(name, estimate.quality);
+    if let Some((task_type, weight, other)) = second {
+        quality = quality.mixed(other.posterior(name, model.prior_quality(*task_type)), *weight);
+    }
     estimate.quality = quality.mean;
     let mut observations = [0.0; LEVELS.len()];
     for (kept, (_, found)) in observations.iter_mut().zip(view.observations(name)) {

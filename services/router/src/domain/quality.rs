@@ -74,6 +74,21 @@ impl Posterior {
         Self { mean: 1.0 / (1.0 + (-logit).exp()), ..self }
     }
 
+    /// This and `other`, which holds with the probability `weight`, as one: the mean of both, with as
+    /// much mass as gives it the variance of the mixture.
+    #[must_use]
+    pub fn mixed(self, other: Self, weight: f64) -> Self {
+        let mean = self.mean + weight * (other.mean - self.mean);
+        let spread = |one: &Self| {
+            let deviation = one.deviation();
+            deviation * deviation + (one.mean - mean) * (one.mean - mean)
+        };
+        let variance = (1.0 - weight) * spread(&self) + weight * spread(&other);
+        let most = self.mass.max(other.mass);
+        let mass = if variance > 0.0 { (mean * (1.0 - mean) / variance - 1.0).clamp(1.0, most) } else { most };
+        Self { mean, mass }
+    }
+
     /// How uncertain the mean is: the standard deviation of the distribution.
     #[must_use]
     pub fn deviation(&self) -> f64 {

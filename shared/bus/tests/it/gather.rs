@@ -50,7 +50,8 @@ async fn finished_facts_are_fetched_together_and_none_is_left_out() {
     wait_until("every fact is seen", Duration::from_secs(20), all).await;
     let rests = u64::try_from(begun.elapsed().as_millis()).unwrap() / GATHER_MS;
     let (made, filled) = (requests.load(Ordering::SeqCst), (FACTS / 64) as u64);
-    assert!(made <= rests + filled + 2, "{made} fetches, with {rests} rests");
+    // A fetch that was filled is followed by another at once, and may ask for less than 64 while handlers work.
+    assert!(made <= rests + 3 * filled + 2, "{made} fetches, with {rests} rests");
     shutdown.cancel();
     consuming.await.unwrap();
 }
@@ -65,7 +66,9 @@ async fn requests(world: &World) -> Arc<AtomicU64> {
     let count = Arc::new(AtomicU64::new(0));
     let counted = count.clone();
     tokio::spawn(async move {
-        while asked.next().await.is_some() {
+        while let Some(request) = asked.next().await {
+            let request: serde_json::Value = serde_json::from_slice(&request.payload).unwrap();
+            assert_eq!(request["no_wait"], true, "each fetch ends with what is there");
             counted.fetch_add(1, Ordering::SeqCst);
         }
         drop(client);

@@ -148,6 +148,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     #[test]
+    fn a_mixture_lies_between_and_is_no_surer_than_both(mean in 0.0..1.0, other in 0.0..1.0, mass in 1.0..100.0, more in 1.0..100.0, weight in 0.0..0.5) {
+        let (one, two) = (Posterior { mean, mass }, Posterior { mean: other, mass: more });
+        let mixed = one.mixed(two, weight);
+        prop_assert!(mixed.mean >= mean.min(other) - 1e-9 && mixed.mean <= mean.max(other) + 1e-9);
+        prop_assert!(mixed.mass >= 1.0 && mixed.mass <= mass.max(more));
+        prop_assert!((one.mixed(two, 0.0).mean - mean).abs() < 1e-9);
+    }
+
+    #[test]
     fn duplicates_change_nothing(signals in signals(), again in any::<prop::sample::Index>()) {
         let mut book = Book::default();
         let step = context(Some("s"));
