@@ -2,6 +2,9 @@
 
 use neptune_bus::BusConfig;
 use neptune_runtime::config::{ConfigError, Values, Variable};
+use std::time::Duration;
+
+const REDIS_TIMEOUT: &str = "NEPTUNE_ROUTER_REDIS_TIMEOUT_MS";
 
 /// Variables of the router.
 pub const VARIABLES: &[Variable] = &[
@@ -11,6 +14,11 @@ pub const VARIABLES: &[Variable] = &[
         name: "NEPTUNE_ROUTER_REDIS_URL",
         default: Some("redis://127.0.0.1:16379"),
         help: "Redis that holds the routing statistics; the router works without it, from priors",
+    },
+    Variable {
+        name: REDIS_TIMEOUT,
+        default: Some("50"),
+        help: "an answer of Redis that takes longer counts as none, 1 to 10000; only tasks that ask for the cache wait",
     },
 ];
 
@@ -25,6 +33,8 @@ pub struct Config {
     pub batch_concurrency: usize,
     /// Where the statistics are.
     pub redis_url: String,
+    /// An answer that takes longer counts as none.
+    pub redis_timeout: Duration,
 }
 
 impl Config {
@@ -33,11 +43,16 @@ impl Config {
     /// # Errors
     /// Names the variable that is missing or malformed.
     pub fn read(values: &Values) -> Result<Self, ConfigError> {
+        let redis_timeout_ms: u64 = values.get(REDIS_TIMEOUT)?;
+        if !(1..=10_000).contains(&redis_timeout_ms) {
+            return Err(ConfigError::unusable(REDIS_TIMEOUT, "the limit is 1 to 10000"));
+        }
         Ok(Self {
             bus: BusConfig::read(values)?,
             concurrency: values.get("NEPTUNE_ROUTER_CONCURRENCY")?,
             batch_concurrency: values.get("NEPTUNE_ROUTER_BATCH_CONCURRENCY")?,
             redis_url: values.get("NEPTUNE_ROUTER_REDIS_URL")?,
+            redis_timeout: Duration::from_millis(redis_timeout_ms),
         })
     }
 }

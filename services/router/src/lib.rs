@@ -82,7 +82,7 @@ pub enum Error {
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let connecting = shutdown.run_until_cancelled(Bus::connect(&config.bus, Service::Router));
     let Some(bus) = connecting.await.transpose()? else { return Ok(()) };
-    let store = Arc::new(Store::open(&config.redis_url, bus.namespace().as_str())?);
+    let store = Arc::new(Store::open(&config.redis_url, bus.namespace().as_str(), config.redis_timeout)?);
     let board = Arc::new(Board::default());
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
     let cache = Cache::new(store.connection(), bus.namespace().as_str());

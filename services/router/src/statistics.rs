@@ -26,8 +26,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{collections::HashMap, time::Duration};
 
-/// An answer of Redis that takes longer counts as none.
-const ANSWER_TIMEOUT: Duration = Duration::from_millis(50);
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(200);
 /// Means forget after so many answers, so that a model that changed is seen to have.
 const MEAN_MEMORY: u32 = 32;
@@ -65,16 +63,16 @@ struct AnswerRecord {
 
 impl Store {
     /// Prepares; connects at the first use and again after each loss, so that the router starts
-    /// and works without Redis.
+    /// and works without Redis. An answer that takes longer than `answer_timeout` counts as none.
     ///
     /// # Errors
     /// The address is malformed.
-    pub fn open(url: &str, namespace: &str) -> Result<Self, RedisError> {
+    pub fn open(url: &str, namespace: &str, answer_timeout: Duration) -> Result<Self, RedisError> {
         // Small requests must not wait for the acknowledgement of earlier ones.
         let info = url.into_connection_info()?.set_tcp_settings(TcpSettings::default().set_nodelay(true));
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(0)
-            .set_response_timeout(Some(ANSWER_TIMEOUT))
+            .set_response_timeout(Some(answer_timeout))
             .set_connection_timeout(Some(CONNECT_TIMEOUT));
         Ok(Self {
             connection: ConnectionManager::new_lazy_with_config(Client::open(info)?, config)?,

@@ -63,7 +63,8 @@ fn the_script_and_the_domain_agree_on_every_cell() {
         .run(&sequences, |given| {
             let (mut book, context) = (Book::default(), context());
             let stored = runtime.block_on(async {
-                let store = Store::open(&redis.url(), neptune_testkit::namespace().as_str()).unwrap();
+                let store =
+                    Store::open(&redis.url(), neptune_testkit::namespace().as_str(), crate::support::SOON).unwrap();
                 for (number, (task, kind, reward, expected, at_ms)) in (0..).zip(&given) {
                     // Mostly other tasks, so that evidence piles up; sometimes the same again.
                     let task = if task % 3 == 0 { *task } else { 100 + number };
@@ -108,7 +109,7 @@ fn the_script_and_the_domain_agree_on_every_cell() {
 #[tokio::test]
 async fn cells_are_read_only_when_they_changed() {
     let redis = Redis::start().await;
-    let store = Store::open(&redis.url(), neptune_testkit::namespace().as_str()).unwrap();
+    let store = Store::open(&redis.url(), neptune_testkit::namespace().as_str(), crate::support::SOON).unwrap();
     let signal = Signal { kind: Kind::Explicit, reward: 1.0, at_ms: START_MS };
     assert_eq!(store.read_cells(None).await.unwrap().map(|(version, cells)| (version, cells.len())), Some((0, 0)));
     store.learn(&lesson(1, signal, 0.5)).await.unwrap();

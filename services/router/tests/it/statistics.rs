@@ -30,7 +30,7 @@ fn failure(pause_ms: Option<i64>) -> Health {
 }
 
 async fn store(redis: &Redis) -> Store {
-    Store::open(&redis.url(), neptune_testkit::namespace().as_str()).unwrap()
+    Store::open(&redis.url(), neptune_testkit::namespace().as_str(), crate::support::SOON).unwrap()
 }
 
 #[tokio::test]

@@ -86,13 +86,14 @@ impl World {
             concurrency: 16,
             batch_concurrency: 4,
             redis_url: self.redis.url(),
+            redis_timeout: SOON,
         };
         tokio::spawn(neptune_router::run(config, self.shutdown.clone()));
         self.ask("are you there?").await;
     }
 
     pub(crate) fn store(&self) -> Store {
-        Store::open(&self.redis.url(), self.namespace.as_str()).unwrap()
+        Store::open(&self.redis.url(), self.namespace.as_str(), crate::support::SOON).unwrap()
     }
 
     pub(crate) async fn client(&self) -> Bus {
