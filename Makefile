@@ -24,7 +24,7 @@ demo: up ## Start everything, send real tickets through it, show what happened
 up: toolchain ## Start servers and services, and leave them running (address and keys: .neptune/env)
 	@$(SERVERS) up
 	@echo '==> building the services (some minutes the first time)'
-	@cargo build --profile local --bins
+	@cargo build --profile local --bins --workspace --exclude neptune-tests --exclude neptune-trainer
 	@$(NEPTUNE) up --detach $(UP)
 
 down: ## Stop exactly what `make up` started

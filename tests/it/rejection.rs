@@ -1,9 +1,10 @@
 //! What is not allowed or not well-formed is refused, with the reason.
 
-use crate::support::{ask, run};
+use crate::support::{SOON, ask, run};
+use neptune_testkit::wait_until;
 use neptune_tests::{
     keys::key,
-    resources::{ADMIN, manifest},
+    resources::{ADMIN, CALLER, manifest},
     stack::Stack,
 };
 use serde_json::{Value, json};
@@ -100,4 +101,22 @@ async fn a_change_of_policy_holds_at_once_and_without_a_restart() {
     stack.apply(&[manifest("Team", "support", json!({"models": []}))]).await;
     let refused = || async { run(&stack, ask("hello")).await["error"]["code"] == "model_not_allowed" };
     neptune_testkit::wait_until("nothing is granted", crate::support::SOON, refused).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_two_teams_use_is_two_tasks() {
+    let stack = Stack::start().await;
+    let mut body = ask("What is a pump?");
+    body["id"] = json!(neptune_contracts::ids::TaskId::mint());
+    let mut facts = Vec::new();
+    for who in [CALLER, "other0000001"] {
+        let url = format!("{}/v1/tasks?wait=30", stack.url);
+        let answer = stack.http().post(url).bearer_auth(key(who).key).json(&body).send().await.unwrap();
+        let fact: serde_json::Value = answer.json().await.unwrap();
+        assert_eq!((fact["outcome"].as_str(), &fact["id"]), (Some("completed"), &body["id"]), "{fact}");
+        facts.push(fact);
+    }
+    assert_ne!(facts[0]["team"], facts[1]["team"]);
+    let both = || async { stack.sql("SELECT count(*) FROM task") == "2" };
+    wait_until("both are in the ledger", SOON, both).await;
 }

@@ -179,7 +179,8 @@ impl Message for TaskFinished {
     }
 
     fn dedup_key(&self) -> String {
-        format!("{}.finished", self.id)
+        // Another team's task of the same id is another task.
+        format!("{}.{}.finished", self.team, self.id)
     }
 }
 

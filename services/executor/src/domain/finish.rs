@@ -6,6 +6,8 @@ use neptune_contracts::{
     attempt::{Attempt, AttemptError, ErrorClass},
     finished::{Outcome, TaskError, TaskFinished, Times},
     plan::TaskRouted,
+    problem::Problem,
+    task::Constraints,
 };
 use serde_json::Value;
 
@@ -26,6 +28,8 @@ pub struct Ending {
 pub fn finished(routed: TaskRouted, ending: Ending) -> TaskFinished {
     let TaskRouted { task, admission, plan, attempts_made: mut attempts } = routed;
     attempts.extend(ending.made);
+    let mut warnings = task.warnings;
+    warnings.extend(given_up(&task.constraints, &plan.explanation.relaxed));
     let waited_us: u64 = attempts.iter().map(|attempt| attempt.latency_us).sum();
     let total_us = ending.finished_at.micros_since(task.submitted_at);
     let (outcome, output, error) = match ending.result {
@@ -59,8 +63,21 @@ pub fn finished(routed: TaskRouted, ending: Ending) -> TaskFinished {
         deliver: task.deliver,
         metadata: task.metadata,
         fingerprint: task.fingerprint,
-        warnings: task.warnings,
+        warnings,
     }
+}
+
+/// Wishes of the task's own that gave way because no model met them all.
+fn given_up(constraints: &Constraints, relaxed: &[String]) -> Vec<Problem> {
+    let wishes = [
+        ("quality", "constraints.min_quality", constraints.min_quality.is_some()),
+        ("latency", "constraints.max_latency_ms", constraints.max_latency_ms.is_some()),
+    ];
+    let gave_way =
+        wishes.iter().filter(|(wish, _, is_asked)| *is_asked && relaxed.iter().any(|gave_way| gave_way == wish));
+    let text = "no model met it, so it gave way";
+    let remedy = "ask for less, add a model, or read route.candidates to see what was possible";
+    gave_way.map(|(_, field, _)| Problem::new(*field, text, remedy)).collect()
 }
 
 /// The fact of a task whose answer cannot be stored: the same without the answer, its cost kept.

@@ -9,7 +9,7 @@ use neptune_contracts::{
     PicoUsd, Timestamp,
     admission::{Admission, Exclusion, Task},
     finished::{Outcome, TaskError},
-    names::DataClass,
+    names::{DataClass, Zone},
     resource::KeyRole,
     task::TaskSubmitted,
 };
@@ -61,7 +61,8 @@ pub fn decide<'p>(task: &Task, policy: &'p Policy, now: Timestamp) -> Decision<'
     if let Err(error) = check_key(task, policy, now) {
         return Decision::Refuse(Outcome::Rejected, error);
     }
-    let (allowed, excluded) = narrow(task, team, policy);
+    let class = team.class.max(task.constraints.class.unwrap_or(DataClass::Public));
+    let (allowed, excluded) = narrow(task, (team, class), policy);
     if allowed.is_empty() {
         return refuse("model_not_allowed", &nothing_left(task, policy, &excluded));
     }
@@ -70,11 +71,11 @@ pub fn decide<'p>(task: &Task, policy: &'p Policy, now: Timestamp) -> Decision<'
     let admission = Admission {
         admitted_at: now,
         expires_at: task.constraints.deadline.unwrap_or_else(|| now.plus_millis(VALID_MS)),
-        class: team.class.max(task.constraints.class.unwrap_or(DataClass::Public)),
+        class,
         findings: Vec::new(),
         allowed_models: allowed.into_iter().map(|model| model.name.clone()).collect(),
         excluded_models: excluded,
-        allowed_zones: team.zones.clone(),
+        allowed_zones: team.zones.iter().copied().filter(|zone| is_controlled(*zone, class)).collect(),
         max_cost_usd,
         hold: None,
         policy_version: policy.version.clone(),
@@ -98,12 +99,28 @@ fn check_key(task: &Task, policy: &Policy, now: Timestamp) -> Result<(), TaskErr
     Err(refusal("key_not_valid", &format!("{fault}; use another key")))
 }
 
-/// The team's models that the task has not ruled out itself, and why the others are out.
-fn narrow<'p>(task: &Task, team: &'p TeamPolicy, policy: &Policy) -> (Vec<&'p AllowedModel>, Vec<Exclusion>) {
+/// Whether data of `class` may go to `zone`.
+fn is_controlled(zone: Zone, class: DataClass) -> bool {
+    class < DataClass::Restricted || zone != Zone::External
+}
+
+/// The team's models that neither the data's class nor the task itself has ruled out, and why the
+/// others are out.
+fn narrow<'p>(
+    task: &Task,
+    (team, class): (&'p TeamPolicy, DataClass),
+    policy: &Policy,
+) -> (Vec<&'p AllowedModel>, Vec<Exclusion>) {
     let mut excluded = team.excluded.clone();
-    let Some(requested) = policy.requested(task) else { return (team.models.iter().collect(), excluded) };
+    let (fitting, outside): (Vec<_>, Vec<_>) = team.models.iter().partition(|model| is_controlled(model.zone, class));
+    excluded.extend(outside.into_iter().map(|model| Exclusion {
+        model: model.name.clone(),
+        code: "class".into(),
+        reason: format!("{class} data does not go to models on the internet"),
+    }));
+    let Some(requested) = policy.requested(task) else { return (fitting, excluded) };
     let (allowed, unwanted): (Vec<_>, Vec<_>) =
-        team.models.iter().partition(|model| requested.contains(model.name.as_str()));
+        fitting.into_iter().partition(|model| requested.contains(model.name.as_str()));
     excluded.extend(unwanted.into_iter().map(|model| Exclusion {
         model: model.name.clone(),
         code: "not_requested".into(),

@@ -37,7 +37,7 @@ mod tests {
             cache_write_usd_per_mtok: None,
             output_usd_per_mtok: PicoUsd(output * 1_000_000),
         };
-        AllowedModel { name: "m".into(), price, max_output_tokens }
+        AllowedModel { name: "m".into(), zone: neptune_contracts::names::Zone::Onprem, price, max_output_tokens }
     }
 
     /// Prices are in pico-dollars a token; the input is 14 tokens: 40 characters and one message.

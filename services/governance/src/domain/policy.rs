@@ -45,6 +45,8 @@ pub struct TeamPolicy {
 pub struct AllowedModel {
     /// Its name.
     pub name: String,
+    /// Where it runs.
+    pub zone: Zone,
     /// What it costs.
     pub price: PriceSpec,
     /// Most output tokens of one answer.
@@ -114,6 +116,7 @@ impl TeamPolicy {
             match why_not(model, spec, name, team) {
                 None => models.push(AllowedModel {
                     name: model.clone(),
+                    zone: spec.zone,
                     price: spec.price,
                     max_output_tokens: spec.capabilities.max_output_tokens,
                 }),

@@ -157,6 +157,27 @@ fn a_class_is_only_ever_raised() {
 }
 
 #[test]
+fn restricted_data_goes_to_controlled_places_only() {
+    let restricted = |models: &[&str]| {
+        change(|task| {
+            task.constraints.class = Some(DataClass::Restricted);
+            task.constraints.models = models.iter().map(ToString::to_string).collect();
+        })
+    };
+    let (admission, _) = decided(restricted(&[])).unwrap();
+    assert_eq!(admission.allowed_models, ["meta/llama"]);
+    assert!(!admission.allowed_zones.contains(&Zone::External), "{:?}", admission.allowed_zones);
+    let reasons = admission.excluded_models.iter().filter(|excluded| excluded.code == "class").count();
+    assert_eq!(reasons, 2, "{:?}", admission.excluded_models);
+    check_refused(
+        restricted(&["openai/small"]),
+        Outcome::Rejected,
+        "model_not_allowed",
+        "restricted data does not go to models on the internet",
+    );
+}
+
+#[test]
 fn the_form_is_checked_first_and_a_past_deadline_expires() {
     check_refused(
         change(|task| task.input.messages.clear()),

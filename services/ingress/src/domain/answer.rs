@@ -5,6 +5,9 @@ use neptune_contracts::{
     task::CacheMode,
 };
 
+/// Within this time, in milliseconds, a client may as well try again by itself.
+const SOON_MS: u64 = 60_000;
+
 /// What an error means over HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meaning {
@@ -28,7 +31,8 @@ pub fn meaning(outcome: Outcome, error: &TaskError) -> Meaning {
         | "no_model_on_route" => of(400, "invalid_request_error", Some(false)),
         "cost_limit_reached" => of(402, "invalid_request_error", Some(false)),
         "model_not_found" => of(404, "invalid_request_error", Some(false)),
-        "budget_exceeded" => of(429, "insufficient_quota", Some(false)),
+        // What is only held for other tasks is free again in a moment.
+        "budget_exceeded" => of(429, "insufficient_quota", Some(error.retry_after_ms.is_some_and(|ms| ms <= SOON_MS))),
         "budget_unavailable" | "no_capacity" => of(503, "service_unavailable", Some(true)),
         _ => match outcome {
             Outcome::Rejected => of(403, "permission_error", Some(false)),
@@ -65,6 +69,9 @@ pub fn headers(finished: &TaskFinished) -> Vec<(&'static str, String)> {
     }
     if let Some(route) = &finished.route {
         headers.push(("x-neptune-route", route.route.clone()));
+        if !route.relaxed.is_empty() {
+            headers.push(("x-neptune-relaxed", route.relaxed.join(",")));
+        }
     }
     if let Some(admission) = &finished.admission {
         headers.push(("x-neptune-policy", admission.policy_version.clone()));
@@ -120,7 +127,7 @@ mod tests {
     fn headers_explain_how_the_answer_came_about() {
         assert_eq!(
             of_sample("task.finished.v1.0.json"),
-            "task-id=0199f2aa-0000-7000-8000-000000000001 cost-usd=0.000445 attempts=2 fallbacks=1 overhead-ms=1.200 model=openai/gpt-4.1 provider=openai route=auto policy=r17 "
+            "task-id=0199f2aa-0000-7000-8000-000000000001 cost-usd=0.000445 attempts=2 fallbacks=1 overhead-ms=1.200 model=openai/gpt-4.1 provider=openai route=auto relaxed=quality policy=r17 "
         );
         assert_eq!(
             of_sample("task.finished.v1.rejected.json"),

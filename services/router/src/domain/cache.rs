@@ -85,8 +85,8 @@ struct Scope<'a> {
 /// The request cannot be written as JSON.
 pub fn fingerprint(task: &Task, admission: &Admission, route: &str) -> Result<Fingerprint, serde_json::Error> {
     let mut request = task.input.clone();
-    // How the answer travels changes nothing about it.
-    request.stream = None;
+    // How the answer travels changes nothing about it, and the route is told apart.
+    (request.model, request.stream) = (None, None);
     request.other.remove("stream_options");
     request.other.remove("user");
     let is_asked = request.messages.last().is_some_and(|message| message.role == "user");

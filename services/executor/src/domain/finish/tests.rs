@@ -26,6 +26,17 @@ fn the_fact_adds_up_over_all_executors() {
 }
 
 #[test]
+fn a_wish_that_gave_way_is_a_warning() {
+    let mut task = routed();
+    task.plan.explanation.relaxed = vec!["quality".into(), "latency".into()];
+    task.task.constraints.min_quality = Some(0.99);
+    let (started_at, finished_at) = (start(), start());
+    let fact = finished(task, Ending { result: Ok(json!({})), made: Vec::new(), started_at, finished_at });
+    let fields: Vec<&str> = fact.warnings.iter().map(|warning| warning.field.as_str()).collect();
+    assert_eq!(fields, ["constraints.min_quality"], "the task asked for no latency, its route did");
+}
+
+#[test]
 fn the_code_is_the_class_that_all_failures_share() {
     use ErrorClass::{Auth, BadRequest, ContextLength, Network, Overload, Quota, RateLimit, Refusal, Timeout};
     for (classes, wanted) in [
