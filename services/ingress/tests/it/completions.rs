@@ -39,7 +39,8 @@ async fn the_callers_trace_goes_on_over_the_bus() {
     let mut submits = client.subscribe(subject).await.unwrap();
     client.flush().await.unwrap();
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    world.post(PATH, SUPPORT, &chat("hi")).header("traceparent", trace).send().await.unwrap();
+    let answer = world.post(PATH, SUPPORT, &chat("hi")).header("traceparent", trace).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
     let submitted = tokio::time::timeout(PATIENCE, submits.next()).await.unwrap().unwrap();
     let found = submitted.headers.unwrap().get("traceparent").unwrap().to_string();
     assert!(found.starts_with("00-0af7651916cd43dd8448eb211c80319c-"), "{found}");

@@ -163,7 +163,8 @@ impl Ingress {
         let address = if ready { written(&file).await } else { format!("127.0.0.1:{port}") };
         let ingress =
             Self { shutdown, running, url: format!("http://{address}"), http: Client::new(), _folder: folder };
-        let alive = || async { ingress.get("/healthz").send().await.is_ok_and(|answer| answer.status() == 200) };
+        let sign = if ready { "/readyz" } else { "/healthz" };
+        let alive = || async { ingress.get(sign).send().await.is_ok_and(|answer| answer.status() == 200) };
         wait_until("the ingress listens", PATIENCE, alive).await;
         ingress
     }
