@@ -123,7 +123,8 @@ pub enum CacheMode {
 /// What the output must be.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OutputSpec {
-    /// JSON Schema 2020-12 that the answer's text must satisfy as JSON.
+    /// JSON Schema 2020-12 for the answer's text as JSON. It is kept with the task, but answers are
+    /// not checked against it yet; `input.response_format` asks the model itself for such an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
 }

@@ -126,6 +126,6 @@ mod tests {
             singles: vec![(8.0, 0.8), (1.0, 0.5)],
             tasks: 1,
         };
-        assert!((curve.saved_at(1.0) - 0.75).abs() < 1e-12 && (curve.saved_at(0.75) - 0.875).abs() < 1e-12);
+        assert!((curve.saved_at(1.0) - 0.75).abs() < 1e-12 && (curve.saved_at(0.7) - 0.875).abs() < 1e-12);
     }
 }
