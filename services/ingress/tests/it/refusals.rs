@@ -122,7 +122,7 @@ async fn requests_that_do_not_fit_are_told_what_does() {
     }
     for (method, path, status, code) in [
         (Method::POST, "/v1/embeddings", 404, "not_found"),
-        (Method::GET, "/v1/models/gpt-4.1", 404, "not_found"),
+        (Method::GET, "/v1/responses/7", 404, "not_found"),
         (Method::GET, COMPLETIONS, 405, "method_not_allowed"),
         (Method::DELETE, "/v1/models", 405, "method_not_allowed"),
     ] {
