@@ -81,6 +81,26 @@ async fn resources_are_planned_and_applied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_without_a_resource_removes_nothing() {
+    let stand = Stand::start().await;
+    fs::write(stand.folder.path().join("r.yaml"), RESOURCES).unwrap();
+    stand.json(&["apply", "-f", "r.yaml", "--json"]);
+    fs::write(stand.folder.path().join("empty.yaml"), "# nothing\n---\n").unwrap();
+    fs::create_dir(stand.folder.path().join("folder")).unwrap();
+    for (command, files) in [
+        ("plan", ["-f", "empty.yaml"].as_slice()),
+        ("apply", &["-f", "empty.yaml", "--prune"]),
+        ("apply", &["-f", "r.yaml", "-f", "empty.yaml"]),
+        ("plan", &["-f", "folder", "--prune"]),
+    ] {
+        let refused = said(&stand.neptune(&[&[command], files].concat()));
+        let named = if files.contains(&"folder") { "folder: there is no" } else { "empty.yaml: there is no resource" };
+        assert!(refused.0 == 64 && refused.1.contains(named), "{command} {files:?}: {refused:?}");
+    }
+    assert_eq!(stand.bus().await.stored_resources().await.unwrap().len(), 2, "nothing is removed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_belong_to_teams_that_exist() {
     let stand = Stand::start().await;
     let refused = said(&stand.neptune(&["key", "create", "--team", "support"]));
