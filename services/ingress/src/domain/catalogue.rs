@@ -1,11 +1,12 @@
 //! What a team may name as a model.
 
-use neptune_contracts::resource::{ModelSpec, Resources, TeamSpec};
+use neptune_contracts::{
+    names::BUILT_IN_ROUTES,
+    resource::{ModelSpec, Resources, TeamSpec},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
-
-const BUILT_IN: [&str; 4] = ["auto", "auto:cheap", "auto:fast", "auto:best"];
 
 /// A list in OpenAI's shape.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -47,8 +48,8 @@ pub fn find(resources: &Resources, team: &str, id: &str) -> Option<ModelEntry> {
 fn entries(resources: &Resources, team: &TeamSpec) -> Vec<ModelEntry> {
     let entry =
         |id: &str, owner: &str| ModelEntry { id: id.into(), object: "model", created: 0, owned_by: owner.into() };
-    let named = resources.routes.keys().map(String::as_str).filter(|name| !BUILT_IN.contains(name));
-    let routes = BUILT_IN.into_iter().chain(named).map(|name| entry(name, "neptune"));
+    let named = resources.routes.keys().map(String::as_str).filter(|name| !BUILT_IN_ROUTES.contains(name));
+    let routes = BUILT_IN_ROUTES.into_iter().chain(named).map(|name| entry(name, "neptune"));
     let models = resources.models.iter().filter(|(name, model)| may_use(team, name, model));
     let models = models.map(|(name, _)| entry(name, name.split_once('/').map_or("neptune", |(owner, _)| owner)));
     let mut seen = BTreeSet::new();

@@ -121,6 +121,9 @@ fn resources_refuse_what_they_do_not_know() {
     assert!(error.contains("modles") && error.contains("Team support"), "{error}");
     assert!(matches!(manifest("Teem", "support", json!({})), Err(ResourceError::UnknownKind(_))));
     assert!(matches!(manifest("Team", "a.b", json!({})), Err(ResourceError::BadName { .. })));
+    let slash = manifest("Route", "openai/gpt-4.1", json!({})).unwrap_err().to_string();
+    assert!(slash.contains("without /, because models have such names"), "{slash}");
+    manifest("Route", "auto:cheap", json!({})).unwrap();
     let price = json!({"inputUsdPerMtok": 2, "outputUsdPerMtok": "8"});
     let model = |extra: Value| {
         let mut spec = json!({"provider": "openai", "endpoint": "https://x/v1", "price": price});
