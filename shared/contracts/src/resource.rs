@@ -1,7 +1,7 @@
 //! Resources: everything an operator decides, declared in files and applied to the bus.
 
 use crate::{
-    PicoUsd, Timestamp,
+    PicoUsd, Timestamp, json,
     names::{Channel, DataClass, TaskType, Team, Zone},
     task::CacheMode,
 };
@@ -511,7 +511,7 @@ fn bad_name(kind: &str, name: &str, extra: &'static str) -> ResourceError {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(kind: &str, name: &str, spec: Value) -> Result<T, ResourceError> {
-    serde_json::from_value(spec).map_err(|error| bad_spec(kind, name, error.to_string()))
+    serde_json::from_value(spec).map_err(|error| bad_spec(kind, name, json::plain(&error)))
 }
 
 fn bad_spec(kind: &str, name: &str, detail: String) -> ResourceError {
