@@ -232,6 +232,7 @@ fn submitted_task(arrival: &Arrival, body: &[u8]) -> Option<(Task, Option<Proble
         Err(error) => error,
     };
     let id = serde_json::from_slice::<Value>(body).ok().and_then(|body| body.get("id")?.as_str()?.parse().ok());
+    let id = id.filter(|id: &TaskId| !id.0.is_nil());
     let mut submitted = TaskSubmitted::new(team, ChatRequest::default());
     submitted.read_parameters(&parameters);
     submitted.id = id;
