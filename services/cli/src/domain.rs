@@ -3,6 +3,7 @@
 pub mod account;
 pub mod api_key;
 pub mod backoff;
+pub mod broker_user;
 pub mod diff;
 pub mod environment;
 pub mod labelled;

@@ -44,35 +44,56 @@ struct Document<'f> {
 /// Reads files and folders, and returns the manifests with their specs in full form.
 ///
 /// # Errors
-/// A path cannot be read; or every fault of every file.
+/// A path cannot be read; or every fault of every file, and every path without any resource: what
+/// was meant is not "nothing", which would remove all that is stored when the rest is pruned.
 pub fn manifests(paths: &[PathBuf]) -> Result<Vec<Manifest>, Error> {
-    let mut files = Vec::new();
+    let mut found = Found::default();
     for path in paths {
+        let mut files = Vec::new();
         collect(path, &mut files, true)?;
-    }
-    let mut faults = Vec::new();
-    let mut found: BTreeMap<String, (Manifest, String)> = BTreeMap::new();
-    for file in &files {
-        let text =
-            fs::read_to_string(file).map_err(|source| Error::File { action: "read", path: file.clone(), source })?;
-        for document in documents(file, &text) {
-            let place = format!("{}:{}", file.display(), document.line);
-            match read(&document) {
-                Ok(manifest) => {
-                    let key = manifest.key();
-                    if let Some((_, first)) = found.get(&key) {
-                        faults.push(format!("{place}: {key} is declared already at {first}; keep one of the two"));
-                    }
-                    found.entry(key).or_insert((manifest, place));
-                }
-                Err(fault) => faults.push(fault),
-            }
+        let mut count = 0;
+        for file in &files {
+            count += found.take_in(file)?;
+        }
+        if count == 0 {
+            found.faults.push(format!("{}: there is no resource in it; declare one, or leave it out", path.display()));
         }
     }
-    if faults.is_empty() {
-        Ok(found.into_values().map(|(manifest, _)| manifest).collect())
+    if found.faults.is_empty() {
+        Ok(found.manifests.into_values().map(|(manifest, _)| manifest).collect())
     } else {
-        Err(Error::Resources(faults))
+        Err(Error::Resources(found.faults))
+    }
+}
+
+/// What files hold: manifests by key, each with its place, and faults.
+#[derive(Default)]
+struct Found {
+    manifests: BTreeMap<String, (Manifest, String)>,
+    faults: Vec<String>,
+}
+
+impl Found {
+    /// Takes in the documents of a file, and returns how many there are.
+    fn take_in(&mut self, file: &Path) -> Result<usize, Error> {
+        let failed = |source| Error::File { action: "read", path: file.into(), source };
+        let text = fs::read_to_string(file).map_err(failed)?;
+        let documents = documents(file, &text);
+        for document in &documents {
+            let place = format!("{}:{}", file.display(), document.line);
+            match read(document) {
+                Ok(manifest) => {
+                    let key = manifest.key();
+                    if let Some((_, first)) = self.manifests.get(&key) {
+                        let fault = format!("{place}: {key} is declared already at {first}; keep one of the two");
+                        self.faults.push(fault);
+                    }
+                    self.manifests.entry(key).or_insert((manifest, place));
+                }
+                Err(fault) => self.faults.push(fault),
+            }
+        }
+        Ok(documents.len())
     }
 }
 

@@ -1,7 +1,10 @@
 //! One stack: its state directory, addresses and secrets.
 
 use crate::{
-    domain::environment::{self, Sources, Variables},
+    domain::{
+        broker_user,
+        environment::{self, Sources, Variables},
+    },
     env_file,
     error::Error,
 };
@@ -169,6 +172,12 @@ impl Stack {
     /// The namespace is not a name.
     pub fn bus_as_operator(&self) -> Result<BusConfig, Error> {
         self.bus_as(OPERATOR)
+    }
+
+    /// Which teams have broker users here, and how `team` gets one.
+    #[must_use]
+    pub fn broker_user_remedy(&self, team: &str) -> String {
+        broker_user::remedy(team, &self.secrets)
     }
 
     /// The broker's address with a client's credentials in it, for programs of that client.

@@ -7,3 +7,4 @@ pub mod json;
 pub mod keys;
 pub mod repeat;
 pub mod submit;
+pub mod wait;

@@ -41,11 +41,13 @@ pub fn documented() -> (Router<Gate>, aide::openapi::OpenApi) {
         .api_route("/v1/tasks/{id}/feedback", post_with(feedback::give, feedback::document))
         .api_route("/v1/chat/completions", post_with(completions::complete, completions::document))
         .api_route("/v1/models", get_with(models::list, models::document))
+        .api_route("/v1/models/{*id}", get_with(models::retrieve, models::document_retrieve))
         .api_route("/healthz", get_with(health::alive, health::document_alive))
         .api_route("/readyz", get_with(health::ready, health::document_ready))
         .finish_api_with(&mut document, openapi::finish)
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method);
+    openapi::name_rests_of_paths(&mut document);
     (router, document)
 }
 

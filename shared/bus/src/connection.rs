@@ -55,6 +55,22 @@ pub enum ConnectError {
     },
 }
 
+impl ConnectError {
+    /// Whether the broker is there and does not accept the credentials, or wants some.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        use async_nats::ConnectErrorKind::{Authentication, AuthorizationViolation};
+        matches!(self, Self::Connect(cause) if matches!(cause.kind(), Authentication | AuthorizationViolation))
+    }
+
+    /// Whether the broker does not answer, which may pass.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        use async_nats::ConnectErrorKind::{Dns, Io, TimedOut};
+        matches!(self, Self::Connect(cause) if matches!(cause.kind(), Dns | Io | TimedOut))
+    }
+}
+
 /// Why an exchange with the broker failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action}")]
@@ -77,11 +93,24 @@ impl BusError {
 }
 
 impl Bus {
-    /// Connects, waiting for the broker as long as it takes; from then on reconnects for ever.
+    /// Connects, waiting for the broker as long as it takes, and until it accepts the credentials;
+    /// from then on reconnects for ever.
     ///
     /// # Errors
-    /// The address is malformed, the broker refuses the credentials, or it is too old.
+    /// The address is malformed, or the broker is too old.
     pub async fn connect(config: &BusConfig, service: Service) -> Result<Self, ConnectError> {
+        Self::connect_by(config, service, true).await
+    }
+
+    /// Connects at once or not at all; from then on reconnects for ever.
+    ///
+    /// # Errors
+    /// The address is malformed, the broker does not answer, refuses the credentials, or is too old.
+    pub async fn connect_at_once(config: &BusConfig, service: Service) -> Result<Self, ConnectError> {
+        Self::connect_by(config, service, false).await
+    }
+
+    async fn connect_by(config: &BusConfig, service: Service, waits: bool) -> Result<Self, ConnectError> {
         let (connected, connects) = watch::channel(0);
         let closed = CancellationToken::new();
         let addresses: Vec<ServerAddr> = config
@@ -90,7 +119,9 @@ impl Bus {
             .map(|url| url.trim().parse())
             .collect::<Result<_, _>>()
             .map_err(ConnectError::Address)?;
-        let client = dial(config, service, &addresses, (connected, closed.clone())).await?;
+        let options = options(config, service, (connected, closed.clone()));
+        let options = if waits { options.retry_on_initial_connect() } else { options };
+        let client = options.connect(&addresses).await.map_err(ConnectError::Connect)?;
         // The client may say that it is connected a moment before it knows to what.
         while client.connection_state() != async_nats::connection::State::Connected
             || client.server_info().version.is_empty()
@@ -152,18 +183,16 @@ impl Bus {
     }
 }
 
-async fn dial(
+fn options(
     config: &BusConfig,
     service: Service,
-    addresses: &[ServerAddr],
     (connected, closed): (watch::Sender<u64>, CancellationToken),
-) -> Result<async_nats::Client, ConnectError> {
+) -> ConnectOptions {
     let inbox_prefix = config.inbox_prefix.clone().unwrap_or_else(|| format!("_INBOX_{service}"));
     let mut options = ConnectOptions::new()
         .name(format!("neptune-{service}"))
         .custom_inbox_prefix(inbox_prefix)
         .max_reconnects(None)
-        .retry_on_initial_connect()
         .ping_interval(Duration::from_secs(10))
         .request_timeout(Some(Duration::from_secs(5)))
         .reconnect_delay_callback(reconnect_delay)
@@ -177,7 +206,7 @@ async fn dial(
     if let Some((user, password)) = &config.credentials {
         options = options.user_and_password(user.clone(), password.expose().to_owned());
     }
-    options.connect(addresses).await.map_err(ConnectError::Connect)
+    options
 }
 
 /// 20 ms a try up to half a second, spread by a quarter so that many clients do not come at once.

@@ -12,7 +12,9 @@ use neptune_contracts::{
     admission::Task,
     chat::ChatRequest,
     finished::{Outcome as TaskOutcome, TaskError, TaskFinished},
+    headers,
     ids::TaskId,
+    json,
     problem::Problem,
     subject,
     task::TaskSubmitted,
@@ -67,8 +69,8 @@ impl Arrival {
             tracing::warn!(%error, subject = self.meta.subject, "cannot fetch a body, trying again");
             Outcome::Retry { after: Duration::from_secs(2) }
         })?;
-        let mut message = M::decode(&body)
-            .map_err(|error| Outcome::Reject { reason: format!("not readable as {}: {error}", M::SUBJECT) })?;
+        let mut message =
+            M::decode(&body).map_err(|error| Outcome::Reject { reason: unread::<M>(&fault::<M>(&body, &error)) })?;
         let parameters: Vec<&str> = self.parameters.iter().map(String::as_str).collect();
         message.read_parameters(&parameters);
         Ok(Incoming { message, meta: self.meta.clone() })
@@ -77,6 +79,11 @@ impl Arrival {
     /// How often it, or the task it works on, was handed out.
     fn tries(&self) -> u64 {
         self.meta.cause.accept.as_ref().map_or(self.meta.delivered, |accept| accept.delivery)
+    }
+
+    /// Whether its body lies in the store of large bodies.
+    fn refers_to_a_body(&self) -> bool {
+        self.headers.as_ref().is_some_and(|headers| headers.get(headers::BODY_REFERENCE).is_some())
     }
 
     async fn full_body(&self, bus: &Bus) -> Result<Bytes, crate::BusError> {
@@ -175,15 +182,25 @@ async fn give_answer<M: Message>(bus: &Bus, arrival: &Arrival, body: &[u8], reas
     bus.finish(&finished, accept, &arrival.meta.cause).await.is_ok()
 }
 
+/// What is wrong with a body, where that is `M` at all.
+fn fault<M: Message>(body: &[u8], error: &serde_json::Error) -> Problem {
+    let remedy = format!("send JSON in the shape of schemas/{}.json", subject::stem(M::SUBJECT));
+    json::fault::<M>(body, error, &remedy)
+}
+
+fn unread<M: Message>(fault: &Problem) -> String {
+    format!("not readable as {}: {}: {}", M::SUBJECT, fault.field, fault.message)
+}
+
 fn abandoned<M: Message>(arrival: &Arrival, body: &[u8], reason: String) -> Option<TaskFinished> {
     let now = Timestamp::now();
     if M::STREAM == StreamName::Tasks {
-        let (task, readable) = submitted_task(arrival, body)?;
-        // A body that is not there cannot be called malformed.
-        let (outcome, error) = if readable || body.is_empty() {
-            (TaskOutcome::Failed, given_up(&reason))
-        } else {
-            (TaskOutcome::Rejected, unreadable(reason))
+        let (task, fault) = submitted_task(arrival, body)?;
+        // A body that travels by reference and is not there cannot be called malformed.
+        let is_missing = body.is_empty() && arrival.refers_to_a_body();
+        let (outcome, error) = match fault.filter(|_| !is_missing) {
+            None => (TaskOutcome::Failed, given_up(&reason)),
+            Some(fault) => (TaskOutcome::Rejected, unreadable(fault)),
         };
         return Some(TaskFinished::without_attempts(&task, outcome, error, now));
     }
@@ -196,25 +213,29 @@ fn given_up(reason: &str) -> TaskError {
     TaskError { code: "dead_letter".into(), message, problems: Vec::new(), retry_after_ms: None }
 }
 
-fn unreadable(reason: String) -> TaskError {
-    let remedy = format!("send JSON in the shape of schemas/{}.json", subject::stem(TaskSubmitted::SUBJECT));
-    let problems = vec![Problem::new("(body)", reason.clone(), remedy.clone())];
-    TaskError { code: "invalid_request".into(), message: format!("{reason}; {remedy}"), problems, retry_after_ms: None }
+fn unreadable(fault: Problem) -> TaskError {
+    let message = format!("{}; {}", unread::<TaskSubmitted>(&fault), fault.remedy);
+    TaskError { code: "invalid_request".into(), message, problems: vec![fault], retry_after_ms: None }
 }
 
-/// The task of a submitted body, and whether the body was readable. Of an unreadable one the id is
-/// kept when it can be made out.
-fn submitted_task(arrival: &Arrival, body: &[u8]) -> Option<(Task, bool)> {
+/// The task of a submitted body, and what is wrong with a body that is not readable. Of such a one
+/// the id is kept when it can be made out.
+fn submitted_task(arrival: &Arrival, body: &[u8]) -> Option<(Task, Option<Problem>)> {
     let stored_id = TaskId::of_stored(&arrival.meta.stream, arrival.meta.sequence);
     let parameters: Vec<&str> = arrival.parameters.iter().map(String::as_str).collect();
     let team = parameters.first()?.parse().ok()?;
-    if let Ok(mut submitted) = TaskSubmitted::decode(body) {
-        submitted.read_parameters(&parameters);
-        return Some((submitted.settle(stored_id, arrival.meta.stored_at)?, true));
-    }
+    let error = match TaskSubmitted::decode(body) {
+        Ok(mut submitted) => {
+            submitted.read_parameters(&parameters);
+            return Some((submitted.settle(stored_id, arrival.meta.stored_at)?, None));
+        }
+        Err(error) => error,
+    };
     let id = serde_json::from_slice::<Value>(body).ok().and_then(|body| body.get("id")?.as_str()?.parse().ok());
+    let id = id.filter(|id: &TaskId| !id.0.is_nil());
     let mut submitted = TaskSubmitted::new(team, ChatRequest::default());
     submitted.read_parameters(&parameters);
     submitted.id = id;
-    Some((submitted.settle(stored_id, arrival.meta.stored_at)?, false))
+    let fault = fault::<TaskSubmitted>(body, &error);
+    Some((submitted.settle(stored_id, arrival.meta.stored_at)?, Some(fault)))
 }

@@ -8,6 +8,7 @@ use crate::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// One call to one model, as it went.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -100,6 +101,32 @@ pub enum ErrorClass {
     Network,
 }
 
+impl ErrorClass {
+    /// As it stands in JSON, for messages to people too.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RateLimit => "rate_limit",
+            Self::Quota => "quota",
+            Self::Auth => "auth",
+            Self::ContextLength => "context_length",
+            Self::Refusal => "refusal",
+            Self::BadRequest => "bad_request",
+            Self::Unsupported => "unsupported",
+            Self::Timeout => "timeout",
+            Self::Overload => "overload",
+            Self::Malformed => "malformed",
+            Self::Network => "network",
+        }
+    }
+}
+
+impl fmt::Display for ErrorClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A call failed. Published at once, so that circuit breakers react before the task ends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AttemptFailed {
@@ -152,5 +179,33 @@ impl Usage {
     #[must_use]
     pub fn output_total(&self) -> u64 {
         self.output + self.reasoning
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_said_as_it_stands_in_json() {
+        use ErrorClass::{
+            Auth, BadRequest, ContextLength, Malformed, Network, Overload, Quota, RateLimit, Refusal, Timeout,
+            Unsupported,
+        };
+        for class in [
+            RateLimit,
+            Quota,
+            Auth,
+            ContextLength,
+            Refusal,
+            BadRequest,
+            Unsupported,
+            Timeout,
+            Overload,
+            Malformed,
+            Network,
+        ] {
+            assert_eq!(serde_json::json!(class), class.to_string());
+        }
     }
 }

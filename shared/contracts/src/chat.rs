@@ -3,8 +3,12 @@
 
 use crate::problem::Problem;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, value::SeqAccessDeserializer},
+};
 use serde_json::{Map, Value};
+use std::fmt;
 
 /// Most messages in one request.
 pub const MAX_MESSAGES: usize = 2_048;
@@ -63,7 +67,7 @@ pub struct ChatMessage {
 }
 
 /// The content of a message.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Content {
     /// Plain text.
@@ -84,6 +88,35 @@ pub struct Part {
     /// Everything else (`image_url`, `input_audio`, …), passed on as it is.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+/// By hand, so that a fault names its place within the parts, and what is expected there.
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Content;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or a list of parts")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Content, E> {
+                Ok(Content::Text(text.to_owned()))
+            }
+
+            fn visit_string<E: de::Error>(self, text: String) -> Result<Content, E> {
+                Ok(Content::Text(text))
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, parts: A) -> Result<Content, A::Error> {
+                Deserialize::deserialize(SeqAccessDeserializer::new(parts)).map(Content::Parts)
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
 }
 
 impl ChatMessage {

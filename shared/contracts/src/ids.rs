@@ -5,7 +5,7 @@ use crate::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
-use uuid::Uuid;
+use uuid::{Uuid, Variant};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -67,6 +67,12 @@ impl TaskId {
         minted.is_some_and(|minted| now.saturating_sub(minted.to_unix().0) < seconds)
     }
 
+    /// Whether it is a UUID v7, as an id that a caller mints must be.
+    #[must_use]
+    pub fn is_v7(self) -> bool {
+        self.0.get_version_num() == 7 && self.0.get_variant() == Variant::RFC4122
+    }
+
     /// The id of a task that was published without one: the same on every redelivery, because it
     /// is derived from where the broker stored the message.
     #[must_use]
@@ -86,6 +92,13 @@ impl DeliveryId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn minted_ids_are_v7_and_derived_ones_are_not() {
+        assert!(TaskId::mint().is_v7());
+        assert!(!TaskId::derive(Uuid::NAMESPACE_OID, "key").is_v7());
+        assert!(!TaskId(Uuid::nil()).is_v7() && !TaskId(Uuid::max()).is_v7());
+    }
 
     #[test]
     fn only_fresh_ids_are_young() {

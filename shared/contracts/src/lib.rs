@@ -17,6 +17,7 @@ pub mod fingerprint;
 pub mod finished;
 pub mod headers;
 pub mod ids;
+pub mod json;
 pub mod money;
 pub mod names;
 pub mod plan;

@@ -4,6 +4,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
+/// Routes that are there without being declared; a declared one of the name gives it another meaning.
+pub const BUILT_IN_ROUTES: [&str; 4] = ["auto", "auto:cheap", "auto:fast", "auto:best"];
+
 /// Why a text is not a name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("a name has 1 to 63 characters out of a-z, A-Z, 0-9, '-' and '_', and starts with a letter or digit")]

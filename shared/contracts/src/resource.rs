@@ -1,7 +1,7 @@
 //! Resources: everything an operator decides, declared in files and applied to the bus.
 
 use crate::{
-    PicoUsd, Timestamp,
+    PicoUsd, Timestamp, json,
     names::{Channel, DataClass, TaskType, Team, Zone},
     task::CacheMode,
 };
@@ -440,6 +440,11 @@ impl Manifest {
         if self.api_version != API_VERSION {
             return Err(ResourceError::UnknownVersion(self.api_version.clone()));
         }
+        // What was stored before this rule stays in force, so `Resources::insert` does not know it.
+        if self.kind.eq_ignore_ascii_case("route") && self.metadata.name.contains('/') {
+            let extra = "; for this kind without /, because models have such names and a route would hide one";
+            return Err(bad_name(&self.kind, &self.metadata.name, extra));
+        }
         Resources::default().insert(&self.kind, &self.metadata.name, self.spec.clone())
     }
 }
@@ -498,15 +503,15 @@ fn check_name(kind: &str, name: &str, is_label: bool) -> Result<(), ResourceErro
         && name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
         && name.bytes().all(allowed);
     let extra = if is_label { "; for this kind without . / : and at most 63" } else { "" };
-    if well_formed && (!is_label || crate::names::is_name(name)) {
-        Ok(())
-    } else {
-        Err(ResourceError::BadName { kind: kind.into(), name: name.chars().take(128).collect(), extra })
-    }
+    if well_formed && (!is_label || crate::names::is_name(name)) { Ok(()) } else { Err(bad_name(kind, name, extra)) }
+}
+
+fn bad_name(kind: &str, name: &str, extra: &'static str) -> ResourceError {
+    ResourceError::BadName { kind: kind.into(), name: name.chars().take(128).collect(), extra }
 }
 
 fn read<T: for<'de> Deserialize<'de>>(kind: &str, name: &str, spec: Value) -> Result<T, ResourceError> {
-    serde_json::from_value(spec).map_err(|error| bad_spec(kind, name, error.to_string()))
+    serde_json::from_value(spec).map_err(|error| bad_spec(kind, name, json::plain(&error)))
 }
 
 fn bad_spec(kind: &str, name: &str, detail: String) -> ResourceError {

@@ -159,6 +159,12 @@ impl Message for TaskSubmitted {
     fn decode(body: &[u8]) -> serde_json::Result<Self> {
         let (mut task, unknown): (Self, _) = unknown::read(body, &[TEAM])?;
         task.warnings = unknown.into_warnings();
+        // Every program that leaves its id unset would otherwise name the same task.
+        if task.id.is_some_and(|id| id.0.is_nil()) {
+            task.id = None;
+            let text = "the nil UUID names no task, so it was ignored";
+            task.warnings.push(Problem::new("id", text, "mint a UUID v7, or leave it out"));
+        }
         Ok(task)
     }
 

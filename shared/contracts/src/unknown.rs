@@ -1,6 +1,6 @@
 //! Reading JSON while noting every field that nobody reads.
 
-use crate::problem::Problem;
+use crate::{json::require_object, problem::Problem};
 use serde::Deserialize;
 use serde_ignored::Path;
 
@@ -18,11 +18,12 @@ pub struct Unknown {
     pub further: usize,
 }
 
-/// Reads a body and notes its unknown fields, apart from `tolerated` ones.
+/// Reads a body, which is an object, and notes its unknown fields, apart from `tolerated` ones.
 ///
 /// # Errors
 /// It is not JSON, or not of this shape.
 pub fn read<'de, T: Deserialize<'de>>(body: &'de [u8], tolerated: &[&str]) -> serde_json::Result<(T, Unknown)> {
+    require_object(body)?;
     let mut unknown = Unknown::default();
     let mut json = serde_json::Deserializer::from_slice(body);
     let found = serde_ignored::deserialize(&mut json, |path| unknown.note(&path, tolerated))?;

@@ -88,10 +88,13 @@ async fn compare(bus: &Bus, manifests: &[Manifest], prune: bool) -> Result<Vec<C
     let (declared, stored) = (files::specs(manifests), stored(bus).await?);
     let changes = diff::changes(&declared, &stored, prune);
     let mut after = stored;
-    after.extend(declared);
+    after.extend(declared.clone());
     after.retain(|key, _| !changes.iter().any(|change| change.key == *key && change.action == Action::Remove));
     for warning in references::dangling(&after) {
         output::note(&format!("warning: {warning}"));
+    }
+    for note in references::renamed(&declared, &after) {
+        output::note(&format!("note: {note}"));
     }
     Ok(changes)
 }

@@ -1,7 +1,8 @@
-//! References between resources that lead nowhere. They are warnings: the other end may be applied
-//! later.
+//! References between resources that lead nowhere, and names that mean something else already. They
+//! are warnings: the other end may be applied later, and another meaning may be meant.
 
 use super::diff::Specs;
+use neptune_contracts::names::BUILT_IN_ROUTES;
 use serde_json::Value;
 
 /// Everything that names a team or a model that does not exist among `specs`.
@@ -24,6 +25,22 @@ pub fn dangling(specs: &Specs) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// The routes among `declared` whose name means something else already, with `specs` in force.
+#[must_use]
+pub fn renamed(declared: &Specs, specs: &Specs) -> Vec<String> {
+    let routes = declared.keys().filter_map(|key| key.strip_prefix("route/"));
+    let note = |name: &str| {
+        if BUILT_IN_ROUTES.contains(&name) {
+            Some(format!("route/{name}: gives the built-in route {name} another meaning, for every team"))
+        } else if specs.contains_key(&format!("model/{name}")) {
+            Some(format!("route/{name}: hides the model {name}, because a route's name goes before a model's"))
+        } else {
+            None
+        }
+    };
+    routes.filter_map(note).collect()
 }
 
 fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
@@ -67,5 +84,17 @@ mod tests {
             "team/support: models names the model \"openai/gpt-5\", which exists nowhere",
         ];
         assert_eq!(dangling(&specs), expected);
+    }
+
+    #[test]
+    fn routes_with_a_name_that_is_taken_are_named() {
+        let specs = |keys: &[&str]| -> Specs { keys.iter().map(|key| ((*key).to_owned(), json!({}))).collect() };
+        let declared = specs(&["route/auto", "route/llama", "route/triage", "team/auto"]);
+        let stored = specs(&["model/llama", "route/auto:cheap"]);
+        let expected = [
+            "route/auto: gives the built-in route auto another meaning, for every team",
+            "route/llama: hides the model llama, because a route's name goes before a model's",
+        ];
+        assert_eq!(renamed(&declared, &stored), expected);
     }
 }

@@ -1,7 +1,7 @@
 //! The task that `submit` sends: a body from a file, and what the options add to it.
 
 use crate::args::SubmitArgs;
-use neptune_contracts::{ids::TaskId, task::TaskSubmitted};
+use neptune_contracts::{ids::TaskId, json::plain, task::TaskSubmitted};
 use serde_json::{Map, Value, json};
 
 /// Builds the task. `body` is a task or a chat completion request; options go before it.
@@ -56,7 +56,7 @@ pub fn task(body: Option<Value>, schema: Option<Value>, args: &SubmitArgs, id: T
 /// # Errors
 /// Names the field that does not have its form.
 pub fn typed(task: &Value) -> Result<TaskSubmitted, String> {
-    serde_json::from_value(task.clone()).map_err(|error| format!("the task is not readable: {error}"))
+    serde_json::from_value(task.clone()).map_err(|error| format!("the task is not readable: {}", plain(&error)))
 }
 
 fn delivery(text: &str) -> Result<Value, String> {
@@ -172,7 +172,7 @@ mod tests {
             ),
             (json!({"input": input, "constraints": {"max_cost_usd": "much"}}), &[], "US dollars"),
             (json!({"input": input}), &["--deliver", "a@b.example"], "webhook=URL"),
-            (json!({"input": input}), &["--deliver", "pigeon=x"], "unknown variant"),
+            (json!({"input": input}), &["--deliver", "pigeon=x"], "unknown value"),
             (json!({"input": input}), &["--metadata", "x"], "NAME=VALUE"),
         ] {
             let fault = build(Some(body), options).unwrap_err();

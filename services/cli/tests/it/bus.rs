@@ -81,6 +81,40 @@ async fn resources_are_planned_and_applied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_without_a_resource_removes_nothing() {
+    let stand = Stand::start().await;
+    fs::write(stand.folder.path().join("r.yaml"), RESOURCES).unwrap();
+    stand.json(&["apply", "-f", "r.yaml", "--json"]);
+    fs::write(stand.folder.path().join("empty.yaml"), "# nothing\n---\n").unwrap();
+    fs::create_dir(stand.folder.path().join("folder")).unwrap();
+    for (command, files) in [
+        ("plan", ["-f", "empty.yaml"].as_slice()),
+        ("apply", &["-f", "empty.yaml", "--prune"]),
+        ("apply", &["-f", "r.yaml", "-f", "empty.yaml"]),
+        ("plan", &["-f", "folder", "--prune"]),
+    ] {
+        let refused = said(&stand.neptune(&[&[command], files].concat()));
+        let named = if files.contains(&"folder") { "folder: there is no" } else { "empty.yaml: there is no resource" };
+        assert!(refused.0 == 64 && refused.1.contains(named), "{command} {files:?}: {refused:?}");
+    }
+    assert_eq!(stand.bus().await.stored_resources().await.unwrap().len(), 2, "nothing is removed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_may_rename_a_built_in_one_and_hide_no_model() {
+    let stand = Stand::start().await;
+    let route =
+        |name: &str| format!("apiVersion: neptune/v1\nkind: Route\nmetadata: {{name: \"{name}\"}}\nspec: {{}}\n");
+    fs::write(stand.folder.path().join("r.yaml"), route("openai/gpt-4.1")).unwrap();
+    let refused = said(&stand.neptune(&["apply", "-f", "r.yaml"]));
+    assert!(refused.0 == 64 && refused.1.contains("r.yaml:1: Route name \"openai/gpt-4.1\""), "{refused:?}");
+    assert!(refused.1.contains("a route would hide one"), "{refused:?}");
+    fs::write(stand.folder.path().join("r.yaml"), route("auto:cheap")).unwrap();
+    let planned = said(&stand.neptune(&["plan", "-f", "r.yaml"]));
+    assert!(planned.0 == 0 && planned.1.contains("note: route/auto:cheap: gives the built-in"), "{planned:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_belong_to_teams_that_exist() {
     let stand = Stand::start().await;
     let refused = said(&stand.neptune(&["key", "create", "--team", "support"]));
@@ -106,6 +140,34 @@ async fn a_task_submitted_on_the_bus_is_stored_for_its_team() {
         "{submitted}"
     );
     assert_eq!(stand.nats.stream_messages("NEPTUNE_TASKS").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_team_without_a_broker_user_is_told_at_once_how_to_get_one() {
+    let namespace: neptune_contracts::subject::Namespace = "neptune".parse().unwrap();
+    let users = neptune_contracts::render::permissions::nats_users(&namespace, &["support"]);
+    let users = users.replace("$NEPTUNE_NATS_PASSWORD_", "password-");
+    // The settings of JetStream end here; its closing brace ends the users.
+    let nats = Nats::start_with(&format!("}}\n{}", users.trim_end().trim_end_matches('}'))).await;
+    let folder = tempfile::tempdir().unwrap();
+    let support = "NEPTUNE_NATS_PASSWORD_CLIENT_SUPPORT=password-CLIENT_SUPPORT\n";
+    let wrong = "NEPTUNE_NATS_PASSWORD_CLIENT_TINY=wrong\n";
+    let as_support = nats.url().replace("//", "//client-support:password-CLIENT_SUPPORT@");
+    for (secrets, url, says) in [
+        (support.to_owned(), nats.url(), "does not let a program without a user in"),
+        (support.to_owned(), as_support, "team tiny has no broker user here, only client-support is given"),
+        (format!("{support}{wrong}"), nats.url(), "does not let the user client-tiny in"),
+    ] {
+        fs::write(folder.path().join("secrets.env"), secrets).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_neptune"));
+        command.env_clear().env("NEPTUNE_NATS_URL", &url).env("NEPTUNE_STATE_DIR", folder.path());
+        let started = std::time::Instant::now();
+        let refused = said(&command.args(["submit", "--bus", "--team", "tiny", "--prompt", "hi"]).output().unwrap());
+        assert!(refused.0 == 64 && refused.1.contains(says), "{refused:?}");
+        assert!(refused.1.contains("client-support") && refused.1.contains("deploy/nats/users.conf"), "{refused:?}");
+        assert!(!refused.1.contains("does not answer") && !refused.1.contains("password-CLIENT"), "{refused:?}");
+        assert!(started.elapsed().as_secs() < 9, "it does not wait as for a broker that is away");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,12 @@
 //! What a team may name as a model.
 
-use neptune_contracts::resource::{ModelSpec, Resources, TeamSpec};
+use neptune_contracts::{
+    names::BUILT_IN_ROUTES,
+    resource::{ModelSpec, Resources, TeamSpec},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
-
-const BUILT_IN: [&str; 4] = ["auto", "auto:cheap", "auto:fast", "auto:best"];
+use std::collections::BTreeSet;
 
 /// A list in OpenAI's shape.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -36,14 +38,22 @@ pub fn list(resources: &Resources, team: &str) -> ModelList {
     ModelList { object: "list", data }
 }
 
+/// The entry of one model or route; nothing when the team may not name it.
+#[must_use]
+pub fn find(resources: &Resources, team: &str, id: &str) -> Option<ModelEntry> {
+    list(resources, team).data.into_iter().find(|entry| entry.id == id)
+}
+
+/// Each name once: a name that a route and a model share means the route.
 fn entries(resources: &Resources, team: &TeamSpec) -> Vec<ModelEntry> {
     let entry =
         |id: &str, owner: &str| ModelEntry { id: id.into(), object: "model", created: 0, owned_by: owner.into() };
-    let named = resources.routes.keys().map(String::as_str).filter(|name| !BUILT_IN.contains(name));
-    let routes = BUILT_IN.into_iter().chain(named).map(|name| entry(name, "neptune"));
+    let named = resources.routes.keys().map(String::as_str).filter(|name| !BUILT_IN_ROUTES.contains(name));
+    let routes = BUILT_IN_ROUTES.into_iter().chain(named).map(|name| entry(name, "neptune"));
     let models = resources.models.iter().filter(|(name, model)| may_use(team, name, model));
     let models = models.map(|(name, _)| entry(name, name.split_once('/').map_or("neptune", |(owner, _)| owner)));
-    routes.chain(models).collect()
+    let mut seen = BTreeSet::new();
+    routes.chain(models).filter(|entry| seen.insert(entry.id.clone())).collect()
 }
 
 fn may_use(team: &TeamSpec, name: &str, model: &ModelSpec) -> bool {
@@ -84,5 +94,19 @@ mod tests {
         assert_eq!(names(json!({"models": ["*"], "zones": ["onprem"]})), ["triage of neptune", "meta/llama of meta"]);
         let both = ["triage of neptune", "meta/llama of meta", "openai/gpt-4.1 of openai"];
         assert_eq!(names(json!({"models": ["meta/llama", "openai/gpt-4.1"]})), both);
+    }
+
+    #[test]
+    fn a_name_that_a_route_and_a_model_share_is_there_once() {
+        let mut resources = Resources::default();
+        let price = json!({"inputUsdPerMtok": "1", "outputUsdPerMtok": "2"});
+        let model = json!({"provider": "openai", "endpoint": "http://x", "price": price});
+        resources.insert("Model", "llama", model).unwrap();
+        resources.insert("Route", "llama", json!({})).unwrap();
+        resources.insert("Team", "support", json!({"models": ["*"]})).unwrap();
+        let names = list(&resources, "support").data.into_iter().map(|entry| entry.id);
+        assert_eq!(names.filter(|name| name == "llama").count(), 1);
+        assert_eq!(find(&resources, "support", "llama").unwrap().owned_by, "neptune");
+        assert!(find(&resources, "sales", "llama").is_none(), "an undeclared team has nothing");
     }
 }

@@ -1,14 +1,17 @@
 //! JSON bodies: read once, and when that fails, what is wrong and where.
 
-use neptune_contracts::{problem::Problem, unknown};
+use neptune_contracts::{json, problem::Problem, unknown};
 use serde::de::DeserializeOwned;
 
-/// Reads a body whose unknown fields are its receiver's business.
+const REMEDY: &str = "send JSON in the shape of /openapi.json";
+
+/// Reads a body, which is an object, whose unknown fields are its receiver's business.
 ///
 /// # Errors
 /// The fault, with field, line and column.
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| locate::<T>(body, &error))
+    let found = json::require_object(body).and_then(|()| serde_json::from_slice(body));
+    found.map_err(|error| json::fault::<T>(body, &error, REMEDY))
 }
 
 /// Reads a body that may hold known fields only, apart from `tolerated` ones.
@@ -16,23 +19,13 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 /// # Errors
 /// The fault, with field, line and column; or the unknown fields, the first 16.
 pub fn read_strict<T: DeserializeOwned>(body: &[u8], tolerated: &[&str]) -> Result<T, Vec<Problem>> {
-    let (found, unknown) = unknown::read(body, tolerated).map_err(|error| vec![locate::<T>(body, &error)])?;
+    let read = unknown::read(body, tolerated);
+    let (found, unknown) = read.map_err(|error| vec![json::fault::<T>(body, &error, REMEDY)])?;
     if unknown.is_empty() { Ok(found) } else { Err(unknown.named.into_iter().map(no_such_field).collect()) }
 }
 
 fn no_such_field(field: String) -> Problem {
     Problem::new(field, "no such field", "check its spelling against /openapi.json, or leave it out")
-}
-
-/// Reads the body once more, this time noting where it is.
-fn locate<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> Problem {
-    if !error.is_data() {
-        return Problem::new("(body)", format!("not JSON: {error}"), "send one JSON object");
-    }
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let field = serde_path_to_error::deserialize::<_, T>(&mut json).err().map(|error| error.path().to_string());
-    let field = field.filter(|field| field != ".").unwrap_or_else(|| "(body)".into());
-    Problem::new(field, error.to_string(), "send JSON in the shape of /openapi.json")
 }
 
 #[cfg(test)]
@@ -77,12 +70,21 @@ mod tests {
         check("{\"constraints\": {}}", &["(body)"], "missing field `input`");
         check("{\"input\": ", &["(body)"], "not JSON: EOF while parsing a value at line 1 column 10");
         check("{\"input\": {\"messages\": []}} x", &["(body)"], "not JSON: trailing characters");
-        check("[]", &["(body)"], "expected");
+        check("[]", &["(body)"], "a JSON object is expected, not a list");
+        check("", &["(body)"], "empty");
+        check("{\"input\": 7}", &["input"], "expected a JSON object");
+        check(
+            "{\"input\": {\"messages\": [{\"role\": \"user\", \"content\": 7}]}}",
+            &["input.messages[0].content"],
+            "a list of parts",
+        );
     }
 
     #[test]
     fn a_lenient_read_names_its_fault_too() {
-        assert_eq!(read::<Vec<u8>>(b"[1, 300]").unwrap_err().field, "[1]");
-        assert_eq!(read::<Vec<u8>>(b"[1, 2]").unwrap(), [1, 2]);
+        type Named = std::collections::BTreeMap<String, u8>;
+        assert_eq!(read::<Named>(br#"{"a": 1, "b": 300}"#).unwrap_err().field, "b");
+        assert_eq!(read::<Named>(br#"{"a": 1}"#).unwrap(), Named::from([("a".into(), 1)]));
+        assert_eq!(read::<(u8, u8)>(b"[1, 2]").unwrap_err().message, "a JSON object is expected, not a list");
     }
 }

@@ -24,6 +24,10 @@ pub fn task(
     // Who asks follows from the API key alone.
     let mut task: TaskSubmitted = json::read_strict(body, &[TEAM])?;
     let mut faults = Vec::new();
+    if task.id.is_some_and(|id| !id.is_v7()) {
+        let remedy = "mint a UUID v7, or leave it out and send an Idempotency-Key";
+        faults.push(Problem::new("id", "not a UUID of version 7", remedy));
+    }
     if task.step.take().is_some() {
         faults.push(Problem::new("step", "only a run can set it", "leave it out, or submit a run"));
     }
@@ -125,7 +129,11 @@ mod tests {
         );
         let step = r#"{"run": "0199f2aa-0000-7000-8000-0000000000e1", "workflow": "w", "step": "/do"}"#;
         check_task(&format!(r#"{{"input": {{"messages": [{{"role": "user"}}]}}, "step": {step}}}"#), &["step"]);
-        check_task(r#"{"input": {"messages": [{"role": "user"}]}, "id": "7"}"#, &["id"]);
+        let with_id = |id: &str| format!(r#"{{"input": {{"messages": [{{"role": "user"}}]}}, "id": "{id}"}}"#);
+        check_task(&with_id("7"), &["id"]);
+        check_task(&with_id("00000000-0000-0000-0000-000000000000"), &["id"]);
+        check_task(&with_id("9b2c1f6e-5a0d-4b8f-9c37-2f1f0a5d6e21"), &["id"]);
+        check_task(&with_id("0199f2aa-0000-7000-8000-000000000001"), &[]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{openapi, tasks::Which};
 use crate::{
+    domain::json,
     gate::Gate,
     problem::{Fault, Shape},
     receive, submitting,
@@ -75,8 +76,8 @@ async fn give_feedback(gate: &Gate, id: &str, request: Request) -> Result<Taken,
 
 fn read(body: &[u8]) -> Result<Feedback, Fault> {
     let remedy = "send {\"score\": 0 to 1, \"by\": \"person\", \"validator\", \"judge\" or \"implied\"}";
-    let feedback: Feedback = serde_json::from_slice(body)
-        .map_err(|error| Fault::bad_request("(body)", &format!("not feedback: {error}"), remedy))?;
+    let feedback: Feedback =
+        json::read(body).map_err(|fault| Fault::bad_request(&fault.field, &fault.message, remedy))?;
     if !(0.0..=1.0).contains(&feedback.score) {
         return Err(Fault::bad_request("score", "out of range, the limit is 0 to 1", remedy));
     }

@@ -90,6 +90,12 @@ pub(super) fn finish(document: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
     document.security_scheme(API_KEY, scheme)
 }
 
+/// OpenAPI has no sign for a parameter that takes the rest of a path: `{*id}` becomes `{id}`.
+pub(super) fn name_rests_of_paths(document: &mut OpenApi) {
+    let Some(paths) = &mut document.paths else { return };
+    paths.paths = paths.paths.drain(..).map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+}
+
 /// The document as text.
 ///
 /// # Errors

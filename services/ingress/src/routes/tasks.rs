@@ -2,7 +2,7 @@
 
 use super::{explain, openapi};
 use crate::{
-    domain::submit,
+    domain::{submit, wait},
     gate::{Door, Gate},
     problem::{Fault, Shape},
     receive,
@@ -19,15 +19,11 @@ use neptune_contracts::{
     Timestamp, finished::TaskFinished, ids::TaskId, names::Team, resource::KeyRole, task::TaskSubmitted,
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::time::Duration;
 
-/// The longest wait for an answer.
-const MAX_WAIT_SECONDS: u64 = 600;
-
 /// Whether to wait.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Wait {
     /// Wait this many seconds for the task to finish.
     #[schemars(range(min = 1, max = 600))]
@@ -86,12 +82,10 @@ fn accepted(id: TaskId) -> Response {
 }
 
 fn wait_time(uri: &Uri) -> Result<Option<Duration>, Fault> {
-    let remedy = "give ?wait=1 to ?wait=600, or leave it out to get the id at once";
-    let read = Query::<Wait>::try_from_uri(uri);
-    let Query(Wait { wait }) = read.map_err(|wrong| Fault::bad_request("wait", &wrong.body_text(), remedy))?;
-    if wait.is_some_and(|seconds| !(1..=MAX_WAIT_SECONDS).contains(&seconds)) {
-        return Err(Fault::bad_request("wait", "out of range, the limit is 1 to 600 seconds", remedy));
-    }
+    // Pairs of texts always read, so that a fault is told in our words.
+    let read = Query::<Vec<(String, String)>>::try_from_uri(uri);
+    let Query(pairs) = read.map_err(|_| Fault::bad_request("(query)", "not readable", "give ?wait=SECONDS or none"))?;
+    let wait = wait::seconds(&pairs).map_err(|problem| Fault::invalid(vec![problem]))?;
     Ok(wait.map(Duration::from_secs))
 }
 

@@ -108,3 +108,24 @@ async fn models_are_those_the_team_may_use() {
         assert!(entries.iter().all(|entry| entry["object"] == "model" && entry["owned_by"].is_string()), "{list}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_model_is_read_by_its_name_with_slashes() {
+    let world = World::start().await;
+    let (_, list) = read(world.ingress.get("/v1/models").bearer_auth(api_key(SUPPORT))).await;
+    for path in ["/v1/models/openai/gpt-4.1", "/v1/models/openai%2Fgpt-4.1"] {
+        let (status, model) = read(world.ingress.get(path).bearer_auth(api_key(SUPPORT))).await;
+        assert_eq!(status, 200, "{path}: {model}");
+        assert_eq!((&model["id"], &model["owned_by"]), (&json!("openai/gpt-4.1"), &json!("openai")), "{path}");
+        assert!(list["data"].as_array().unwrap().contains(&model), "{model} of {list}");
+    }
+    let (status, route) = read(world.ingress.get("/v1/models/auto:cheap").bearer_auth(api_key(SALES))).await;
+    assert_eq!((status, &route["id"]), (200, &json!("auto:cheap")));
+    for (key, name) in [(SALES, "openai/gpt-4.1"), (SUPPORT, "meta/llama"), (SUPPORT, "gone")] {
+        let (status, answer) = read(world.ingress.get(&format!("/v1/models/{name}")).bearer_auth(api_key(key))).await;
+        let error = &answer["error"];
+        assert_eq!((status, &error["code"]), (404, &json!("model_not_found")), "{answer}");
+        assert_eq!(error["type"], "invalid_request_error");
+        assert!(error["message"].as_str().unwrap().contains(name), "{answer}");
+    }
+}

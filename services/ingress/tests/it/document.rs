@@ -41,6 +41,7 @@ fn the_document_describes_every_route() {
             ],
         ),
         ("/v1/models", "get", true, vec![]),
+        ("/v1/models/{id}", "get", true, vec!["id"]),
         ("/healthz", "get", false, vec![]),
         ("/readyz", "get", false, vec![]),
     ] {

@@ -83,9 +83,15 @@ async fn every_fault_of_an_input_is_named() {
     assert_eq!(check(misspelt, 400, &["x-neptune-max-cost-usd"]).await["error"]["param"], "x-neptune-max-cost");
     let misplaced = world.post("/v1/tasks", SUPPORT, &task("hi")).header("x-neptune-lane", "batch");
     check(misplaced, 400, &["the body's constraints"]).await;
-    for query in ["?wait=0", "?wait=601", "?wait=soon", "?wiat=5"] {
-        check(world.post(&format!("/v1/tasks{query}"), SUPPORT, &task("hi")), 400, &["wait"]).await;
+    for (query, field) in [("?wait=0", "wait"), ("?wait=601", "wait"), ("?wait=soon", "wait"), ("?wiat=5", "wiat")] {
+        let problem = check(world.post(&format!("/v1/tasks{query}"), SUPPORT, &task("hi")), 400, &["?wait=600"]).await;
+        assert_eq!(problem["problems"][0]["field"], field, "{problem}");
+        assert!(!problem.to_string().contains("deserialize"), "{problem}");
     }
+    let number = world.post(COMPLETIONS, SUPPORT, &json!({"messages": [{"role": "user", "content": 7}]}));
+    let error = check(number, 400, &["expected a string or a list of parts"]).await;
+    assert_eq!(error["error"]["param"], "messages[0].content");
+    check(world.post(COMPLETIONS, SUPPORT, &json!([])), 400, &["a JSON object is expected"]).await;
     check(world.ingress.get("/v1/tasks/7").bearer_auth(api_key(SUPPORT)), 400, &["not a UUID"]).await;
     assert_eq!(world.rest.seen(), 0);
 }
@@ -122,7 +128,7 @@ async fn requests_that_do_not_fit_are_told_what_does() {
     }
     for (method, path, status, code) in [
         (Method::POST, "/v1/embeddings", 404, "not_found"),
-        (Method::GET, "/v1/models/gpt-4.1", 404, "not_found"),
+        (Method::GET, "/v1/responses/7", 404, "not_found"),
         (Method::GET, COMPLETIONS, 405, "method_not_allowed"),
         (Method::DELETE, "/v1/models", 405, "method_not_allowed"),
     ] {

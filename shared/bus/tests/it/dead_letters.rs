@@ -6,7 +6,7 @@ use neptune_contracts::{
     Timestamp,
     delivery::{Delivery, DeliveryContent, DeliveryRequested, DeliverySpec},
     finished::Outcome as TaskOutcome,
-    ids::DeliveryId,
+    ids::{DeliveryId, TaskId},
     names::{Channel, Service},
     task::TaskSubmitted,
     topology::{GOVERNANCE_DELIVERY, GOVERNANCE_SUBMITTED},
@@ -49,6 +49,40 @@ async fn an_unreadable_task_is_answered_kept_and_freed() {
     assert_eq!((letter.team.as_str(), letter.subject.as_str()), ("support", subject.as_str()));
     let freed = || async { world.nats.stream_messages(&world.namespace.resource("TASKS")).await == 0 };
     wait_until("the stream is free of it", Duration::from_secs(5), freed).await;
+    shutdown.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_empty_or_a_list_is_a_request_that_is_wrong() {
+    let world = World::start().await;
+    let shutdown = Shutdown::new();
+    let operator = world.bus(Service::Operator).await;
+    let governance = world.bus(Service::Governance).await;
+    let stop = shutdown.clone();
+    tokio::spawn(async move {
+        let never = |_: Incoming<TaskSubmitted>| async { panic!("an unreadable message must not reach the handler") };
+        governance.consume(&GOVERNANCE_SUBMITTED, 4, &stop, never).await.unwrap();
+    });
+    let subject = world.namespace.subject("task.submitted.v1.<team>", &["support"]);
+    let team = "support".parse().unwrap();
+    for (number, body, says) in [(1, "", "(body): empty, a JSON object is expected"), (3, "[]", "expected, not a list")]
+    {
+        world.nats.publish(&subject, body.into()).await;
+        let id = TaskId::of_stored(&world.namespace.resource("TASKS"), number);
+        let ended = || async { operator.result(&team, id).await.unwrap().is_some() };
+        wait_until("the sender gets an answer", Duration::from_secs(10), ended).await;
+        let fact = operator.result(&team, id).await.unwrap().unwrap();
+        let error = fact.error.unwrap();
+        assert_eq!((fact.outcome, error.code.as_str()), (TaskOutcome::Rejected, "invalid_request"), "{body:?}");
+        assert!(error.message.contains(says) && error.message.contains("schemas/task.submitted.v1.json"), "{error:?}");
+        assert_eq!(error.problems[0].field, "(body)");
+        // Replayed, it is no task, and ends among the dead letters again.
+        let letter = dead::list(&operator, 1).await.unwrap().remove(0);
+        assert_eq!(dead::replay(&operator, letter.sequence).await.unwrap(), None);
+        let anew =
+            || async { dead::list(&operator, 1).await.unwrap().first().is_some_and(|l| l.sequence > letter.sequence) };
+        wait_until("it is kept anew", Duration::from_secs(10), anew).await;
+    }
     shutdown.cancel();
 }
 

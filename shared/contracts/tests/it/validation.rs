@@ -109,6 +109,18 @@ fn only_neptunes_own_doors_say_where_a_task_came_from() {
     assert_eq!(warnings, ["constraints.max_cost"]);
 }
 
+#[test]
+fn the_nil_id_on_the_bus_counts_as_none() {
+    let read = |id: &str| {
+        let body = json!({"id": id, "input": {"messages": [{"role": "user", "content": "hi"}]}});
+        TaskSubmitted::decode(body.to_string().as_bytes()).unwrap()
+    };
+    let nil = read("00000000-0000-0000-0000-000000000000");
+    assert_eq!((nil.id, nil.warnings.len(), nil.warnings[0].field.as_str()), (None, 1, "id"));
+    let random = read("9b2c1f6e-5a0d-4b8f-9c37-2f1f0a5d6e21");
+    assert!(random.id.is_some() && random.warnings.is_empty(), "the bus is lenient");
+}
+
 fn manifest(kind: &str, name: &str, spec: Value) -> Result<(), ResourceError> {
     let manifest = json!({"apiVersion": "neptune/v1", "kind": kind, "metadata": {"name": name}, "spec": spec});
     serde_json::from_value::<Manifest>(manifest).unwrap().check()
@@ -121,6 +133,9 @@ fn resources_refuse_what_they_do_not_know() {
     assert!(error.contains("modles") && error.contains("Team support"), "{error}");
     assert!(matches!(manifest("Teem", "support", json!({})), Err(ResourceError::UnknownKind(_))));
     assert!(matches!(manifest("Team", "a.b", json!({})), Err(ResourceError::BadName { .. })));
+    let slash = manifest("Route", "openai/gpt-4.1", json!({})).unwrap_err().to_string();
+    assert!(slash.contains("without /, because models have such names"), "{slash}");
+    manifest("Route", "auto:cheap", json!({})).unwrap();
     let price = json!({"inputUsdPerMtok": 2, "outputUsdPerMtok": "8"});
     let model = |extra: Value| {
         let mut spec = json!({"provider": "openai", "endpoint": "https://x/v1", "price": price});

@@ -64,6 +64,22 @@ fn time_ends_a_task_at_the_very_moment() {
 }
 
 #[test]
+fn a_call_that_the_deadline_cut_expires_the_task() {
+    let mut routed = routed();
+    routed.task.constraints.deadline = Some(start().plus_millis(3_000));
+    routed.plan.attempts.truncate(1);
+    let after = |class, left_ms: i64| {
+        let failed = attempt("a", Some(class), "0");
+        name(next(&routed, &[failed], EXTERNAL, start().plus_millis(3_000 - left_ms)))
+    };
+    assert_eq!(after(ErrorClass::Timeout, 1), "End(Expired)");
+    assert_eq!(after(ErrorClass::Timeout, 19), "End(Expired)", "by another clock");
+    assert_eq!(after(ErrorClass::Timeout, 20), "End(Exhausted)", "the model's own timeout");
+    assert_eq!(after(ErrorClass::Overload, 1), "End(Exhausted)", "the model failed by itself");
+    assert_eq!(after(ErrorClass::Overload, 0), "End(Expired)");
+}
+
+#[test]
 fn the_cap_counts_what_all_executors_spent() {
     let failed = |cost| attempt("a", Some(ErrorClass::Timeout), cost);
     assert_eq!(after(&[failed("0.6")]), "call b", "exactly the cap");
