@@ -20,11 +20,15 @@ use neptune_contracts::{
 use std::{collections::BTreeMap, error::Error as StdError, sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, watch},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 /// Between two looks whether a budget is incomplete.
 const PAUSE: Duration = Duration::from_millis(500);
+/// The same after a look that could not fill them.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// What fails for so long is worth a warning. Services that start together need a moment.
+const WARN_AFTER: Duration = Duration::from_secs(3);
 /// A task whose budgets are incomplete waits that long for them.
 const TASK_PATIENCE: Duration = Duration::from_secs(1);
 /// Looks how far metering has come, and the pause between them: a second, in which it catches up
@@ -91,28 +95,41 @@ impl Rebuild {
 
 /// Looks for incomplete budgets and fills them, for ever. Replicas may do so at once.
 pub async fn keep_complete(office: Arc<Office>) {
-    let mut failing = false;
+    let mut failing = Failing::default();
     loop {
         let filled = look(&office).await;
-        match &filled {
-            Ok(0) => {}
-            Ok(budgets) => tracing::info!(budgets, "budgets were filled from the ledger"),
-            Err(error) if !failing => {
-                let error = error as &dyn StdError;
-                tracing::warn!(
-                    error,
-                    "budgets cannot be filled from the ledger, trying on; their tasks go by onOutage"
-                );
+        office.rebuild.complete.send_replace(filled.is_ok());
+        match filled {
+            Ok(budgets) => {
+                failing = Failing::default();
+                if budgets > 0 {
+                    tracing::info!(budgets, "budgets were filled from the ledger");
+                }
+                // Being woken and the time being over mean the same.
+                timeout(PAUSE, office.rebuild.wake.notified()).await.ok();
             }
-            Err(_) => {}
+            Err(error) => {
+                failing.tell(&error);
+                sleep(RETRY_PAUSE).await;
+            }
         }
-        failing = filled.is_err();
-        office.rebuild.complete.send_replace(!failing);
-        if failing {
-            sleep(PAUSE).await;
-        } else {
-            // Being woken and the time being over mean the same.
-            timeout(PAUSE, office.rebuild.wake.notified()).await.ok();
+    }
+}
+
+/// Looks that fail one after the other are told once.
+#[derive(Default)]
+struct Failing {
+    since: Option<Instant>,
+    told: bool,
+}
+
+impl Failing {
+    fn tell(&mut self, error: &Error) {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if !self.told && since.elapsed() >= WARN_AFTER {
+            self.told = true;
+            let error = error as &dyn StdError;
+            tracing::warn!(error, "budgets cannot be filled from the ledger, trying on; their tasks go by onOutage");
         }
     }
 }

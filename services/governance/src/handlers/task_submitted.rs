@@ -23,6 +23,8 @@ use std::{sync::Arc, time::Duration};
 
 /// Before a message that could not be stored is tried again.
 const RETRY: Duration = Duration::from_millis(500);
+/// Attempts to fill an incomplete budget: one may be under way that does not know of it yet.
+const ATTEMPTS: usize = 2;
 
 /// Admits or rejects a task.
 pub async fn handle(office: Arc<Office>, incoming: Incoming<TaskSubmitted>) -> Outcome {
@@ -118,7 +120,7 @@ impl Office {
         }
     }
 
-    /// Reserves; where a budget is incomplete, again after an attempt to fill it.
+    /// Reserves; where a budget is incomplete, again after attempts to fill it.
     async fn reserve(
         &self,
         name: &str,
@@ -126,12 +128,14 @@ impl Office {
         expires_at: Timestamp,
         scopes: &[Scope],
     ) -> Result<Reserved, RedisError> {
-        match self.budgets.reserve(name, amount, expires_at, scopes).await? {
-            Reserved::Incomplete if self.rebuild.attempt().await => {
-                self.budgets.reserve(name, amount, expires_at, scopes).await
+        let mut reserved = self.budgets.reserve(name, amount, expires_at, scopes).await?;
+        for _ in 0..ATTEMPTS {
+            if reserved != Reserved::Incomplete || !self.rebuild.attempt().await {
+                break;
             }
-            reserved => Ok(reserved),
+            reserved = self.budgets.reserve(name, amount, expires_at, scopes).await?;
         }
+        Ok(reserved)
     }
 
     async fn refuse(

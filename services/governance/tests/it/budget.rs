@@ -139,7 +139,7 @@ async fn a_repeated_reserve_moves_the_expiry_on_and_never_back() {
 }
 
 #[tokio::test]
-async fn what_redis_forgot_is_still_counted_once() {
+async fn what_redis_forgot_is_counted_once_and_waits_for_the_ledger() {
     let mut redis = Redis::start().await;
     let budgets = open_filled(&redis, "a").await;
     let scopes = [scope("day", 100)];

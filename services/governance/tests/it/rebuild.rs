@@ -127,6 +127,18 @@ async fn without_the_mark_nothing_is_held() {
 }
 
 #[tokio::test]
+async fn counters_of_an_earlier_version_keep_what_is_held_and_take_the_ledgers_sum() {
+    let redis = Redis::start().await;
+    let mut connection = redis::Client::open(redis.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let (key, fields) = ("{a}:budget:day", [("spent", 5), ("held", 3)]);
+    let () = redis::cmd("HSET").arg(key).arg(&fields).query_async(&mut connection).await.unwrap();
+    let (budgets, scopes) = (open(&redis, "a"), [scope("day", 100)]);
+    assert_eq!(budgets.read(&scopes).await.unwrap(), None);
+    assert!(budgets.fill("day", PicoUsd(7), 0, time(STORED)).await.unwrap());
+    assert_eq!(read(&budgets, &scopes).await, [Counts { spent: PicoUsd(7), held: PicoUsd(3) }]);
+}
+
+#[tokio::test]
 async fn what_the_ledgers_sum_has_is_not_counted_again() {
     let redis = Redis::start().await;
     let budgets = open(&redis, "a");

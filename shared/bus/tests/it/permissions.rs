@@ -39,9 +39,11 @@ async fn client(nats: &Nats) -> jetstream::Context {
 async fn only_the_ingress_says_which_key_a_task_came_with() {
     let namespace = neptune_testkit::namespace();
     let nats = broker(&namespace).await;
-    let operator = Bus::connect(&as_user(&nats, &namespace, "operator", "password-OPERATOR"), Service::Operator).await.unwrap();
+    let operator =
+        Bus::connect(&as_user(&nats, &namespace, "operator", "password-OPERATOR"), Service::Operator).await.unwrap();
     setup::apply(&operator).await.unwrap();
-    let ingress = Bus::connect(&as_user(&nats, &namespace, "ingress", "password-INGRESS"), Service::Ingress).await.unwrap();
+    let ingress =
+        Bus::connect(&as_user(&nats, &namespace, "ingress", "password-INGRESS"), Service::Ingress).await.unwrap();
     let mut task = submitted("hello");
     (task.origin, task.key) = (neptune_contracts::names::Origin::Api, Some("key000000001".into()));
     assert_eq!(ingress.publish(&task, &Cause::root()).await.unwrap().sequence, 1);
