@@ -17,7 +17,12 @@ use neptune_contracts::{
     query::{SpendGroup, SpendQuery, SpendReport},
     topology::{GOVERNANCE_FINISHED, METERING_FINISHED},
 };
-use std::{collections::BTreeMap, error::Error as StdError, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    error::Error as StdError,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, sleep, timeout},
@@ -173,9 +178,9 @@ async fn read_once(bus: &Bus, wanted: &[Wanted]) -> Result<(u64, Reports), Error
     let through = caught_up(bus).await?;
     let mut reports = Reports::new();
     for Wanted { since, until, .. } in wanted {
-        if !reports.contains_key(&(*since, *until)) {
+        if let Entry::Vacant(report) = reports.entry((*since, *until)) {
             let query = SpendQuery { team: None, since: Some(*since), until: Some(*until), group_by: SpendGroup::Team };
-            reports.insert((*since, *until), bus.request(&query).await?);
+            report.insert(bus.request(&query).await?);
         }
     }
     Ok((through, reports))
