@@ -1,7 +1,9 @@
 //! The broker, Redis and Postgres go away and come back.
 
 use crate::support::{ask, facts, ledger_agrees, run, submit};
-use neptune_tests::stack::Stack;
+use neptune_contracts::{PicoUsd, finished::TaskError};
+use neptune_tests::{resources::manifest, stack::Stack};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,4 +52,51 @@ async fn without_postgres_tasks_go_on_and_the_ledger_catches_up() {
     let known = facts(&stack, &ids, Duration::from_secs(30)).await;
     stack.postgres.restart().await;
     ledger_agrees(&stack, &known, Duration::from_secs(60)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_lost_everything_does_not_make_anybody_rich() {
+    let mut stack = Stack::start().await;
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        ids.push(submit(&stack, &format!("question {number}?")).await);
+    }
+    let known = facts(&stack, &ids, Duration::from_secs(60)).await;
+    let total: PicoUsd = known.iter().map(|fact| fact.cost_usd).sum();
+    assert!(total > PicoUsd::ZERO);
+    let limit = json!({"team": "support", "limitUsd": total, "period": "day"});
+    stack.apply(&[manifest("Budget", "support-daily", limit)]).await;
+    neptune_testkit::wait_until("a new budget knows what was spent", Duration::from_secs(20), async || {
+        shown_spend(&stack, "support-daily").await == Some(total)
+    })
+    .await;
+    assert_eq!(refusal(&stack).await.code, "budget_exceeded");
+
+    stack.redis.kill().await;
+    stack.redis.restart().await;
+    let error = refusal(&stack).await;
+    assert!(["budget_unavailable", "budget_exceeded"].contains(&error.code.as_str()), "{}", error.code);
+    let limit = Duration::from_secs(20);
+    for budget in ["support-daily", "support-monthly"] {
+        let knows = async || shown_spend(&stack, budget).await == Some(total);
+        neptune_testkit::wait_until(&format!("{budget} knows what was spent"), limit, knows).await;
+    }
+    let error = refusal(&stack).await;
+    assert_eq!(error.code, "budget_exceeded", "{}", error.message);
+}
+
+/// Why another task of team `support` is refused.
+async fn refusal(stack: &Stack) -> TaskError {
+    let id = submit(stack, "one more?").await;
+    let facts = facts(stack, &[id], Duration::from_secs(30)).await;
+    assert_eq!(facts[0].cost_usd, PicoUsd::ZERO);
+    facts[0].error.clone().expect("it is refused")
+}
+
+/// What `neptune budget` shows as spent; nothing while it cannot tell.
+async fn shown_spend(stack: &Stack, budget: &str) -> Option<PicoUsd> {
+    let output = stack.neptune(&["budget", "support", "--json"]).await;
+    let report: Value = serde_json::from_slice(&output.stdout).ok()?;
+    let found = report["budgets"].as_array()?.iter().find(|view| view["name"] == budget)?;
+    serde_json::from_value(found["spent_usd"].clone()).ok()
 }

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
-# Statistics and holds. Nothing is written to disk: statistics are learned again, and holds are
-# settled from facts.
+# Statistics, holds and spend. They are written to disk within a second, so that a restart forgets
+# next to nothing. What is lost all the same is learned again, or asked of the ledger. The instance for
+# tests keeps nothing.
 
 redis_up() {
   if is_external redis; then say "    redis: using the given address"; return 0; fi
@@ -8,7 +9,9 @@ redis_up() {
   need_port redis "$REDIS_VARIABLE" "$REDIS_PORT"
   mkdir -p "$STATE/redis"
   step "starting redis ($REDIS_BIN)"
+  keep=yes
+  [ "$PROFILE" != test ] || keep=no
   launch redis "$REDIS_BIN" --bind 127.0.0.1 --port "$REDIS_PORT" --daemonize no --logfile '' \
-    --save '' --appendonly no --dir "$STATE/redis"
+    --save '' --appendonly "$keep" --appendfsync everysec --dir "$STATE/redis"
   await redis 'eady to accept connections' "$REDIS_VARIABLE" "$REDIS_PORT"
 }

@@ -1,12 +1,18 @@
-//! Holds and spend in Redis: reserve, settle, sweep, each one atomic script.
+//! Holds and spend in Redis: reserve, settle, sweep, fill, each one atomic script.
 //!
 //! Amounts are pico-US-dollars as decimal strings, exact over the whole range of `i64`.
 //!
 //! | Key (hash tag = namespace) | Holds |
 //! | --- | --- |
-//! | `{ns}:budget:<budget>:<period>` | `spent` and `held` of a budget in a period |
+//! | `{ns}:budget:<budget>:<period>` | `spent` and `held` of a budget in a period; `through` and `until`: it was filled from the ledger, which had the facts up to that sequence, and no later ones have it |
+//! | `{ns}:budget:<budget>:<period>:late` | costs by the sequence of their facts, settled before the budget was filled |
 //! | `{ns}:hold:<team>.<origin>.<hold>` | one open hold with its amount and budgets, or the mark that it was settled |
 //! | `{ns}:holds` | names of open holds by the time they expire |
+//!
+//! A Redis that lost its data lost `through` with it; so nothing is held against a count that starts
+//! at nothing again.
+
+mod complete;
 
 use crate::domain::{
     budget::{Counts, Scope},
@@ -30,6 +36,9 @@ const COUNTER_SECONDS: u64 = 70 * 24 * 3_600;
 /// Expired holds freed in one go; about a millisecond of Redis.
 const SWEEP_AT_MOST: u64 = 100;
 
+/// What the script of reserving answers for [`Reserved::Incomplete`].
+const INCOMPLETE: i64 = -2;
+
 /// What reserving did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reserved {
@@ -47,6 +56,8 @@ pub enum Reserved {
     },
     /// It was settled before: the task has ended.
     Settled,
+    /// A budget does not know yet what was spent in it; nothing was touched.
+    Incomplete,
 }
 
 /// The holds and budgets of one namespace.
@@ -56,6 +67,7 @@ pub struct Budgets {
     reserve: Script,
     settle: Script,
     sweep: Script,
+    fill: Script,
 }
 
 /// Reads the address of a Redis.
@@ -86,6 +98,7 @@ impl Budgets {
             reserve: Script::new(include_str!("budget/reserve.lua")),
             settle: Script::new(include_str!("budget/settle.lua")),
             sweep: Script::new(include_str!("budget/sweep.lua")),
+            fill: Script::new(include_str!("budget/fill.lua")),
         })
     }
 
@@ -112,6 +125,7 @@ impl Budgets {
         }
         let (index, first, second): (i64, String, String) = call.invoke_async(&mut self.connection.clone()).await?;
         Ok(match usize::try_from(index) {
+            Err(_) if index == INCOMPLETE => Reserved::Incomplete,
             Err(_) => Reserved::Settled,
             Ok(0) => Reserved::Held { amount: money(&first)? },
             Ok(index) => {
@@ -121,8 +135,9 @@ impl Budgets {
     }
 
     /// Counts a cost as spent and frees what was held for it. Once a hold, also when the hold has
-    /// expired or Redis has lost it. Settling at no cost releases. Returns whether this call
-    /// counted it.
+    /// expired or Redis has lost it. A budget that is filled from the ledger later, or was by a sum
+    /// that has this cost, counts it with that. Settling at no cost releases. Returns whether this
+    /// call settled the hold.
     ///
     /// # Errors
     /// Redis does not answer.
@@ -133,6 +148,7 @@ impl Budgets {
             call.key(self.budget_key(scope));
         }
         call.arg(&settlement.hold).arg(settlement.cost.0).arg(SETTLED_SECONDS).arg(COUNTER_SECONDS);
+        call.arg(settlement.stored.sequence).arg(settlement.stored.at.unix_micros() / 1_000);
         call.invoke_async(&mut self.connection.clone()).await
     }
 
@@ -153,21 +169,25 @@ impl Budgets {
         }
     }
 
-    /// How each scope stands.
+    /// How each scope stands; nothing when one of them is incomplete.
     ///
     /// # Errors
     /// Redis does not answer.
-    pub async fn read(&self, scopes: &[Scope]) -> Result<Vec<Counts>, RedisError> {
+    pub async fn read(&self, scopes: &[Scope]) -> Result<Option<Vec<Counts>>, RedisError> {
         if scopes.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
         let mut pipeline = redis::pipe();
         for scope in scopes {
-            pipeline.cmd("HMGET").arg(self.budget_key(&scope.key)).arg("spent").arg("held");
+            pipeline.cmd("HMGET").arg(self.budget_key(&scope.key)).arg("spent").arg("held").arg("through");
         }
-        let rows: Vec<(Option<i64>, Option<i64>)> = pipeline.query_async(&mut self.connection.clone()).await?;
+        let rows: Vec<(Option<i64>, Option<i64>, Option<u64>)> =
+            pipeline.query_async(&mut self.connection.clone()).await?;
         let money = |count: Option<i64>| PicoUsd(count.unwrap_or(0));
-        Ok(rows.into_iter().map(|(spent, held)| Counts { spent: money(spent), held: money(held) }).collect())
+        let counts = |(spent, held, through): (_, _, Option<u64>)| {
+            through.map(|_| Counts { spent: money(spent), held: money(held) })
+        };
+        Ok(rows.into_iter().map(counts).collect())
     }
 
     fn budget_key(&self, scope: &str) -> String {

@@ -6,4 +6,5 @@ pub mod ceiling;
 pub mod deliver;
 pub mod period;
 pub mod policy;
+pub mod rebuild;
 pub mod settle;

@@ -5,6 +5,7 @@
 //! **Out:** `task.admitted`, signed; `task.finished` for what is rejected; `delivery.admitted`;
 //! `delivery.finished` for deliveries that are rejected.
 //! **Answers:** how a team's budgets stand.
+//! **Asks:** metering, what was spent, for budgets that Redis does not know.
 //! **Owns:** holds and spend in Redis.
 //!
 //! **If it dies** before a task is admitted: the accept is handed out again and the same hold is
@@ -13,11 +14,21 @@
 //!
 //! Teams without a budget never touch Redis while a task waits. While Redis is away, each budget
 //! says whether its tasks are refused or go on uncounted until they are settled.
+//!
+//! **If Redis loses its data** (a flush, a start with an empty disk), no budget in it knows any more
+//! what was spent, and none is held against a count that starts at nothing: the script that reserves
+//! looks for the budget's mark in the same call. [`rebuild`] sees the missing mark within half a
+//! second, asks metering what the ledger has for this period, and sets sum and mark at once. Until
+//! then it is as if Redis were away; a task waits up to a second for it. A budget that is new is
+//! filled in the same way, and so is the next period of each, ahead of time. What is settled
+//! meanwhile, or again because its mark was lost, is told apart from what the ledger's sum has by the
+//! sequence of its fact. Open holds are lost: what they held for is counted when it is settled.
 
 pub mod budget;
 pub mod config;
 pub mod domain;
 pub mod handlers;
+pub mod rebuild;
 pub mod signing;
 
 use arc_swap::ArcSwap;
@@ -34,6 +45,7 @@ use neptune_contracts::{
     topology::{GOVERNANCE_DELIVERY, GOVERNANCE_FINISHED, GOVERNANCE_SUBMITTED},
 };
 use neptune_runtime::Shutdown;
+use rebuild::{Rebuild, keep_complete};
 use signing::Signer;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -73,6 +85,8 @@ pub struct Office {
     pub policy: ArcSwap<Policy>,
     /// Holds and spend.
     pub budgets: Budgets,
+    /// Fills budgets that Redis does not know.
+    pub rebuild: Rebuild,
     /// Signs admissions.
     pub signer: Signer,
 }
@@ -87,13 +101,15 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
     let budgets = Budgets::open(config.redis, bus.namespace().as_str(), config.redis_timeout)?;
     let policy = ArcSwap::from_pointee(Policy::of(resources.borrow().clone()));
-    let office = Arc::new(Office { bus: bus.clone(), policy, budgets, signer: config.signer });
+    let rebuild = Rebuild::default();
+    let office = Arc::new(Office { bus: bus.clone(), policy, budgets, rebuild, signer: config.signer });
     let mut parts = Parts::<Error>::new(&bus, &shutdown);
     parts.consume(&GOVERNANCE_SUBMITTED, config.concurrency, &office, task_submitted::handle);
     parts.consume(&GOVERNANCE_FINISHED, SETTLE_CONCURRENCY, &office, task_finished::handle);
     parts.consume(&GOVERNANCE_DELIVERY, DELIVERY_CONCURRENCY, &office, delivery_requested::handle);
     parts.serve::<BudgetQuery, _, _, _>(&office, budget_query::handle);
     parts.spawn_infallible(follow(office.clone(), resources));
+    parts.spawn_infallible(keep_complete(office.clone()));
     parts.spawn_infallible(sweep(office));
     parts.run(env!("CARGO_PKG_VERSION")).await
 }
@@ -105,6 +121,8 @@ async fn follow(office: Arc<Office>, mut resources: watch::Receiver<Arc<Resource
     while resources.changed().await.is_ok() {
         let current = resources.borrow_and_update().clone();
         office.policy.store(Arc::new(Policy::of(current)));
+        // A budget may be new.
+        office.rebuild.wake();
     }
 }
 

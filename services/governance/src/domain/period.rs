@@ -15,6 +15,17 @@ pub fn name(period: Period, at: Timestamp) -> String {
     }
 }
 
+/// When the period that `at` lies in started.
+#[must_use]
+pub fn start(period: Period, at: Timestamp) -> Timestamp {
+    let date = at.as_offset_date_time().date();
+    let first = match period {
+        Period::Day => Some(date),
+        Period::Month => date.replace_day(1).ok(),
+    };
+    first.map_or(at, |date| Timestamp::from(date.midnight().assume_utc()))
+}
+
 /// When the period after that of `at` starts.
 #[must_use]
 pub fn next_start(period: Period, at: Timestamp) -> Timestamp {
@@ -39,6 +50,12 @@ mod tests {
         let at: Timestamp = serde_json::from_value(at.into()).unwrap();
         assert_eq!(name(period, at), expected);
         assert_eq!(next_start(period, at).to_string(), next);
+        let first = start(period, at);
+        assert_eq!(
+            (name(period, first), next_start(period, first).to_string()),
+            (expected.to_owned(), next.to_owned())
+        );
+        assert_ne!(name(period, first.plus_millis(-1)), expected, "it is the first moment");
     }
 
     #[test]

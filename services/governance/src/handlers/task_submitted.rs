@@ -18,10 +18,13 @@ use neptune_contracts::{
     ids::TaskId,
     task::TaskSubmitted,
 };
+use redis::RedisError;
 use std::{sync::Arc, time::Duration};
 
 /// Before a message that could not be stored is tried again.
 const RETRY: Duration = Duration::from_millis(500);
+/// Attempts to fill an incomplete budget: one may be under way that does not know of it yet.
+const ATTEMPTS: usize = 2;
 
 /// Admits or rejects a task.
 pub async fn handle(office: Arc<Office>, incoming: Incoming<TaskSubmitted>) -> Outcome {
@@ -93,7 +96,7 @@ impl Office {
         }
         let scopes: Vec<Scope> = budgets.iter().map(|budget| budget.scope(admission.admitted_at)).collect();
         let name = hold_name(&task.team, task.origin, task.id);
-        match self.budgets.reserve(&name, ceiling, hold_expiry(admission), &scopes).await {
+        match self.reserve(&name, ceiling, hold_expiry(admission), &scopes).await {
             Ok(Reserved::Held { amount }) => {
                 let budgets = scopes.into_iter().map(|scope| scope.key).collect();
                 Ok(Some(Hold { id: hold_id(task.id), amount_usd: amount, budgets }))
@@ -106,11 +109,33 @@ impl Office {
             Ok(Reserved::Settled) => {
                 Err(refusal("already_finished", "a task with this id has ended; send new work under a new id"))
             }
+            Ok(Reserved::Incomplete) => {
+                tracing::warn!(task.id = %task.id, "budgets do not know yet what was spent");
+                unavailable(budgets).map_or(Ok(None), Err)
+            }
             Err(error) => {
                 tracing::warn!(task.id = %task.id, %error, "budgets cannot be read");
                 unavailable(budgets).map_or(Ok(None), Err)
             }
         }
+    }
+
+    /// Reserves; where a budget is incomplete, again after attempts to fill it.
+    async fn reserve(
+        &self,
+        name: &str,
+        amount: PicoUsd,
+        expires_at: Timestamp,
+        scopes: &[Scope],
+    ) -> Result<Reserved, RedisError> {
+        let mut reserved = self.budgets.reserve(name, amount, expires_at, scopes).await?;
+        for _ in 0..ATTEMPTS {
+            if reserved != Reserved::Incomplete || !self.rebuild.attempt().await {
+                break;
+            }
+            reserved = self.budgets.reserve(name, amount, expires_at, scopes).await?;
+        }
+        Ok(reserved)
     }
 
     async fn refuse(

@@ -1,7 +1,7 @@
 //! Laws of budgets, against a real Redis.
 
 use crate::{
-    budget::{SOON, open, scope, settlement},
+    budget::{SOON, open, open_filled, read, scope, settlement},
     samples::time,
 };
 use neptune_contracts::PicoUsd;
@@ -104,7 +104,7 @@ async fn follow(budgets: &Budgets, model: &mut Model, step: &Step, limits: &[i64
         }
     }
     let all: BTreeSet<usize> = (0..BUDGETS).collect();
-    let found = budgets.read(&scopes(&all)).await.unwrap();
+    let found = read(budgets, &scopes(&all)).await;
     let expected = model.counts.map(|(spent, held)| Counts { spent: PicoUsd(spent), held: PicoUsd(held) });
     assert_eq!(found, expected);
 }
@@ -119,7 +119,7 @@ fn every_sequence_does_what_the_model_does() {
     proptest!(ProptestConfig::with_cases(64), |(steps in steps(), limits in limits)| {
         let namespace = format!("model{}", cases.fetch_add(1, Ordering::Relaxed));
         runtime.block_on(async {
-            let budgets = open(&redis, &namespace);
+            let budgets = open_filled(&redis, &namespace).await;
             let mut model = Model::default();
             for step in &steps {
                 follow(&budgets, &mut model, step, &limits).await;
@@ -157,7 +157,7 @@ async fn live(budgets: Arc<Budgets>, name: String, life: Life, limits: Vec<i64>)
         match budgets.reserve(&name, PicoUsd(life.amount), time(SOON), &scopes).await.unwrap() {
             Reserved::Held { .. } => {}
             Reserved::Exceeded { .. } => return false,
-            Reserved::Settled => panic!("settled before it was settled"),
+            found => panic!("{found:?} before it was settled"),
         }
     }
     let settles = (0..life.settles).map(|_| {
@@ -176,7 +176,7 @@ async fn watch(budgets: Budgets, limits: Vec<i64>, stop: Arc<AtomicBool>) -> u64
     let scopes: Vec<Scope> = (0..BUDGETS).map(|index| scope(&format!("b{index}"), limits[index])).collect();
     let mut looks = 0;
     while !stop.load(Ordering::Relaxed) {
-        for (counts, scope) in budgets.read(&scopes).await.unwrap().into_iter().zip(&scopes) {
+        for (counts, scope) in read(&budgets, &scopes).await.into_iter().zip(&scopes) {
             assert!(counts.spent.0 + counts.held.0 <= scope.limit.0, "{counts:?} is over {scope:?}");
         }
         looks += 1;
@@ -185,6 +185,7 @@ async fn watch(budgets: Budgets, limits: Vec<i64>, stop: Arc<AtomicBool>) -> u64
 }
 
 async fn together(redis: &Redis, namespace: &str, lives: Vec<Life>, limits: Vec<i64>) {
+    drop(open_filled(redis, namespace).await);
     let replicas: Vec<Arc<Budgets>> = (0..3).map(|_| Arc::new(open(redis, namespace))).collect();
     let stop = Arc::new(AtomicBool::new(false));
     let watcher = tokio::spawn(watch(open(redis, namespace), limits.clone(), stop.clone()));
@@ -212,13 +213,9 @@ async fn together(redis: &Redis, namespace: &str, lives: Vec<Life>, limits: Vec<
     stop.store(true, Ordering::Relaxed);
     assert!(watcher.await.unwrap() > 0);
     let scopes: Vec<Scope> = (0..BUDGETS).map(|index| scope(&format!("b{index}"), limits[index])).collect();
-    assert_eq!(
-        replicas[0].read(&scopes).await.unwrap(),
-        expected,
-        "spent is the sum settled, held is what nobody settled"
-    );
+    assert_eq!(read(&replicas[0], &scopes).await, expected, "spent is the sum settled, held is what nobody settled");
     replicas[1].sweep(time(SOON)).await.unwrap();
-    let left = replicas[2].read(&scopes).await.unwrap();
+    let left = read(&replicas[2], &scopes).await;
     assert!(left.iter().all(|counts| counts.held == PicoUsd::ZERO), "{left:?}");
 }
 

@@ -2,6 +2,7 @@
 //! against a real broker.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod metering;
 mod samples;
 mod world;
 
@@ -10,5 +11,6 @@ mod budget;
 mod deliver;
 mod laws;
 mod outage;
+mod rebuild;
 mod service;
 mod settle;

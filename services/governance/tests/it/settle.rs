@@ -10,9 +10,16 @@ use neptune_governance::domain::{
     admit::{Decision, decide, refusal},
     budget::{hold_expiry, hold_id, hold_name},
     policy::Policy,
-    settle::settlement,
+    settle::{Settlement, Stored},
 };
 use serde_json::json;
+
+fn settlement(finished: &TaskFinished, policy: &Policy) -> Option<Settlement> {
+    let stored = Stored { sequence: 7, at: noon() };
+    let found = neptune_governance::domain::settle::settlement(finished, stored, policy);
+    assert!(found.iter().all(|found| found.stored == stored));
+    found
+}
 
 fn policy() -> Policy {
     let mut manifests = organisation();

@@ -1,6 +1,9 @@
 //! A broker, a Redis and governance in this process.
 
-use crate::samples::{SEED, organisation};
+use crate::{
+    metering::Metering,
+    samples::{SEED, organisation},
+};
 use futures::StreamExt as _;
 use neptune_bus::{Bus, BusConfig, Cause, Incoming, Outcome, setup};
 use neptune_contracts::{
@@ -34,6 +37,8 @@ pub(crate) struct World {
     pub(crate) namespace: Namespace,
     /// Stands in for clients and the operator.
     pub(crate) bus: Bus,
+    /// Stands in for the ledger.
+    pub(crate) metering: Metering,
     admitted: UnboundedReceiver<Incoming<TaskAdmitted>>,
     shutdown: Shutdown,
     governance: JoinHandle<Result<(), Error>>,
@@ -63,9 +68,10 @@ impl World {
             bus.put_resource(manifest).await.unwrap();
         }
         let shutdown = Shutdown::new();
+        let metering = Metering::start(&nats, &namespace, &shutdown).await;
         let governance = tokio::spawn(run(config(&nats.url(), &redis.url(), &namespace), shutdown.clone()));
         let admitted = routing(&nats, &namespace, &shutdown).await;
-        Self { nats, redis, namespace, bus, admitted, shutdown, governance }
+        Self { nats, redis, namespace, bus, metering, admitted, shutdown, governance }
     }
 
     pub(crate) async fn submit(&self, task: &TaskSubmitted) {

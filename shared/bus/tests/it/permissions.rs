@@ -2,9 +2,16 @@
 
 use crate::support::submitted;
 use async_nats::{ConnectOptions, jetstream};
-use neptune_bus::{Bus, BusConfig, Cause, setup};
-use neptune_contracts::{names::Service, render::permissions::nats_users, subject::Namespace};
-use neptune_runtime::config::Secret;
+use neptune_bus::{Bus, BusConfig, Cause, Progress, setup};
+use neptune_contracts::{
+    PicoUsd,
+    names::Service,
+    query::{SpendGroup, SpendQuery, SpendReport},
+    render::permissions::nats_users,
+    subject::Namespace,
+    topology::{GOVERNANCE_FINISHED, METERING_FINISHED, ROUTER_FINISHED},
+};
+use neptune_runtime::{Shutdown, config::Secret};
 use neptune_testkit::Nats;
 use std::time::Duration;
 
@@ -13,6 +20,11 @@ async fn broker(namespace: &Namespace) -> Nats {
     let users = nats_users(namespace, &["support"]).replace("$NEPTUNE_NATS_PASSWORD_", "password-");
     // The settings of JetStream end here; its closing brace ends the users.
     Nats::start_with(&format!("}}\n{}", users.trim_end().trim_end_matches('}'))).await
+}
+
+fn as_user(nats: &Nats, namespace: &Namespace, user: &str, password: &str) -> BusConfig {
+    let credentials = Some((user.to_owned(), Secret::new(password)));
+    BusConfig { credentials, ..BusConfig::open(nats.url(), namespace.clone()) }
 }
 
 async fn client(nats: &Nats) -> jetstream::Context {
@@ -27,13 +39,11 @@ async fn client(nats: &Nats) -> jetstream::Context {
 async fn only_the_ingress_says_which_key_a_task_came_with() {
     let namespace = neptune_testkit::namespace();
     let nats = broker(&namespace).await;
-    let as_user = |user: &str, password: &str| {
-        let credentials = Some((user.to_owned(), Secret::new(password)));
-        BusConfig { credentials, ..BusConfig::open(nats.url(), namespace.clone()) }
-    };
-    let operator = Bus::connect(&as_user("operator", "password-OPERATOR"), Service::Operator).await.unwrap();
+    let operator =
+        Bus::connect(&as_user(&nats, &namespace, "operator", "password-OPERATOR"), Service::Operator).await.unwrap();
     setup::apply(&operator).await.unwrap();
-    let ingress = Bus::connect(&as_user("ingress", "password-INGRESS"), Service::Ingress).await.unwrap();
+    let ingress =
+        Bus::connect(&as_user(&nats, &namespace, "ingress", "password-INGRESS"), Service::Ingress).await.unwrap();
     let mut task = submitted("hello");
     (task.origin, task.key) = (neptune_contracts::names::Origin::Api, Some("key000000001".into()));
     assert_eq!(ingress.publish(&task, &Cause::root()).await.unwrap().sequence, 1);
@@ -46,4 +56,31 @@ async fn only_the_ingress_says_which_key_a_task_came_with() {
     publish(&["support", "api"]).await.unwrap_err();
     publish(&["sales"]).await.unwrap_err();
     assert_eq!(publish(&["support"]).await.unwrap(), 2, "what it may say was stored, and nothing before it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn governance_may_ask_what_was_spent_and_how_far_that_goes() {
+    let namespace = neptune_testkit::namespace();
+    let nats = broker(&namespace).await;
+    let connect = async |service: Service| {
+        let password = format!("password-{}", service.as_str().to_ascii_uppercase());
+        Bus::connect(&as_user(&nats, &namespace, service.as_str(), &password), service).await.unwrap()
+    };
+    setup::apply(&connect(Service::Operator).await).await.unwrap();
+    let (governance, metering) = (connect(Service::Governance).await, connect(Service::Metering).await);
+    for consumer in [GOVERNANCE_FINISHED, METERING_FINISHED] {
+        assert_eq!(governance.progress(&consumer).await.unwrap(), Progress { delivered: 0, settled: 0 });
+    }
+    governance.progress(&ROUTER_FINISHED).await.unwrap_err();
+    let shutdown = Shutdown::new();
+    let stop = shutdown.clone();
+    let serving = tokio::spawn(async move {
+        let report = |_: SpendQuery| async { Ok(SpendReport { rows: Vec::new(), total_usd: PicoUsd(7), as_of: None }) };
+        metering.serve(&stop, report).await.unwrap();
+    });
+    let query = SpendQuery { team: None, since: None, until: None, group_by: SpendGroup::Team };
+    let told = async || governance.request(&query).await.is_ok_and(|report| report.total_usd == PicoUsd(7));
+    neptune_testkit::wait_until("the answer arrives", Duration::from_secs(20), told).await;
+    shutdown.cancel();
+    serving.await.unwrap();
 }

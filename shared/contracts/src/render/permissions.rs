@@ -7,10 +7,13 @@ use crate::{
     delivery::DeliveryRequested,
     feedback::FeedbackGiven,
     names::Service,
-    query::QUERIES,
+    query::{QUERIES, Query as _, SpendQuery},
     subject::Namespace,
     task::TaskSubmitted,
-    topology::{AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, LEASE_BUCKET, PAYLOADS_STORE, StreamName},
+    topology::{
+        AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, GOVERNANCE_FINISHED, LEASE_BUCKET, METERING_FINISHED,
+        PAYLOADS_STORE, StreamName,
+    },
 };
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -75,6 +78,17 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
             publish.insert(format!("$KV.{}.>", namespace.resource(LEASE_BUCKET)));
             // A lease is given up when a task goes on to another zone.
             publish.insert(format!("$JS.API.STREAM.MSG.DELETE.KV_{}", namespace.resource(LEASE_BUCKET)));
+        }
+        Service::Governance => {
+            // Budgets that Redis lost are filled from the ledger, once it has what was settled.
+            publish.insert(namespace.wildcard(SpendQuery::SUBJECT));
+            publish.extend(
+                [GOVERNANCE_FINISHED, METERING_FINISHED]
+                    .map(|consumer| format!("$JS.API.CONSUMER.INFO.{results}.{}", consumer.name)),
+            );
+        }
+        Service::Metering => {
+            publish.insert("_INBOX_governance.>".into());
         }
         Service::Ingress => {
             publish.insert(format!("$JS.API.DIRECT.GET.{results}.>"));
