@@ -3,12 +3,15 @@
 use crate::{
     PicoUsd, Timestamp, json,
     names::{Channel, DataClass, TaskType, Team, Zone},
-    task::CacheMode,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+mod route;
+
+pub use route::{CacheSpec, Objective, RouteSpec, SplitSpec};
 
 /// The version every resource file names.
 pub const API_VERSION: &str = "neptune/v1";
@@ -205,112 +208,6 @@ impl Default for SpeedSpec {
     fn default() -> Self {
         Self { first_token_ms: 600, tokens_per_second: 60.0 }
     }
-}
-
-/// A named routing policy.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct RouteSpec {
-    /// Models to choose from; all when empty.
-    #[serde(default)]
-    pub candidates: Vec<String>,
-    /// What to aim for.
-    #[serde(default)]
-    pub objective: Objective,
-    /// What a right answer is worth; overrides the objective's own value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value_usd: Option<PicoUsd>,
-    /// Expected quality a model must have.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min_quality: Option<f64>,
-    /// The order to fall back in; by utility when empty.
-    #[serde(default)]
-    pub fallback: Vec<String>,
-    /// Most attempts, 1 to 8.
-    #[serde(default = "default_max_attempts")]
-    pub max_attempts: u32,
-    /// Parts of the traffic that go to models of their own, for a canary or a comparison. A session
-    /// (`metadata.session`, or OpenAI's `prompt_cache_key`) stays in its part. The other candidates
-    /// are fallen back to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub split: Vec<SplitSpec>,
-    /// Whether tasks may be answered by what another task of the team was answered; never when
-    /// absent, unless the task itself asks.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cache: Option<CacheSpec>,
-}
-
-/// A part of a route's traffic.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct SplitSpec {
-    /// Its name, in explanations.
-    pub name: String,
-    /// Its share: its weight of the sum of all weights, 0 to 10000.
-    pub weight: u32,
-    /// The models to choose from; names or prefixes ending in `*`.
-    pub models: Vec<String>,
-}
-
-/// Most parts of a route's traffic.
-const MAX_PARTS: usize = 16;
-
-fn check_split(split: &[SplitSpec]) -> Result<(), String> {
-    if split.is_empty() {
-        return Ok(());
-    }
-    if split.len() > MAX_PARTS {
-        return Err(format!("split has {} parts; the limit is {MAX_PARTS}", split.len()));
-    }
-    if split.iter().all(|part| part.weight == 0) {
-        return Err("split has no part with a weight above 0".into());
-    }
-    for (index, part) in split.iter().enumerate() {
-        if part.weight > 10_000 {
-            return Err(format!("split[{index}].weight is {}; the limit is 0 to 10000", part.weight));
-        }
-        if part.models.is_empty() {
-            return Err(format!("split[{index}].models is empty; name one model at least"));
-        }
-        if split.iter().take(index).any(|other| other.name == part.name) {
-            return Err(format!("split[{index}].name is {:?}, which another part has; names are unique", part.name));
-        }
-    }
-    Ok(())
-}
-
-/// Whether answers serve again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct CacheSpec {
-    /// To which requests.
-    pub mode: CacheMode,
-    /// How old an answer may be, in seconds, 1 to 86400.
-    #[serde(default = "default_cache_ttl_seconds")]
-    pub ttl_seconds: u64,
-}
-
-fn default_cache_ttl_seconds() -> u64 {
-    3_600
-}
-
-fn default_max_attempts() -> u32 {
-    3
-}
-
-/// What a route aims for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Objective {
-    /// Quality, cost and latency in one currency.
-    #[default]
-    Balanced,
-    /// Low cost.
-    Cheap,
-    /// Low latency.
-    Fast,
-    /// High quality.
-    Best,
 }
 
 /// A limit on what is spent in a period.
@@ -553,24 +450,5 @@ impl ModelSpec {
     pub fn prior_quality(&self, task_type: TaskType) -> f64 {
         let known = self.quality.get(task_type.as_str()).or_else(|| self.quality.get("default"));
         known.copied().unwrap_or(0.5)
-    }
-}
-
-impl RouteSpec {
-    fn check(&self) -> Result<(), String> {
-        if !(1..=8).contains(&self.max_attempts) {
-            return Err(format!("maxAttempts is {}; the limit is 1 to 8", self.max_attempts));
-        }
-        check_split(&self.split)?;
-        if !self.split.is_empty() && self.candidates.is_empty() && self.fallback.is_empty() {
-            return Err("split has nothing to fall back to; list all its models in candidates".into());
-        }
-        if let Some(ttl) = self.cache.map(|cache| cache.ttl_seconds).filter(|ttl| !(1..=86_400).contains(ttl)) {
-            return Err(format!("cache.ttlSeconds is {ttl}; the limit is 1 to 86400, for results are kept for a day"));
-        }
-        if self.min_quality.is_some_and(|quality| !(0.0..=1.0).contains(&quality)) {
-            return Err("minQuality is out of range; the limit is 0 to 1".into());
-        }
-        Ok(())
     }
 }
