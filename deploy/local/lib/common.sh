@@ -102,7 +102,7 @@ make_secrets() {
     [ -f "$secrets" ] || : >"$secrets"
     chmod 600 "$secrets"
     # The broker reads a value that starts with a digit as a number, so passwords start with a letter.
-    for user in OPERATOR INGRESS GOVERNANCE ROUTER EXECUTOR METERING NOTIFIER CLIENT_SUPPORT; do
+    for user in $(sed -n 's/.*password: \$NEPTUNE_NATS_PASSWORD_\([A-Z0-9_]*\).*/\1/p' "$ROOT/deploy/nats/users.conf"); do
       keep_secret "NEPTUNE_NATS_PASSWORD_$user" "p$(random_hex 24)"
     done
     keep_secret NEPTUNE_KEY_PEPPER "$(random_hex 32)"

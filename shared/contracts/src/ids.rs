@@ -67,10 +67,11 @@ impl TaskId {
         minted.is_some_and(|minted| now.saturating_sub(minted.to_unix().0) < seconds)
     }
 
-    /// Whether it is a UUID v7, as an id that a caller mints must be.
+    /// Whether a caller may name its task by it: a UUID v7, which the caller minted, or v5, which
+    /// Neptune itself derives and answers where a task came without an id.
     #[must_use]
-    pub fn is_v7(self) -> bool {
-        self.0.get_version_num() == 7 && self.0.get_variant() == Variant::RFC4122
+    pub fn may_be_submitted(self) -> bool {
+        self.0.get_variant() == Variant::RFC4122 && matches!(self.0.get_version_num(), 5 | 7)
     }
 
     /// The id of a task that was published without one: the same on every redelivery, because it
@@ -94,10 +95,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn minted_ids_are_v7_and_derived_ones_are_not() {
-        assert!(TaskId::mint().is_v7());
-        assert!(!TaskId::derive(Uuid::NAMESPACE_OID, "key").is_v7());
-        assert!(!TaskId(Uuid::nil()).is_v7() && !TaskId(Uuid::max()).is_v7());
+    fn minted_and_derived_ids_may_be_submitted() {
+        assert!(TaskId::mint().may_be_submitted());
+        assert!(TaskId::derive(Uuid::NAMESPACE_OID, "key").may_be_submitted());
+        let random = Uuid::from_u128(0x9b2c1f6e_5a0d_4b8f_9c37_2f1f0a5d6e21);
+        for id in [Uuid::nil(), Uuid::max(), random] {
+            assert!(!TaskId(id).may_be_submitted(), "{id}");
+        }
     }
 
     #[test]

@@ -34,9 +34,10 @@ pub fn remedy(team: &str, secrets: &Variables) -> String {
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     let (user, variable) = (of_team(team), password_variable(&of_team(team)));
     format!(
-        "broker users of teams with a password in secrets.env of the state directory: {known}; for {user}, copy a \
-         team's user in deploy/nats/users.conf under that name with its subjects, add {variable} to secrets.env (a value \
-         that starts with a letter), and start the broker again; over HTTP (without --bus) a team needs only an API key"
+        "broker users of teams with a password in secrets.env of the state directory: {known}; for {user}, add {team:?} \
+         to CLIENT_TEAMS in shared/contracts/src/render/permissions.rs, run `make schemas`, which writes \
+         deploy/nats/users.conf, then `make down` and `make up`, which puts {variable} into secrets.env; over HTTP \
+         (without --bus) a team needs only an API key"
     )
 }
 

@@ -24,9 +24,9 @@ pub fn task(
     // Who asks follows from the API key alone.
     let mut task: TaskSubmitted = json::read_strict(body, &[TEAM])?;
     let mut faults = Vec::new();
-    if task.id.is_some_and(|id| !id.is_v7()) {
+    if task.id.is_some_and(|id| !id.may_be_submitted()) {
         let remedy = "mint a UUID v7, or leave it out and send an Idempotency-Key";
-        faults.push(Problem::new("id", "not a UUID of version 7", remedy));
+        faults.push(Problem::new("id", "not a UUID of version 7, nor an id that a submit answered", remedy));
     }
     if task.step.take().is_some() {
         faults.push(Problem::new("step", "only a run can set it", "leave it out, or submit a run"));
@@ -134,6 +134,8 @@ mod tests {
         check_task(&with_id("00000000-0000-0000-0000-000000000000"), &["id"]);
         check_task(&with_id("9b2c1f6e-5a0d-4b8f-9c37-2f1f0a5d6e21"), &["id"]);
         check_task(&with_id("0199f2aa-0000-7000-8000-000000000001"), &[]);
+        // As Neptune derives it from an Idempotency-Key.
+        check_task(&with_id("2ed6657d-e927-568b-95e1-2665a8aea6a2"), &[]);
     }
 
     #[test]

@@ -30,6 +30,10 @@ pub struct Permissions {
     pub subscribe: BTreeSet<String>,
 }
 
+/// Teams whose own programs speak on the bus: each has a broker user in `deploy/nats/users.conf`.
+/// Over HTTP a team needs none.
+pub const CLIENT_TEAMS: &[&str] = &["support"];
+
 /// The `authorization` block with every service, the operator, and one client user per team.
 /// Passwords are references to variables of the broker's environment.
 #[must_use]

@@ -6,7 +6,7 @@ use neptune_contracts::{
     render::{
         asyncapi::{asyncapi, schema_name},
         flow::flow,
-        permissions::{nats_users, of_client, of_service},
+        permissions::{CLIENT_TEAMS, nats_users, of_client, of_service},
     },
     resource::{BudgetSpec, ChannelSpec, KeySpec, Manifest, ModelSpec, RouteSpec, TeamSpec},
     subject::Namespace,
@@ -60,7 +60,7 @@ fn resource_schemas_are_fresh() {
 fn pages_are_fresh() {
     fresh("schemas/FLOW.md", &flow());
     fresh("schemas/asyncapi.yaml", &asyncapi());
-    fresh("deploy/nats/users.conf", &nats_users(&namespace(), &["support"]));
+    fresh("deploy/nats/users.conf", &nats_users(&namespace(), CLIENT_TEAMS));
 }
 
 #[test]
