@@ -31,10 +31,8 @@ if state == 'held' then
 end
 
 for i = 3, #KEYS do
-  if redis.call('HEXISTS', KEYS[i], 'through') == 0 then return {-2, '', ''} end
-end
-for i = 3, #KEYS do
-  local counts = redis.call('HMGET', KEYS[i], 'spent', 'held')
+  local counts = redis.call('HMGET', KEYS[i], 'spent', 'held', 'through')
+  if not counts[3] then return {-2, '', ''} end
   local spent, held = counts[1] or '0', counts[2] or '0'
   if exceeds({spent, held, ARGV[2]}, ARGV[i + 2]) then return {i - 2, spent, held} end
 end
