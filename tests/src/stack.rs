@@ -6,7 +6,7 @@ use crate::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use neptune_bus::{Bus, BusConfig, setup};
-use neptune_contracts::{names::Service, resource::Manifest, subject::Namespace};
+use neptune_contracts::{names::Service, query::BudgetQuery, resource::Manifest, subject::Namespace};
 use neptune_testkit::{
     Nats, Postgres, Redis,
     process::{Server, free_port},
@@ -154,7 +154,7 @@ impl Stack {
         Server::start(command, port, &self.folder.path().join(format!("{name}.log")))
     }
 
-    /// Waits until the ingress takes tasks and every service answers.
+    /// Waits until the ingress takes tasks, every service answers, and budgets know what was spent.
     pub async fn ready(&self) {
         let all = || async {
             let pings = self.bus.ping_services(Duration::from_millis(200)).await.unwrap_or_default();
@@ -167,6 +167,9 @@ impl Stack {
             open && SERVICES.iter().all(|service| pings.iter().any(|ping| ping == service))
         };
         wait_until("the whole system is ready", Duration::from_secs(60), all).await;
+        let budgets = BudgetQuery { team: "poor".parse().unwrap() };
+        let known = || async { self.bus.request(&budgets).await.is_ok() };
+        wait_until("budgets know what was spent", Duration::from_secs(60), known).await;
     }
 
     /// Kills a service without warning.

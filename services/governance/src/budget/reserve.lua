@@ -2,7 +2,8 @@
 -- KEYS: hold, expiry set, then one budget each.
 -- ARGV: name of the hold, amount, expiry (ms), lifetime of counters (s), then one limit each.
 -- Returns {0, held amount, ''} when held, now or since before; {-1, '', ''} when settled before;
--- {-2, '', ''} when a budget does not know yet what was spent in it; else {index of the exceeded budget from 1, spent, held}.
+-- {-2, '', ''} when a budget does not know yet what was spent in it; else {index of the exceeded budget
+-- from 1, spent, held}.
 
 -- Lua counts exactly only up to 2^53, so amounts are compared as two halves to the base 10^12.
 local function halves(text)
@@ -31,10 +32,8 @@ if state == 'held' then
 end
 
 for i = 3, #KEYS do
-  if redis.call('HEXISTS', KEYS[i], 'through') == 0 then return {-2, '', ''} end
-end
-for i = 3, #KEYS do
-  local counts = redis.call('HMGET', KEYS[i], 'spent', 'held')
+  local counts = redis.call('HMGET', KEYS[i], 'spent', 'held', 'through')
+  if not counts[3] then return {-2, '', ''} end
   local spent, held = counts[1] or '0', counts[2] or '0'
   if exceeds({spent, held, ARGV[2]}, ARGV[i + 2]) then return {i - 2, spent, held} end
 end

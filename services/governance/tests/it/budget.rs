@@ -9,7 +9,7 @@ use neptune_governance::{
         settle::{Settlement, Stored},
     },
 };
-use neptune_testkit::Redis;
+use neptune_testkit::{Redis, wait_until};
 use std::time::{Duration, Instant};
 
 pub(crate) const SOON: &str = "2026-11-23T13:00:00Z";
@@ -22,6 +22,9 @@ pub(crate) fn open(redis: &Redis, namespace: &str) -> Budgets {
 /// The same, with budgets in which nothing was spent before.
 pub(crate) async fn open_filled(redis: &Redis, namespace: &str) -> Budgets {
     let budgets = open(redis, namespace);
+    // Connecting takes longer on a busy machine than it may in production.
+    let reached = async || budgets.are_complete(["day"]).await.is_ok();
+    wait_until("Redis is reached", Duration::from_secs(30), reached).await;
     for scope in ["day", "month", "day:2026-11-22", "day:2026-11-23", "b0", "b1", "b2"] {
         assert!(budgets.fill(scope, PicoUsd::ZERO, 0, Timestamp::now()).await.unwrap());
     }

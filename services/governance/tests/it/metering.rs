@@ -14,6 +14,7 @@ use neptune_testkit::Nats;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 #[derive(Default)]
@@ -21,6 +22,7 @@ struct State {
     /// By team, in pico-dollars. Everything was spent in the current period.
     spent: BTreeMap<String, i64>,
     away: bool,
+    lags: bool,
     asked: u64,
 }
 
@@ -50,6 +52,11 @@ impl Metering {
         self.state.lock().unwrap().away = !answers;
     }
 
+    /// Whether it leaves finished tasks for later, from now on.
+    pub(crate) fn lags(&self, lags: bool) {
+        self.state.lock().unwrap().lags = lags;
+    }
+
     /// How often it was asked.
     pub(crate) fn asked(&self) -> u64 {
         self.state.lock().unwrap().asked
@@ -61,6 +68,9 @@ impl Metering {
     }
 
     fn count(&self, finished: &TaskFinished) -> Outcome {
+        if self.state.lock().unwrap().lags {
+            return Outcome::Retry { after: Duration::from_millis(100) };
+        }
         self.spend(finished.team.as_str(), finished.cost_usd);
         Outcome::Done
     }

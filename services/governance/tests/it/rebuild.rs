@@ -55,6 +55,22 @@ async fn what_a_flushed_redis_forgot_is_refused_until_the_ledger_has_told() {
 }
 
 #[tokio::test]
+async fn a_ledger_that_lags_behind_is_not_believed() {
+    let mut world = World::start(&[budget("support", "0.5", "deny")]).await;
+    world.metering.lags(true);
+    world.submit(&submitted("support", "hello")).await;
+    let admitted = world.admitted().await;
+    world.finish(&admitted, usd("0.4")).await;
+    world.budget_stands_at("support", usd("0.4"), usd("0")).await;
+    flush(&world.redis).await;
+    assert_eq!(refused(&world, "support").await, "budget_unavailable");
+    world.metering.lags(false);
+    world.budget_stands_at("support", usd("0.4"), usd("0")).await;
+    assert_eq!(refused(&world, "support").await, "budget_exceeded");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_task_waits_for_a_ledger_that_answers_soon() {
     let mut world = World::start(&[budget("support", "5", "deny")]).await;
     for _ in 0..5 {
