@@ -203,7 +203,7 @@ impl<'a> Sorted<'a> {
         let circuit = circuit(name, snapshot);
         let cause = circuit
             .cause
-            .map(|class| format!(" after {} failures, the last one {class:?}", circuit.consecutive))
+            .map(|class| format!(" after {} failures, the last one {class}", circuit.consecutive))
             .unwrap_or_default();
         self.remove(name, Reason::new("circuit", format!("its circuit is open for {for_ms} ms more{cause}")));
     }
