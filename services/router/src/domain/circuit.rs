@@ -19,8 +19,9 @@ const CREDENTIAL_PAUSE_MS: i64 = 60_000;
 const LONGEST_RETRY_AFTER_MS: u64 = 600_000;
 /// A rate-limited model that does not say for how long is left alone for this long.
 const RATE_LIMIT_PAUSE_MS: i64 = 1_000;
-/// Share of tasks, in percent, that a model gets when its pause ends.
-const FIRST_SHARE: i64 = 10;
+/// Share of tasks, in percent, that a model gets when its pause ends. It grows with the square of the
+/// time, because a call that fails is heard of only when it ends, and until then more would follow.
+const FIRST_SHARE: i64 = 1;
 /// It gets everything again this long after the pause, also without a success.
 const RECOVERY_MS: i64 = 10_000;
 
@@ -131,7 +132,8 @@ impl Circuit {
         if since_ms < 0 {
             State::Open { for_ms: since_ms.unsigned_abs() }
         } else if self.open_until_ms > 0 && since_ms < RECOVERY_MS {
-            State::Recovering { share: (FIRST_SHARE + (100 - FIRST_SHARE) * since_ms / RECOVERY_MS).unsigned_abs() }
+            let grown = (100 - FIRST_SHARE) * since_ms * since_ms / (RECOVERY_MS * RECOVERY_MS);
+            State::Recovering { share: (FIRST_SHARE + grown).unsigned_abs() }
         } else {
             State::Closed
         }

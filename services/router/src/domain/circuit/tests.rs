@@ -38,8 +38,8 @@ fn what_was_under_way_when_it_opened_changes_nothing() {
 #[test]
 fn traffic_comes_back_in_shares_and_a_success_gives_all_of_it() {
     let mut circuit = after_failures(&[1, 2, 3, 4, 5]);
-    assert_eq!(circuit.state(5_005), State::Recovering { share: 10 });
-    assert_eq!(circuit.state(10_005), State::Recovering { share: 55 });
+    assert_eq!(circuit.state(5_005), State::Recovering { share: 1 });
+    assert_eq!(circuit.state(10_005), State::Recovering { share: 25 });
     assert_eq!(circuit.state(15_005), State::Closed);
     circuit.answered(5_006);
     assert_eq!(circuit.state(5_006), State::Closed);
