@@ -1,7 +1,7 @@
 //! How good each model's answers are, by context: from the workflow step, where most is known about
 //! the work, back to its kind and length, its kind, and everything the model ever did.
 //!
-//! A context's evidence is a [`Cell`] per model and level. [`Beliefs::posterior`] puts the levels
+//! A context's evidence is a [`Cell`] per model and level. [`View::posterior`] puts the levels
 //! together: each level's mean leans on the next coarser one with the weight of a few observations
 //! (empirical Bayes with a fixed strength), and on what was known before
 //! any feedback: labelled examples of the same context, else the quality that the model's resource
