@@ -184,13 +184,14 @@ async fn apply_consumer(bus: &Bus, spec: &ConsumerSpec, filter_subject: String) 
     let stream = bus.namespace().resource(spec.stream.as_str());
     let name = format!("{stream}/{}", spec.name);
     let wanted = consumer_config(spec, filter_subject);
-    let created = bus
+    let mut created = bus
         .inner
         .context
         .create_consumer_on_stream(wanted.clone(), stream)
         .await
         .map_err(|error| create_error(&name, error))?;
-    let stored = &created.cached_info().config;
+    // Asked for anew: a broker that was restarted answers its first update with what it had read from its disk.
+    let stored = &created.info().await.map_err(|error| create_error(&name, error))?.config;
     same(&name, "filter_subject", &stored.filter_subject, &wanted.filter_subject)?;
     same(&name, "ack_policy", &stored.ack_policy, &wanted.ack_policy)?;
     same(&name, "backoff", &stored.backoff, &wanted.backoff)?;

@@ -12,7 +12,7 @@ use neptune_testkit::Nats;
 /// The stream of accepted tasks took `task.submitted.v1.<team>` only, and so did its consumer.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_accept_stream_takes_the_doors_of_neptune_in() {
-    let (nats, namespace) = (Nats::start().await, neptune_testkit::namespace());
+    let (mut nats, namespace) = (Nats::start().await, neptune_testkit::namespace());
     let context = jetstream::new(nats.client().await);
     let (name, subject) = (namespace.resource("TASKS"), namespace.subject("task.submitted.v1.<team>", &["*"]));
     let stream = stream::Config {
@@ -34,6 +34,8 @@ async fn an_older_accept_stream_takes_the_doors_of_neptune_in() {
     };
     context.create_consumer_on_stream(consumer, name.clone()).await.unwrap();
     nats.publish(&namespace.subject("task.submitted.v1.<team>", &["support"]), "{}".into()).await;
+    // An upgrade meets a broker that read all this from its disk.
+    nats.restart().await;
 
     let bus = Bus::connect(&BusConfig::open(nats.url(), namespace), Service::Operator).await.unwrap();
     setup::apply(&bus).await.unwrap();
