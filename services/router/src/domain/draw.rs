@@ -4,6 +4,7 @@
 //! machine: the stream is ChaCha with 8 rounds, and logarithms and powers come from a portable
 //! library instead of the platform's.
 
+use super::hash::fnv1a;
 use chacha20::{
     ChaCha8Rng,
     rand_core::{Rng as _, SeedableRng as _},
@@ -24,7 +25,7 @@ impl Draws {
     /// The draws for `task` under a version of the policy.
     #[must_use]
     pub fn new(task: u128, policy: &str) -> Self {
-        Self { task, policy: hash(policy) }
+        Self { task, policy: fnv1a(policy) }
     }
 
     /// A quality of `model` drawn from a Beta distribution with that mean and [`TEMPER`] times that
@@ -40,7 +41,7 @@ impl Draws {
     fn stream(&self, model: &str) -> ChaCha8Rng {
         let mut seed = [0; 32];
         let parts =
-            self.task.to_le_bytes().into_iter().chain(self.policy.to_le_bytes()).chain(hash(model).to_le_bytes());
+            self.task.to_le_bytes().into_iter().chain(self.policy.to_le_bytes()).chain(fnv1a(model).to_le_bytes());
         for (place, byte) in seed.iter_mut().zip(parts) {
             *place = byte;
         }
@@ -84,11 +85,6 @@ fn normal(stream: &mut ChaCha8Rng) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "53 bits fit exactly")]
 fn uniform(stream: &mut ChaCha8Rng) -> f64 {
     ((stream.next_u64() >> 11) + 1) as f64 / (1_u64 << 53) as f64
-}
-
-/// FNV-1a, 64 bit: a name as a number, the same everywhere.
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 #[cfg(test)]

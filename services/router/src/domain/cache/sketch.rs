@@ -2,6 +2,7 @@
 //! Broder, "On the resemblance and containment of documents", 1997.
 
 use super::Words;
+use crate::domain::hash::fnv1a;
 
 const BANDS: usize = 16;
 const ROWS: usize = 4;
@@ -38,14 +39,9 @@ pub(super) fn resemblance(one: &Words, other: &Words) -> f64 {
 }
 
 fn shingles(words: &Words) -> impl Iterator<Item = u64> {
-    let single = words.content.iter().map(|word| hash(word));
+    let single = words.content.iter().map(|word| fnv1a(word));
     let pairs = words.content.iter().zip(words.content.iter().skip(1));
-    single.chain(pairs.map(|(first, second)| mix(hash(first).rotate_left(1) ^ hash(second))))
-}
-
-/// FNV-1a.
-fn hash(word: &str) -> u64 {
-    word.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    single.chain(pairs.map(|(first, second)| mix(fnv1a(first).rotate_left(1) ^ fnv1a(second))))
 }
 
 /// The finalizer of SplitMix64.
