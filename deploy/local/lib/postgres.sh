@@ -8,6 +8,7 @@ postgres_up() {
   choose_owner
   make_data_directory
   create_cluster
+  await_orphans
   step "starting postgres ($POSTGRES_BIN_DIR)"
   # No unix socket: its path would be too long below a deep project directory.
   set -- -c listen_addresses=127.0.0.1 -p "$POSTGRES_PORT" -c unix_socket_directories= -c logging_collector=off
@@ -63,6 +64,21 @@ make_data_directory() {
 owner_reaches() {
   # shellcheck disable=SC2086
   (cd / && $AS_OWNER test -w "$1" && $AS_OWNER test -x "$1")
+}
+
+# await_orphans: a server that was killed leaves children behind, which hold its memory for a moment;
+# until they are gone no other starts on the same data.
+await_orphans() {
+  tries=0
+  while [ "$tries" -lt 50 ]; do
+    orphan=''
+    for process in /proc/[0-9]*; do
+      [ "$(readlink "$process/cwd" 2>/dev/null)" != "$DATA" ] || orphan=$process
+    done
+    [ -n "$orphan" ] || return 0
+    tries=$((tries + 1))
+    sleep 0.2
+  done
 }
 
 # create_cluster: once; the database is made before the server first listens.
