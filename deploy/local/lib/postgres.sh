@@ -67,15 +67,20 @@ owner_reaches() {
 }
 
 # await_orphans: a server that was killed leaves children behind, which hold its memory for a moment;
-# until they are gone no other starts on the same data.
+# until they are gone no other starts on the same data. Its lock outlives it for as long as nobody
+# has taken note of its death, or as its process id serves somebody else.
 await_orphans() {
+  [ -e "$DATA/postmaster.pid" ] && [ -e /proc/self/cwd ] || return 0
   tries=0
   while [ "$tries" -lt 50 ]; do
     orphan=''
     for process in /proc/[0-9]*; do
       [ "$(readlink "$process/cwd" 2>/dev/null)" != "$DATA" ] || orphan=$process
     done
-    [ -n "$orphan" ] || return 0
+    if [ -z "$orphan" ]; then
+      rm -f "$DATA/postmaster.pid"
+      return 0
+    fi
     tries=$((tries + 1))
     sleep 0.2
   done
