@@ -1,6 +1,7 @@
 //! What the executor decides, without any I/O.
 
 pub mod answer;
+pub mod assemble;
 pub mod classify;
 pub mod failure;
 pub mod finish;
@@ -10,6 +11,7 @@ pub mod price;
 pub mod prompt;
 pub mod record;
 pub mod retry_after;
+pub mod sse;
 pub mod step;
 
 #[cfg(test)]

@@ -95,6 +95,8 @@ fn attempt(now: Timestamp) -> Attempt {
         zone: Zone::External,
         started_at: now,
         latency_us: 812_345,
+        first_token_us: None,
+        chunks: 0,
         error: None,
         usage: Usage { input_uncached: 812, cache_read: 128, cache_write: 0, output: 211, reasoning: 0 },
         cost_usd: PicoUsd(3_312_000_000),

@@ -35,6 +35,7 @@ pub mod resources;
 pub mod results;
 pub mod settle;
 pub mod setup;
+pub mod signals;
 
 mod acks;
 mod pull;
@@ -52,3 +53,4 @@ pub use progress::Progress;
 pub use publish::{PublishError, Published};
 pub use query::RequestError;
 pub use replies::{Replies, Waiting};
+pub use signals::{Chunk, Chunks};

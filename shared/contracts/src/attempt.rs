@@ -25,6 +25,12 @@ pub struct Attempt {
     pub started_at: Timestamp,
     /// How long the call took.
     pub latency_us: u64,
+    /// How long the first piece of a streamed answer took; absent when it came in one piece.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_token_us: Option<u64>,
+    /// Pieces of a streamed answer that were passed on.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub chunks: u64,
     /// Why it failed; absent when it succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<AttemptError>,
@@ -36,6 +42,11 @@ pub struct Attempt {
     /// Whether usage or price had to be estimated.
     #[serde(default)]
     pub estimated: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Tokens in disjoint classes: each token is counted in one of them.

@@ -109,6 +109,8 @@ pub enum Outcome {
     Failed,
     /// Its deadline passed.
     Expired,
+    /// Whoever asked did not want the answer any more.
+    Cancelled,
 }
 
 impl Outcome {
@@ -121,6 +123,7 @@ impl Outcome {
             Self::NoRoute => "no_route",
             Self::Failed => "failed",
             Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
         }
     }
 }

@@ -20,6 +20,10 @@ pub const CAUSATION: &str = "Neptune-Causation";
 pub const BODY_REFERENCE: &str = "Neptune-Body";
 /// Id of the message that a replayed dead letter repeats.
 pub const REPLAY_OF: &str = "Neptune-Replay-Of";
+/// The attempt that a piece of an answer is from.
+pub const ATTEMPT: &str = "Neptune-Attempt";
+/// Place of a piece among those of its attempt, from 0.
+pub const INDEX: &str = "Neptune-Index";
 /// W3C trace context.
 pub const TRACE_PARENT: &str = "traceparent";
 /// W3C trace state.

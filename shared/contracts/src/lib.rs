@@ -1,7 +1,7 @@
 //! Every message, subject, stream, query, resource and id of Neptune.
 //!
 //! Nothing here does I/O. A message is declared once, as a type that implements [`Message`], and
-//! listed once, in [`catalogue::CATALOGUE`]. From that list follow the typed bus, the JSON
+//! listed once, in [`catalogue::CATALOGUE`]; what is told and not stored, in [`signal::SIGNALS`]. From these lists follow the typed bus, the JSON
 //! Schemas under `schemas/`, the streams and consumers on the broker, and the permissions of each
 //! service's broker user.
 
@@ -25,6 +25,7 @@ pub mod problem;
 pub mod query;
 pub mod render;
 pub mod resource;
+pub mod signal;
 pub mod subject;
 pub mod task;
 pub mod timestamp;

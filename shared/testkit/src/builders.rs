@@ -73,6 +73,8 @@ pub fn answered(model: &str) -> Attempt {
         zone: Zone::External,
         started_at: Timestamp::now().plus_millis(-500),
         latency_us: 500_000,
+        first_token_us: None,
+        chunks: 0,
         error: None,
         usage: Usage { input_uncached: 50, output: 100, ..Usage::default() },
         cost_usd: PicoUsd(1_000_000),

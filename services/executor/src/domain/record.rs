@@ -52,6 +52,8 @@ pub fn attempt(call: &Call<'_>, input: &ChatRequest, result: &Result<Answer, Fai
         zone: call.planned.zone,
         started_at: call.started_at,
         latency_us: call.latency_us,
+        first_token_us: None,
+        chunks: 0,
         error: result.as_ref().err().map(|failure| failure.error.clone()),
         usage,
         cost_usd: call.model.map_or(PicoUsd::ZERO, |model| price::cost(&usage, &model.price)),

@@ -49,6 +49,8 @@ pub(crate) fn attempt(model: &str, error: Option<ErrorClass>, cost: &str) -> Att
         zone: Zone::External,
         started_at: start(),
         latency_us: 10_000,
+        first_token_us: None,
+        chunks: 0,
         error,
         usage: Usage::default(),
         cost_usd: usd(cost),

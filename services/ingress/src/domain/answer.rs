@@ -38,6 +38,7 @@ pub fn meaning(outcome: Outcome, error: &TaskError) -> Meaning {
             Outcome::Rejected => of(403, "permission_error", Some(false)),
             Outcome::NoRoute => of(503, "service_unavailable", Some(false)),
             Outcome::Expired => of(504, "timeout_error", Some(false)),
+            Outcome::Cancelled => of(409, "cancelled_error", Some(false)),
             Outcome::Failed => of(502, "upstream_error", None),
             Outcome::Completed => of(500, "api_error", None),
         },

@@ -38,6 +38,8 @@ fn attempt(entry: ledger_entry::Model) -> Result<Attempt, serde_json::Error> {
         zone: entry.zone.and_then(|zone| zone.parse().ok()).unwrap_or(Zone::External),
         started_at: Timestamp::from(entry.occurred_at),
         latency_us: count(entry.latency_us.unwrap_or(0)),
+        first_token_us: None,
+        chunks: 0,
         error: entry.error.map(serde_json::from_value).transpose()?,
         usage: Usage {
             input_uncached: count(entry.tok_input),

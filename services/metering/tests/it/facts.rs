@@ -18,6 +18,8 @@ pub fn attempt(model: &str, cost: i64) -> Attempt {
         zone: Zone::External,
         started_at: Timestamp::now(),
         latency_us: 1_234,
+        first_token_us: None,
+        chunks: 0,
         error: None,
         usage: Usage { input_uncached: 100, cache_read: 10, cache_write: 1, output: 20, reasoning: 2 },
         cost_usd: PicoUsd(cost),

@@ -40,6 +40,7 @@ fn text(fact: &TaskFinished) -> String {
         Outcome::NoRoute => "found no model",
         Outcome::Failed => "has failed",
         Outcome::Expired => "has expired",
+        Outcome::Cancelled => "was cancelled",
     };
     match &fact.error {
         Some(error) => format!("Task {} {what}: {} ({})", fact.id, error.message, error.code),

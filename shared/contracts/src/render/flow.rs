@@ -4,6 +4,7 @@ use crate::{
     catalogue::CATALOGUE,
     names::Service,
     query::QUERIES,
+    signal::SIGNALS,
     topology::{AckPolicy, CONSUMERS, Retention, STREAMS, Storage},
 };
 use std::fmt::Write as _;
@@ -28,6 +29,11 @@ pub fn flow() -> String {
                 &services(entry.consumers),
             ],
         );
+    }
+    page.push_str("\n## Signals\n\nOn core NATS, stored nowhere.\n\n| Subject | Carries | Published by | Heard by |\n| --- | --- | --- | --- |\n");
+    for signal in SIGNALS {
+        let (producers, consumers) = (services(signal.producers), services(signal.consumers));
+        row(&mut page, &[&code(signal.subject), signal.carries, &producers, &consumers]);
     }
     page.push_str("\n## Streams\n\n| Stream | Holds | Kept | Storage | When full |\n| --- | --- | --- | --- | --- |\n");
     for stream in STREAMS {

@@ -8,6 +8,7 @@ use crate::{
     feedback::FeedbackGiven,
     names::Service,
     query::{QUERIES, Query as _, SpendQuery},
+    signal::{SIGNALS, STREAM_CHUNK, TASK_CANCEL},
     subject::Namespace,
     task::TaskSubmitted,
     topology::{
@@ -63,6 +64,14 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
             .filter(|entry| entry.producers.contains(&service))
             .map(|entry| namespace.wildcard(entry.subject)),
     );
+    for signal in SIGNALS {
+        if signal.producers.contains(&service) {
+            publish.insert(namespace.wildcard(signal.subject));
+        }
+        if signal.consumers.contains(&service) {
+            permissions.subscribe.insert(namespace.wildcard(signal.subject));
+        }
+    }
     for consumer in CONSUMERS.iter().filter(|consumer| consumer.service == service) {
         consuming(publish, namespace, consumer);
     }
@@ -131,6 +140,8 @@ pub fn of_client(namespace: &Namespace, team: &str) -> Permissions {
     permissions.subscribe.insert(format!("_INBOX.{team}.>"));
     permissions.subscribe.insert(format!("{namespace}.reply.{team}.>"));
     permissions.subscribe.insert(format!("{namespace}.task.finished.v1.{team}.>"));
+    permissions.subscribe.insert(namespace.subject(STREAM_CHUNK.subject, &[team]));
+    permissions.publish.insert(namespace.subject(TASK_CANCEL.subject, &[team]));
     permissions
 }
 
