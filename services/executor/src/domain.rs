@@ -11,6 +11,7 @@ pub mod prompt;
 pub mod record;
 pub mod retry_after;
 pub mod step;
+pub mod wire;
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -96,8 +96,16 @@ fn attempt(now: Timestamp) -> Attempt {
         started_at: now,
         latency_us: 812_345,
         error: None,
-        usage: Usage { input_uncached: 812, cache_read: 128, cache_write: 0, output: 211, reasoning: 0 },
+        usage: Usage {
+            input_uncached: 812,
+            cache_read: 128,
+            cache_write: 0,
+            output: 211,
+            reasoning: 0,
+            ..Usage::default()
+        },
         cost_usd: PicoUsd(3_312_000_000),
         estimated: false,
+        warnings: Vec::new(),
     }
 }

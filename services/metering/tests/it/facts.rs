@@ -19,9 +19,17 @@ pub fn attempt(model: &str, cost: i64) -> Attempt {
         started_at: Timestamp::now(),
         latency_us: 1_234,
         error: None,
-        usage: Usage { input_uncached: 100, cache_read: 10, cache_write: 1, output: 20, reasoning: 2 },
+        usage: Usage {
+            input_uncached: 100,
+            cache_read: 10,
+            cache_write: 1,
+            output: 20,
+            reasoning: 2,
+            ..Usage::default()
+        },
         cost_usd: PicoUsd(cost),
         estimated: false,
+        warnings: Vec::new(),
     }
 }
 
