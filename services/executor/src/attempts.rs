@@ -9,7 +9,7 @@ use crate::{
         record,
         step::{self, End, Step},
     },
-    provider::{Call, Provider, upstream_name},
+    provider::{Call, Provider},
 };
 use neptune_bus::{Bus, Cause};
 use neptune_contracts::{
@@ -120,15 +120,12 @@ impl<'t> Attempts<'t> {
         if model.zone != planned.zone {
             return Err(unusable("the model runs in another zone now"));
         }
-        let name = upstream_name(&planned.model, model);
-        let request = self
-            .prompt
-            .request(name)
-            .map_err(|_| Failure::new(ErrorClass::BadRequest, "the request cannot be written as JSON"))?;
         let limit_ms = planned.timeout_ms.min(model.timeout_ms);
         let allowed_ms =
             time_for_attempt(limit_ms, self.routed.task.constraints.deadline, Timestamp::now()).unwrap_or(0);
-        let call = Call { name: &planned.model, model, request, attempt, timeout: Duration::from_millis(allowed_ms) };
+        let (name, input, prompt) = (planned.model.as_str(), &self.routed.task.input, self.prompt);
+        let timeout = Duration::from_millis(allowed_ms);
+        let call = Call { name, model, input, prompt, attempt, timeout };
         self.caller.provider.call(call).await
     }
 

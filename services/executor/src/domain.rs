@@ -13,6 +13,7 @@ pub mod record;
 pub mod retry_after;
 pub mod sse;
 pub mod step;
+pub mod wire;
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -1,25 +1,39 @@
 //! Calling a model, whoever provides it.
 
+mod authorize;
 mod endpoint;
-mod openai;
 
 use crate::{
     config::Environment,
     domain::{
         answer::Answer,
         failure::{Billed, Failure},
+        prompt::Prompt,
+        retry_after,
+        wire::{self, Asked, Outgoing, Refusal, Wire},
     },
 };
 use bytes::Bytes;
 use neptune_contracts::{
+    Timestamp,
     attempt::ErrorClass,
+    chat::ChatRequest,
     ids::AttemptId,
     resource::{ModelSpec, Provider as Kind},
+};
+use reqwest::{
+    Request, Response,
+    header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use std::time::Duration;
 
 /// The largest answer that is read.
 pub const ANSWER_LIMIT_BYTES: usize = 32 * 1024 * 1024;
+
+/// Not among the HTTP standard's headers, though the official clients send it.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The body of a refusal is waited for no longer.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Calls models over one HTTP client.
 pub struct Provider {
@@ -33,8 +47,10 @@ pub struct Call<'c> {
     pub name: &'c str,
     /// The model resource.
     pub model: &'c ModelSpec,
-    /// What to ask, as JSON under the name the provider knows the model by.
-    pub request: Vec<u8>,
+    /// What to ask.
+    pub input: &'c ChatRequest,
+    /// The same, written already.
+    pub prompt: &'c Prompt,
     /// The attempt, sent as idempotency key.
     pub attempt: AttemptId,
     /// The whole exchange takes no longer.
@@ -55,17 +71,74 @@ impl Provider {
     /// The kind of failure, without the task's words or the provider's.
     pub async fn call(&self, call: Call<'_>) -> Result<Answer, Failure> {
         let timeout = call.timeout;
-        let exchange = async {
-            match call.model.provider {
-                Kind::Openai => openai::complete(self, call).await,
-            }
-        };
         let timed_out = |_| {
             Failure::new(ErrorClass::Timeout, format!("no answer within {} ms", timeout.as_millis()))
                 .billed(Billed::Perhaps)
         };
-        tokio::time::timeout(timeout, exchange).await.map_err(timed_out)?
+        tokio::time::timeout(timeout, self.exchange(&call)).await.map_err(timed_out)?
     }
+
+    async fn exchange(&self, call: &Call<'_>) -> Result<Answer, Failure> {
+        let wire = wire::of(call.model.provider);
+        let asked = Asked {
+            upstream_model: upstream_name(call.name, call.model),
+            model: call.model,
+            input: call.input,
+            prompt: call.prompt,
+        };
+        let Outgoing { path, headers, body, warnings } = wire.request(&asked)?;
+        let request = self.request(call, &path, (headers, body))?;
+        let mut response = self.http.execute(request).await.map_err(|error| connection_failure(&error))?;
+        if !response.status().is_success() {
+            return Err(refused(wire, &mut response).await);
+        }
+        let body = read_body(&mut response).await?;
+        Ok(Answer { warnings, ..wire.answer(&body, call.name, Timestamp::now())? })
+    }
+
+    fn request(
+        &self,
+        call: &Call<'_>,
+        path: &str,
+        (headers, body): (Vec<(&'static str, String)>, Vec<u8>),
+    ) -> Result<Request, Failure> {
+        let url = endpoint::url(call.model, path, &self.environment)?;
+        let mut request = Request::new(reqwest::Method::POST, url);
+        let fields = request.headers_mut();
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if matches!(call.model.provider, Kind::Openai | Kind::Azure) {
+            fields.insert(IDEMPOTENCY_KEY, header(call.attempt.to_string())?);
+        }
+        for (name, value) in headers {
+            fields.insert(name, header(value)?);
+        }
+        for (name, value) in &call.model.headers {
+            let name: HeaderName = name.parse().map_err(|_| unusable_header())?;
+            fields.insert(name, header(endpoint::fill_in(value, &self.environment)?)?);
+        }
+        *request.body_mut() = Some(body.into());
+        authorize::authorize(&mut request, call.model, &self.environment)?;
+        Ok(request)
+    }
+}
+
+async fn refused(wire: &dyn Wire, response: &mut Response) -> Failure {
+    let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let retry_after_ms = retry_after::wait_ms(text("retry-after-ms"), text("retry-after"), Timestamp::now());
+    let error_type = text("x-amzn-errortype").map(str::to_owned);
+    let status = response.status().as_u16();
+    // A status says enough when its body is lost or late.
+    let body = tokio::time::timeout(REFUSAL_TIMEOUT, read_body(response)).await;
+    let body = body.ok().and_then(Result::ok).unwrap_or_default();
+    wire.refused(&Refusal { status, error_type: error_type.as_deref(), body: &body, retry_after_ms })
+}
+
+fn header(text: String) -> Result<HeaderValue, Failure> {
+    HeaderValue::from_str(&text).map_err(|_| unusable_header())
+}
+
+fn unusable_header() -> Failure {
+    Failure::new(ErrorClass::Unsupported, "the model resource names a header that cannot be sent (spec.headers)")
 }
 
 /// The name the provider knows a model by.

@@ -98,8 +98,16 @@ fn attempt(now: Timestamp) -> Attempt {
         first_token_us: None,
         chunks: 0,
         error: None,
-        usage: Usage { input_uncached: 812, cache_read: 128, cache_write: 0, output: 211, reasoning: 0 },
+        usage: Usage {
+            input_uncached: 812,
+            cache_read: 128,
+            cache_write: 0,
+            output: 211,
+            reasoning: 0,
+            ..Usage::default()
+        },
         cost_usd: PicoUsd(3_312_000_000),
         estimated: false,
+        warnings: Vec::new(),
     }
 }

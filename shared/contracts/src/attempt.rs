@@ -4,6 +4,7 @@ use crate::{
     Message, PicoUsd, Timestamp,
     ids::{AttemptId, TaskId},
     names::{Service, Team, Zone},
+    problem::Problem,
     topology::StreamName,
 };
 use schemars::JsonSchema;
@@ -42,6 +43,9 @@ pub struct Attempt {
     /// Whether usage or price had to be estimated.
     #[serde(default)]
     pub estimated: bool,
+    /// What the request asked for and the provider cannot do, and what was done instead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Problem>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -58,15 +62,23 @@ pub struct Usage {
     /// Input tokens read from the provider's cache.
     #[serde(default)]
     pub cache_read: u64,
-    /// Input tokens written to the provider's cache.
+    /// Input tokens written to the provider's cache for its usual time.
     #[serde(default)]
     pub cache_write: u64,
+    /// Input tokens written to the provider's cache for an hour.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_write_hour: u64,
     /// Output tokens that are not reasoning.
     #[serde(default)]
     pub output: u64,
     /// Reasoning tokens.
     #[serde(default)]
     pub reasoning: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Why an attempt failed.
@@ -183,7 +195,7 @@ impl Usage {
     /// All input tokens.
     #[must_use]
     pub fn input_total(&self) -> u64 {
-        self.input_uncached + self.cache_read + self.cache_write
+        self.input_uncached + self.cache_read + self.cache_write + self.cache_write_hour
     }
 
     /// All output tokens.

@@ -9,8 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+mod price;
+mod provider;
 mod route;
 
+pub use price::{LongContextSpec, PriceSpec};
+pub use provider::{Provider, Reasoning};
 pub use route::{CacheSpec, Objective, RouteSpec, SplitSpec};
 
 /// The version every resource file names.
@@ -100,14 +104,33 @@ pub struct ModelSpec {
     /// How it is spoken to.
     pub provider: Provider,
     /// Base URL, for example `https://api.openai.com/v1`; `${VARIABLE}` is filled in from the
-    /// executor's environment.
+    /// executor's environment. What follows it depends on the provider, see there.
     pub endpoint: String,
     /// The name the provider knows it by; the resource's name without its provider prefix when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_model: Option<String>,
-    /// Variable of the executor's environment that holds the credential.
+    /// Variable of the executor's environment that holds the credential. It is sent only to the
+    /// hosts that this variable is bound to (`NEPTUNE_EXECUTOR_CREDENTIAL_HOSTS`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential_env: Option<String>,
+    /// Further headers of each call, for example of a gateway in between; `${VARIABLE}` as in `endpoint`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Version of the provider's API, where its calls name one: Azure's `api-version`, Anthropic's
+    /// `anthropic-version`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
+    /// Region that calls to AWS are signed for; by the endpoint's host when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// How it is told how much to think; when absent, an effort that a task asks for is left out
+    /// with a warning. Providers that speak OpenAI's format take the effort as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<Reasoning>,
+    /// Whether its host may be a private address although it is of the zone `external`. Models of
+    /// other zones may, and so may endpoints that the executor's environment names.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_private: bool,
     /// Where it runs.
     #[serde(default = "external")]
     pub zone: Zone,
@@ -136,40 +159,6 @@ fn external() -> Zone {
 
 fn default_timeout_ms() -> u64 {
     120_000
-}
-
-/// How a model is spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Provider {
-    /// OpenAI Chat Completions, and every server that speaks it.
-    Openai,
-}
-
-impl Provider {
-    /// As it stands in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Openai => "openai",
-        }
-    }
-}
-
-/// Prices in US dollars per million tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct PriceSpec {
-    /// Input.
-    pub input_usd_per_mtok: PicoUsd,
-    /// Input read from the provider's cache; as input when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cached_input_usd_per_mtok: Option<PicoUsd>,
-    /// Input written to the provider's cache; as input when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cache_write_usd_per_mtok: Option<PicoUsd>,
-    /// Output, reasoning included.
-    pub output_usd_per_mtok: PicoUsd,
 }
 
 /// What a model can do.
@@ -427,15 +416,8 @@ impl ModelSpec {
                 return Err(format!("quality.{task_type} is {quality}; the limit is 0 to 1"));
             }
         }
-        let prices = [
-            Some(self.price.input_usd_per_mtok),
-            Some(self.price.output_usd_per_mtok),
-            self.price.cached_input_usd_per_mtok,
-            self.price.cache_write_usd_per_mtok,
-        ];
-        if prices.iter().flatten().any(|price| *price < PicoUsd::ZERO) {
-            return Err("a price is negative; give 0 or more".into());
-        }
+        self.price.check()?;
+        provider::check_headers(&self.headers)?;
         if !(100..=3_600_000).contains(&self.timeout_ms) {
             return Err(format!("timeoutMs is {}; the limit is 100 to 3600000", self.timeout_ms));
         }

@@ -10,6 +10,7 @@ use neptune_contracts::{
     resource::{Capabilities, ModelSpec, PriceSpec, Provider, SpeedSpec},
     task::TaskSubmitted,
 };
+use std::collections::BTreeMap;
 
 /// A task of `team` that asks `text`, submitted now.
 #[must_use]
@@ -48,12 +49,19 @@ pub fn model(quality: f64, usd_per_mtok: &str) -> ModelSpec {
         endpoint: "http://127.0.0.1:9/v1".into(),
         upstream_model: None,
         credential_env: None,
+        headers: BTreeMap::new(),
+        api_version: None,
+        region: None,
+        reasoning: None,
+        allow_private: false,
         zone: Zone::External,
         price: PriceSpec {
             input_usd_per_mtok: input,
             cached_input_usd_per_mtok: None,
             cache_write_usd_per_mtok: None,
+            cache_write_hour_usd_per_mtok: None,
             output_usd_per_mtok: PicoUsd(input.0 * 4),
+            long_context: None,
         },
         capabilities: Capabilities::default(),
         quality: [("default".to_owned(), quality)].into(),
@@ -79,6 +87,7 @@ pub fn answered(model: &str) -> Attempt {
         usage: Usage { input_uncached: 50, output: 100, ..Usage::default() },
         cost_usd: PicoUsd(1_000_000),
         estimated: false,
+        warnings: Vec::new(),
     }
 }
 

@@ -29,6 +29,8 @@ pub fn finished(routed: TaskRouted, ending: Ending) -> TaskFinished {
     let TaskRouted { task, admission, plan, attempts_made: mut attempts } = routed;
     attempts.extend(ending.made);
     let mut warnings = task.warnings;
+    let answered = attempts.iter().rev().find(|attempt| attempt.succeeded());
+    warnings.extend(answered.into_iter().flat_map(|attempt| attempt.warnings.iter().cloned()));
     warnings.extend(given_up(&task.constraints, &plan.explanation.relaxed));
     let waited_us: u64 = attempts.iter().map(|attempt| attempt.latency_us).sum();
     let total_us = ending.finished_at.micros_since(task.submitted_at);

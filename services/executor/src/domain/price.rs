@@ -6,12 +6,15 @@ use serde_json::Value;
 /// What `usage` costs.
 #[must_use]
 pub fn cost(usage: &Usage, price: &PriceSpec) -> PicoUsd {
+    let price = price.at(usage.input_total());
     let cached = price.cached_input_usd_per_mtok.unwrap_or(price.input_usd_per_mtok);
     let written = price.cache_write_usd_per_mtok.unwrap_or(price.input_usd_per_mtok);
+    let written_for_an_hour = price.cache_write_hour_usd_per_mtok.unwrap_or(written);
     PicoUsd::of_quantities(&[
         (usage.input_uncached, price.input_usd_per_mtok),
         (usage.cache_read, cached),
         (usage.cache_write, written),
+        (usage.cache_write_hour, written_for_an_hour),
         (usage.output, price.output_usd_per_mtok),
         (usage.reasoning, price.output_usd_per_mtok),
     ])
@@ -39,6 +42,7 @@ pub fn openai_usage(answer: &Value) -> Option<Usage> {
         input_uncached: input - cache_read - cache_write,
         cache_read,
         cache_write,
+        cache_write_hour: 0,
         output: output - reasoning,
         reasoning,
     })
@@ -62,6 +66,7 @@ pub fn estimated_usage(input_tokens: u64, answer: &Value) -> Usage {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use neptune_contracts::resource::LongContextSpec;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -77,7 +82,17 @@ mod tests {
             "completion_tokens_details": {"reasoning_tokens": 40}
         }});
         let usage = openai_usage(&answer).unwrap();
-        assert_eq!(usage, Usage { input_uncached: 50, cache_read: 30, cache_write: 20, output: 10, reasoning: 40 });
+        assert_eq!(
+            usage,
+            Usage {
+                input_uncached: 50,
+                cache_read: 30,
+                cache_write: 20,
+                cache_write_hour: 0,
+                output: 10,
+                reasoning: 40
+            }
+        );
         assert_eq!((usage.input_total(), usage.output_total()), (100, 50));
     }
 
@@ -120,11 +135,46 @@ mod tests {
             input_usd_per_mtok: usd("2"),
             cached_input_usd_per_mtok: Some(usd("0.5")),
             cache_write_usd_per_mtok: None,
+            cache_write_hour_usd_per_mtok: None,
             output_usd_per_mtok: usd("8"),
+            long_context: None,
         };
-        let usage = Usage { input_uncached: 100, cache_read: 10, cache_write: 1, output: 7, reasoning: 3 };
+        let usage =
+            Usage { input_uncached: 100, cache_read: 10, cache_write: 1, output: 7, reasoning: 3, ..Usage::default() };
         // 100·2 + 10·0.5 + 1·2 + 10·8 micro-dollars.
         assert_eq!(cost(&usage, &price), usd("0.000287"));
+    }
+
+    #[test]
+    fn each_class_and_the_whole_of_a_long_call_have_their_price() {
+        let long = LongContextSpec {
+            above_input_tokens: 200_000,
+            input_usd_per_mtok: usd("6"),
+            cached_input_usd_per_mtok: Some(usd("0.6")),
+            cache_write_usd_per_mtok: Some(usd("7.5")),
+            cache_write_hour_usd_per_mtok: None,
+            output_usd_per_mtok: usd("22.5"),
+        };
+        let price = PriceSpec {
+            input_usd_per_mtok: usd("3"),
+            cached_input_usd_per_mtok: Some(usd("0.3")),
+            cache_write_usd_per_mtok: Some(usd("3.75")),
+            cache_write_hour_usd_per_mtok: Some(usd("6")),
+            output_usd_per_mtok: usd("15"),
+            long_context: Some(long),
+        };
+        let usage = Usage {
+            cache_read: 100_000,
+            cache_write: 40_000,
+            cache_write_hour: 10_000,
+            output: 900,
+            reasoning: 100,
+            input_uncached: 50_000,
+        };
+        assert_eq!(cost(&usage, &price), usd("0.405"));
+        // One token more reprices all of it; what has no price of its own for an hour costs as other writes.
+        let usage = Usage { input_uncached: 50_001, ..usage };
+        assert_eq!(cost(&usage, &price), usd("0.757506"));
     }
 
     proptest! {

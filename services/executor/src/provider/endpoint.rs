@@ -35,13 +35,16 @@ pub(super) fn credential<'e>(
         .ok_or_else(|| Failure::new(ErrorClass::Auth, format!("the executor's environment has no {variable}")))
 }
 
-fn look_up<'e>(variable: &str, environment: &'e HashMap<String, String>) -> Option<&'e str> {
+pub(super) fn look_up<'e>(variable: &str, environment: &'e HashMap<String, String>) -> Option<&'e str> {
     let own = OWN.contains(&variable) || OWN_PREFIXES.iter().any(|prefix| variable.starts_with(prefix));
     environment.get(variable).map(String::as_str).filter(|value| !own && !value.is_empty())
 }
 
 /// Replaces each `${VARIABLE}`.
-fn fill_in(text: &str, environment: &HashMap<String, String>) -> Result<String, Failure> {
+///
+/// # Errors
+/// Names the variable that is missing.
+pub(super) fn fill_in(text: &str, environment: &HashMap<String, String>) -> Result<String, Failure> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {

@@ -6,4 +6,5 @@ mod world;
 
 mod attempts;
 mod deliveries;
+mod golden;
 mod provider;

@@ -3,6 +3,7 @@
 use crate::upstream::{Reply, Upstream, answer};
 use neptune_contracts::{
     attempt::{ErrorClass, Usage},
+    chat::ChatRequest,
     ids::AttemptId,
     resource::ModelSpec,
 };
@@ -11,6 +12,7 @@ use neptune_executor::{
     domain::{
         answer::Answer,
         failure::{Billed, Failure},
+        prompt::Prompt,
     },
     http,
     provider::{Call, Provider},
@@ -32,8 +34,10 @@ fn model(endpoint: &str) -> ModelSpec {
 
 async fn call(model: &ModelSpec, timeout: Duration) -> Result<Answer, Failure> {
     let provider = Provider::new(http::client().unwrap(), environment());
-    let request = json!({"model": "m", "messages": []}).to_string().into_bytes();
-    provider.call(Call { name: "acme/m", model, request, attempt: AttemptId::mint(), timeout }).await
+    let input = ChatRequest::user("hello");
+    let prompt = Prompt::write(&input).unwrap();
+    let attempt = AttemptId::mint();
+    provider.call(Call { name: "acme/m", model, input: &input, prompt: &prompt, attempt, timeout }).await
 }
 
 async fn failure_of(reply: Reply, timeout_ms: u64) -> Failure {
@@ -117,13 +121,15 @@ async fn one_connection_serves_many_calls() {
     let upstream = Upstream::that(Reply::With(200, "", answer("hi"))).await;
     let provider = Provider::new(http::client().unwrap(), environment());
     let model = model(&upstream.endpoint());
+    let input = ChatRequest::user("hello");
+    let prompt = Prompt::write(&input).unwrap();
     let mut ports = std::collections::BTreeSet::new();
     for _ in 0..5 {
-        let request = b"{\"messages\":[]}".to_vec();
         let call = Call {
             name: "m",
             model: &model,
-            request,
+            input: &input,
+            prompt: &prompt,
             attempt: AttemptId::mint(),
             timeout: Duration::from_millis(LONG),
         };

@@ -14,10 +14,9 @@ pub fn ceiling(task: &Task, models: &[&AllowedModel]) -> PicoUsd {
     let choices = u64::from(task.input.n.unwrap_or(1));
     let asked = task.input.output_limit().map_or(ASSUMED_OUTPUT_TOKENS, u64::from);
     let of_model = |model: &&AllowedModel| {
-        let price = &model.price;
-        let input = price
-            .cache_write_usd_per_mtok
-            .map_or(price.input_usd_per_mtok, |write| write.max(price.input_usd_per_mtok));
+        // Every estimate of tokens may be short by a third, so a long context is priced as one early.
+        let price = model.price.at(input_tokens + input_tokens / 2);
+        let input = price.dearest_input();
         let output_tokens = asked.min(model.max_output_tokens) * choices;
         PicoUsd::of_quantities(&[(input_tokens, input), (output_tokens, price.output_usd_per_mtok)])
     };
@@ -35,7 +34,9 @@ mod tests {
             input_usd_per_mtok: PicoUsd(input * 1_000_000),
             cached_input_usd_per_mtok: None,
             cache_write_usd_per_mtok: None,
+            cache_write_hour_usd_per_mtok: None,
             output_usd_per_mtok: PicoUsd(output * 1_000_000),
+            long_context: None,
         };
         AllowedModel { name: "m".into(), zone: neptune_contracts::names::Zone::Onprem, price, max_output_tokens }
     }

@@ -256,7 +256,7 @@ fn bare_entry<'a>(task: TaskId, team: &'a Team, attempt: &'a Attempt) -> Result<
         lane: None,
         tok_input: bigint("usage.input_uncached", usage.input_uncached)?,
         tok_cache_read: bigint("usage.cache_read", usage.cache_read)?,
-        tok_cache_write: bigint("usage.cache_write", usage.cache_write)?,
+        tok_cache_write: bigint("usage.cache_write", usage.cache_write.saturating_add(usage.cache_write_hour))?,
         tok_output: bigint("usage.output", usage.output)?,
         tok_reasoning: bigint("usage.reasoning", usage.reasoning)?,
         latency_us: Some(bigint("latency_us", attempt.latency_us)?),

@@ -44,11 +44,14 @@ fn attempt(entry: ledger_entry::Model) -> Result<Attempt, serde_json::Error> {
         usage: Usage {
             input_uncached: count(entry.tok_input),
             cache_read: count(entry.tok_cache_read),
+            // The ledger adds both up; their price is in the amount.
             cache_write: count(entry.tok_cache_write),
+            cache_write_hour: 0,
             output: count(entry.tok_output),
             reasoning: count(entry.tok_reasoning),
         },
         cost_usd: PicoUsd(entry.amount_pico_usd),
         estimated: entry.estimated,
+        warnings: Vec::new(),
     })
 }

@@ -21,9 +21,17 @@ pub fn attempt(model: &str, cost: i64) -> Attempt {
         first_token_us: None,
         chunks: 0,
         error: None,
-        usage: Usage { input_uncached: 100, cache_read: 10, cache_write: 1, output: 20, reasoning: 2 },
+        usage: Usage {
+            input_uncached: 100,
+            cache_read: 10,
+            cache_write: 1,
+            output: 20,
+            reasoning: 2,
+            ..Usage::default()
+        },
         cost_usd: PicoUsd(cost),
         estimated: false,
+        warnings: Vec::new(),
     }
 }
 

@@ -71,10 +71,8 @@ pub fn estimate(work: &Work, model: &ModelSpec, measured: Option<&ModelStatistic
 
 fn cost(work: &Work, model: &ModelSpec, output_tokens: u64) -> PicoUsd {
     let output = output_tokens.saturating_mul(work.choices);
-    PicoUsd::of_quantities(&[
-        (work.input_tokens, model.price.input_usd_per_mtok),
-        (output, model.price.output_usd_per_mtok),
-    ])
+    let price = model.price.at(work.input_tokens);
+    PicoUsd::of_quantities(&[(work.input_tokens, price.input_usd_per_mtok), (output, price.output_usd_per_mtok)])
 }
 
 /// The declared speed, times how much slower or faster the model proved to be than declared.

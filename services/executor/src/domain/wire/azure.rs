@@ -1,0 +1,31 @@
+//! Azure OpenAI: OpenAI's bodies under the name of a deployment.
+
+use super::{Asked, Outgoing, Wire, openai, segment};
+use crate::domain::{
+    answer::{self, Answer},
+    failure::Failure,
+};
+use neptune_contracts::Timestamp;
+
+/// The last version that is not a preview and needs no change of paths.
+const API_VERSION: &str = "2024-10-21";
+
+pub(super) struct Azure;
+
+impl Wire for Azure {
+    fn request(&self, asked: &Asked<'_>) -> Result<Outgoing, Failure> {
+        let version = asked.model.api_version.as_deref().unwrap_or(API_VERSION);
+        // The first of the newer versions names the deployment in the body.
+        let path = if version == "v1" {
+            "openai/v1/chat/completions".to_owned()
+        } else {
+            let deployment = segment(asked.upstream_model);
+            format!("openai/deployments/{deployment}/chat/completions?api-version={}", segment(version))
+        };
+        Ok(Outgoing { path, headers: Vec::new(), body: openai::body(asked)?, warnings: Vec::new() })
+    }
+
+    fn answer(&self, body: &[u8], name: &str, _now: Timestamp) -> Result<Answer, Failure> {
+        answer::read(body, name)
+    }
+}

@@ -1,0 +1,43 @@
+//! AWS Bedrock, `Converse`.
+
+mod answer;
+mod request;
+
+use super::{Asked, Outgoing, Refusal, Wire, reading, segment, written};
+use crate::domain::{answer::Answer, failure::Failure};
+use neptune_contracts::Timestamp;
+use serde_json::Value;
+
+pub(super) struct Bedrock;
+
+impl Wire for Bedrock {
+    fn request(&self, asked: &Asked<'_>) -> Result<Outgoing, Failure> {
+        let (body, warnings) = request::body(asked)?;
+        let path = format!("model/{}/converse", segment(asked.upstream_model));
+        Ok(Outgoing { path, headers: Vec::new(), body: written(&body)?, warnings })
+    }
+
+    fn answer(&self, body: &[u8], name: &str, now: Timestamp) -> Result<Answer, Failure> {
+        answer::read(body, name, now)
+    }
+
+    fn refused(&self, refusal: &Refusal<'_>) -> Failure {
+        let body: Value = serde_json::from_slice(refusal.body).unwrap_or_default();
+        let kind = refusal.error_type.unwrap_or_else(|| reading::text(&body, "/__type"));
+        // `com.amazon.coral#ThrottlingException:http://…` is a ThrottlingException.
+        let kind = kind.split(':').next().unwrap_or(kind);
+        let kind = kind.rsplit('#').next().unwrap_or(kind);
+        let message = [reading::text(&body, "/message"), reading::text(&body, "/Message")].concat();
+        // Two of AWS's statuses say something else than the standard's.
+        let (status, code) = match kind {
+            "ServiceQuotaExceededException" => (refusal.status, "insufficient_quota"),
+            "ModelErrorException" => (500, kind),
+            "AccessDeniedException" if message.contains("access to the model") => (404, kind),
+            "ValidationException" if message.contains("model identifier is invalid") => (404, kind),
+            _ => (refusal.status, kind),
+        };
+        let mut failure = reading::refused(status, code, &message, refusal.retry_after_ms);
+        failure.error.http_status = Some(refusal.status);
+        failure
+    }
+}

@@ -1,0 +1,90 @@
+//! What a model costs.
+
+use crate::PicoUsd;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Prices in US dollars per million tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PriceSpec {
+    /// Input.
+    pub input_usd_per_mtok: PicoUsd,
+    /// Input read from the provider's cache; as input when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_input_usd_per_mtok: Option<PicoUsd>,
+    /// Input written to the provider's cache; as input when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_usd_per_mtok: Option<PicoUsd>,
+    /// Input written to the provider's cache for an hour; as the other writes when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_hour_usd_per_mtok: Option<PicoUsd>,
+    /// Output, reasoning included.
+    pub output_usd_per_mtok: PicoUsd,
+    /// What a call costs whose input is long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long_context: Option<LongContextSpec>,
+}
+
+/// Prices of a whole call, input and output, whose input is longer than a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct LongContextSpec {
+    /// They hold above this many input tokens, cached ones included.
+    pub above_input_tokens: u64,
+    /// Input.
+    pub input_usd_per_mtok: PicoUsd,
+    /// As in `price`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_input_usd_per_mtok: Option<PicoUsd>,
+    /// As in `price`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_usd_per_mtok: Option<PicoUsd>,
+    /// As in `price`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_hour_usd_per_mtok: Option<PicoUsd>,
+    /// Output, reasoning included.
+    pub output_usd_per_mtok: PicoUsd,
+}
+
+impl PriceSpec {
+    /// The prices that hold for a call with this many input tokens.
+    #[must_use]
+    pub fn at(&self, input_tokens: u64) -> Self {
+        match &self.long_context {
+            Some(long) if input_tokens > long.above_input_tokens => Self {
+                input_usd_per_mtok: long.input_usd_per_mtok,
+                cached_input_usd_per_mtok: long.cached_input_usd_per_mtok,
+                cache_write_usd_per_mtok: long.cache_write_usd_per_mtok,
+                cache_write_hour_usd_per_mtok: long.cache_write_hour_usd_per_mtok,
+                output_usd_per_mtok: long.output_usd_per_mtok,
+                long_context: None,
+            },
+            _ => Self { long_context: None, ..*self },
+        }
+    }
+
+    /// The dearest an input token can be.
+    #[must_use]
+    pub fn dearest_input(&self) -> PicoUsd {
+        let writes = [self.cache_write_usd_per_mtok, self.cache_write_hour_usd_per_mtok];
+        writes.into_iter().flatten().fold(self.input_usd_per_mtok, std::cmp::max)
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        let prices = |price: &Self| {
+            [
+                Some(price.input_usd_per_mtok),
+                Some(price.output_usd_per_mtok),
+                price.cached_input_usd_per_mtok,
+                price.cache_write_usd_per_mtok,
+                price.cache_write_hour_usd_per_mtok,
+            ]
+        };
+        let all = prices(self).into_iter().chain(prices(&self.at(u64::MAX)));
+        if all.flatten().any(|price| price < PicoUsd::ZERO) {
+            return Err("a price is negative; give 0 or more".into());
+        }
+        Ok(())
+    }
+}
