@@ -9,6 +9,7 @@ pub mod estimate;
 pub mod explain;
 pub mod explore;
 pub mod filter;
+pub mod headroom;
 pub mod learnt;
 pub mod lessons;
 pub mod limit;

@@ -3,6 +3,7 @@
 use crate::{
     Message, PicoUsd, Timestamp,
     ids::{AttemptId, TaskId},
+    limits::RateLimits,
     names::{Service, Team, Zone},
     topology::StreamName,
 };
@@ -36,6 +37,9 @@ pub struct Attempt {
     /// Whether usage or price had to be estimated.
     #[serde(default)]
     pub estimated: bool,
+    /// What the provider said was left of its rate limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Box<RateLimits>>,
 }
 
 /// Tokens in disjoint classes: each token is counted in one of them.

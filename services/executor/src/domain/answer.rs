@@ -5,7 +5,10 @@ use super::{
     failure::{Billed, Failure},
     price::openai_usage,
 };
-use neptune_contracts::attempt::{ErrorClass, Usage};
+use neptune_contracts::{
+    attempt::{ErrorClass, Usage},
+    limits::RateLimits,
+};
 use serde_json::Value;
 
 /// What a model answered.
@@ -15,6 +18,8 @@ pub struct Answer {
     pub output: Value,
     /// Tokens by class; nothing when the provider counted none.
     pub usage: Option<Usage>,
+    /// What the provider said was left of its rate limits.
+    pub limits: Option<Box<RateLimits>>,
 }
 
 /// Reads the body of a success as an answer of `model`.
@@ -32,7 +37,7 @@ pub fn read(body: &[u8], model: &str) -> Result<Answer, Failure> {
     check(&output)
         .map_err(|failure| if failure.billed == Billed::Perhaps { failure.billed(billed) } else { failure })?;
     output.as_object_mut().ok_or_else(unreadable)?.insert("model".into(), model.into());
-    Ok(Answer { output, usage })
+    Ok(Answer { output, usage, limits: None })
 }
 
 fn check(output: &Value) -> Result<(), Failure> {
@@ -78,7 +83,7 @@ mod tests {
         let answer = read(body.to_string().as_bytes(), "openai/gpt-4.1").unwrap();
         let mut wanted = body;
         wanted["model"] = "openai/gpt-4.1".into();
-        assert_eq!(answer, Answer { output: wanted, usage: Some(USAGE) });
+        assert_eq!(answer, Answer { output: wanted, usage: Some(USAGE), limits: None });
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub fn attempt(call: &Call<'_>, input: &ChatRequest, result: &Result<Answer, Fai
     let input_tokens = || input.estimated_input_tokens();
     let (usage, estimated) = match result {
         Ok(Answer { usage: Some(usage), .. }) => (*usage, false),
-        Ok(Answer { output, usage: None }) => (price::estimated_usage(input_tokens(), output), true),
+        Ok(Answer { output, usage: None, .. }) => (price::estimated_usage(input_tokens(), output), true),
         Err(Failure { billed: Billed::No, .. }) => (Usage::default(), false),
         Err(Failure { billed: Billed::Counted(usage), .. }) => (*usage, false),
         Err(Failure { billed: Billed::Perhaps, .. }) => {
@@ -56,5 +56,9 @@ pub fn attempt(call: &Call<'_>, input: &ChatRequest, result: &Result<Answer, Fai
         usage,
         cost_usd: call.model.map_or(PicoUsd::ZERO, |model| price::cost(&usage, &model.price)),
         estimated,
+        limits: match result {
+            Ok(answer) => answer.limits.clone(),
+            Err(failure) => failure.limits.clone(),
+        },
     }
 }

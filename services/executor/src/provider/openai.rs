@@ -5,9 +5,9 @@ use crate::domain::{
     answer::{self, Answer},
     classify,
     failure::Failure,
-    retry_after,
+    rate_headers, retry_after,
 };
-use neptune_contracts::Timestamp;
+use neptune_contracts::{Timestamp, limits::RateLimits};
 use reqwest::{Response, header::CONTENT_TYPE};
 use std::time::Duration;
 
@@ -28,11 +28,19 @@ pub(super) async fn complete(provider: &Provider, call: Call<'_>) -> Result<Answ
         request = request.bearer_auth(credential);
     }
     let mut response = request.send().await.map_err(|error| connection_failure(&error))?;
-    if !response.status().is_success() {
-        return Err(refused(&mut response).await);
-    }
-    let body = read_body(&mut response).await?;
-    answer::read(&body, call.name)
+    let limits = limits(&response);
+    let result = if response.status().is_success() {
+        read_body(&mut response).await.and_then(|body| answer::read(&body, call.name))
+    } else {
+        Err(refused(&mut response).await)
+    };
+    rate_headers::attach(result, limits)
+}
+
+/// What the headers of a response say about rate limits.
+fn limits(response: &Response) -> Option<Box<RateLimits>> {
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    rate_headers::read(header, Timestamp::now())
 }
 
 async fn refused(response: &mut Response) -> Failure {
