@@ -9,6 +9,7 @@ pub mod lanes;
 pub mod pace;
 pub mod price;
 pub mod prompt;
+pub mod rate_headers;
 pub mod record;
 pub mod retry_after;
 pub mod sse;

@@ -9,7 +9,7 @@ use crate::{
         answer::Answer,
         failure::{Billed, Failure},
         prompt::Prompt,
-        retry_after,
+        rate_headers, retry_after,
         wire::{self, Asked, Outgoing, Refusal, Wire},
     },
 };
@@ -19,6 +19,7 @@ use neptune_contracts::{
     attempt::ErrorClass,
     chat::ChatRequest,
     ids::AttemptId,
+    limits::RateLimits,
     resource::{ModelSpec, Provider as Kind},
 };
 use reqwest::{
@@ -89,11 +90,14 @@ impl Provider {
         let Outgoing { path, headers, body, warnings } = wire.request(&asked)?;
         let request = self.request(call, &path, (headers, body))?;
         let mut response = self.http.execute(request).await.map_err(|error| connection_failure(&error))?;
-        if !response.status().is_success() {
-            return Err(refused(wire, &mut response).await);
-        }
-        let body = read_body(&mut response).await?;
-        Ok(Answer { warnings, ..wire.answer(&body, call.name, Timestamp::now())? })
+        let limits = limits(&response);
+        let result = if response.status().is_success() {
+            let body = read_body(&mut response).await;
+            body.and_then(|body| wire.answer(&body, call.name, Timestamp::now()))
+        } else {
+            Err(refused(wire, &mut response).await)
+        };
+        rate_headers::attach(result.map(|answer| Answer { warnings, ..answer }), limits)
     }
 
     fn request(
@@ -120,6 +124,12 @@ impl Provider {
         authorize::authorize(&mut request, call.model, &self.environment)?;
         Ok(request)
     }
+}
+
+/// What the headers of a response say about rate limits.
+fn limits(response: &Response) -> Option<Box<RateLimits>> {
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    rate_headers::read(header, Timestamp::now())
 }
 
 async fn refused(wire: &dyn Wire, response: &mut Response) -> Failure {

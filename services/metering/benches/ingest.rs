@@ -109,5 +109,6 @@ fn attempt(now: Timestamp) -> Attempt {
         cost_usd: PicoUsd(3_312_000_000),
         estimated: false,
         warnings: Vec::new(),
+        limits: None,
     }
 }

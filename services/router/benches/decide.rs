@@ -7,12 +7,14 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use neptune_contracts::{
     Timestamp,
     admission::{Admission, Task},
+    limits::{RateLimits, RateWindow},
     names::TaskType,
     resource::{ModelSpec, Resources},
 };
 use neptune_router::domain::{
     decide::decide,
     filter::Snapshot,
+    headroom::Headroom,
     quality::{Cell, Cells},
     statistics::{AnswerStatistics, ModelStatistics, Statistics},
 };
@@ -60,14 +62,24 @@ fn cells() -> Cells {
     contexts.into_iter().map(|context| (context, of_all.clone())).collect()
 }
 
+/// What every provider said about its limits.
+fn headroom() -> HashMap<String, Headroom> {
+    let resets_at = Timestamp::now().plus_millis(3_600_000);
+    let window = Some(RateWindow { limit: Some(500_000), remaining: 400_000, resets_at });
+    let limits = RateLimits { requests: window, tokens: window, ..RateLimits::default() };
+    let names = (0..CANDIDATES).map(|number| format!("provider-{}/model-{number}", number % 5));
+    names.map(|name| (name, Headroom { at_us: 1, limits })).collect()
+}
+
 fn bench(criterion: &mut Criterion) {
     let (task, admission, resources, statistics) = world();
-    let (circuits, cells) = (HashMap::new(), cells());
+    let (circuits, headroom, cells) = (HashMap::new(), headroom(), cells());
     let once = || {
         let snapshot = Snapshot {
             resources: &resources,
             statistics: &statistics,
             circuits: &circuits,
+            headroom: &headroom,
             cells: &cells,
             may_explore: true,
             now: Timestamp::now(),

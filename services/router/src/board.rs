@@ -3,6 +3,7 @@
 use crate::domain::{
     circuit::{Circuit, Health},
     explore::Budget,
+    headroom::{Headroom, Heard},
     observe::Observation,
     quality::Cells,
     statistics::Statistics,
@@ -20,6 +21,7 @@ use std::{
 pub struct Board {
     statistics: ArcSwap<Statistics>,
     circuits: ArcSwap<HashMap<String, Circuit>>,
+    headroom: ArcSwap<HashMap<String, Headroom>>,
     cells: ArcSwap<Cells>,
     explored: Mutex<HashMap<Team, Budget>>,
 }
@@ -35,6 +37,27 @@ impl Board {
     #[must_use]
     pub fn circuits(&self) -> Arc<HashMap<String, Circuit>> {
         self.circuits.load_full()
+    }
+
+    /// What this replica heard about rate limits.
+    #[must_use]
+    pub fn headroom(&self) -> Arc<HashMap<String, Headroom>> {
+        self.headroom.load_full()
+    }
+
+    /// Takes in what providers said about rate limits.
+    pub fn hear(&self, heard: &[Heard]) {
+        if heard.is_empty() {
+            return;
+        }
+        self.headroom.rcu(|known| {
+            let mut known = HashMap::clone(known);
+            for Heard { model, headroom } in heard {
+                let newest = Headroom::newest(known.get(model).copied(), Some(*headroom));
+                known.extend(newest.map(|newest| (model.clone(), newest)));
+            }
+            known
+        });
     }
 
     /// The newest feedback.
@@ -96,5 +119,28 @@ impl Board {
             }
             circuits
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+    use neptune_contracts::{
+        Timestamp,
+        limits::{RateLimits, RateWindow},
+    };
+
+    #[test]
+    fn the_board_keeps_the_newest_account_of_a_models_limits() {
+        let board = Board::default();
+        let said = |at_us: i64, remaining: u64| {
+            let window = RateWindow { limit: None, remaining, resets_at: Timestamp::EPOCH.plus_millis(1) };
+            let limits = RateLimits { requests: Some(window), ..RateLimits::default() };
+            Heard { model: "a/first".into(), headroom: Headroom { at_us, limits } }
+        };
+        board.hear(&[said(2, 7), said(3, 6), said(1, 8)]);
+        board.hear(&[said(2, 7)]);
+        assert_eq!(board.headroom()["a/first"], said(3, 6).headroom);
     }
 }

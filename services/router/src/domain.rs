@@ -10,6 +10,7 @@ pub mod explain;
 pub mod explore;
 pub mod filter;
 mod hash;
+pub mod headroom;
 pub mod learnt;
 pub mod lessons;
 pub mod limit;

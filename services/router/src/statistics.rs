@@ -4,10 +4,12 @@
 //! Feedback about answers is taken in by a second script, in `feedback.rs`.
 //!
 //! Keys (hash tag = namespace): `{ns}:r:models` one JSON per model with faded counts and circuit;
-//! `{ns}:r:answers` one JSON per model and kind of work with means; `{ns}:r:seen:…` attempts
-//! counted, by the minute they ended in.
+//! `{ns}:r:answers` one JSON per model and kind of work with means; `{ns}:r:headroom` one JSON per
+//! model with what its provider said was left of its rate limits; `{ns}:r:seen:…` attempts counted, by
+//! the minute they ended in.
 
 mod feedback;
+mod headroom;
 
 pub use feedback::{Learnt, Lesson};
 
@@ -110,15 +112,22 @@ impl Store {
     /// # Errors
     /// Redis does not answer.
     pub async fn read(&self, now_ms: i64) -> Result<Statistics, RedisError> {
-        let (models, answers): (HashMap<String, String>, HashMap<String, String>) = redis::pipe()
+        type Records = HashMap<String, String>;
+        let (models, answers, accounts): (Records, Records, Records) = redis::pipe()
             .hgetall(self.key("models"))
             .hgetall(self.key("answers"))
+            .hgetall(self.key(headroom::KEY))
             .query_async(&mut self.connection.clone())
             .await?;
         let mut statistics = Statistics { read_at_ms: Some(now_ms), models: HashMap::with_capacity(models.len()) };
         for (model, record) in models {
             if let Some(measured) = model_of(&record) {
                 statistics.models.insert(model, measured);
+            }
+        }
+        for (model, account) in accounts {
+            if let Some(found) = headroom::read(&account) {
+                statistics.models.entry(model).or_default().headroom = Some(found);
             }
         }
         for (field, record) in answers {
@@ -152,6 +161,7 @@ fn model_of(record: &str) -> Option<ModelStatistics> {
         failures: record.failures,
         counted_at_ms,
         circuit: record.circuit,
+        headroom: None,
         by_type: HashMap::new(),
     })
 }

@@ -7,6 +7,7 @@ pub mod behaviour;
 pub mod draw;
 pub mod fault;
 pub mod latency;
+pub mod limits;
 pub mod price;
 pub mod request;
 pub mod schema;

@@ -3,6 +3,7 @@
 use crate::{
     Message, PicoUsd, Timestamp,
     ids::{AttemptId, TaskId},
+    limits::RateLimits,
     names::{Service, Team, Zone},
     problem::Problem,
     topology::StreamName,
@@ -46,11 +47,9 @@ pub struct Attempt {
     /// What the request asked for and the provider cannot do, and what was done instead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Problem>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
+    /// What the provider said was left of its rate limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Box<RateLimits>>,
 }
 
 /// Tokens in disjoint classes: each token is counted in one of them.

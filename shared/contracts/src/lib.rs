@@ -18,6 +18,7 @@ pub mod finished;
 pub mod headers;
 pub mod ids;
 pub mod json;
+pub mod limits;
 pub mod money;
 pub mod names;
 pub mod plan;

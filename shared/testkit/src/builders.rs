@@ -88,6 +88,7 @@ pub fn answered(model: &str) -> Attempt {
         cost_usd: PicoUsd(1_000_000),
         estimated: false,
         warnings: Vec::new(),
+        limits: None,
     }
 }
 

@@ -7,6 +7,7 @@ use super::{
 };
 use neptune_contracts::{
     attempt::{ErrorClass, Usage},
+    limits::RateLimits,
     problem::Problem,
 };
 use serde_json::Value;
@@ -20,6 +21,8 @@ pub struct Answer {
     pub usage: Option<Usage>,
     /// What the request asked for and the provider cannot do.
     pub warnings: Vec<Problem>,
+    /// What the provider said was left of its rate limits.
+    pub limits: Option<Box<RateLimits>>,
 }
 
 /// Reads the body of a success as an answer of `model`.
@@ -37,7 +40,7 @@ pub fn read(body: &[u8], model: &str) -> Result<Answer, Failure> {
     check(&output)
         .map_err(|failure| if failure.billed == Billed::Perhaps { failure.billed(billed) } else { failure })?;
     output.as_object_mut().ok_or_else(unreadable)?.insert("model".into(), model.into());
-    Ok(Answer { output, usage, warnings: Vec::new() })
+    Ok(Answer { output, usage, warnings: Vec::new(), limits: None })
 }
 
 fn check(output: &Value) -> Result<(), Failure> {
@@ -84,7 +87,7 @@ mod tests {
         let answer = read(body.to_string().as_bytes(), "openai/gpt-4.1").unwrap();
         let mut wanted = body;
         wanted["model"] = "openai/gpt-4.1".into();
-        assert_eq!(answer, Answer { output: wanted, usage: Some(USAGE), warnings: Vec::new() });
+        assert_eq!(answer, Answer { output: wanted, usage: Some(USAGE), warnings: Vec::new(), limits: None });
     }
 
     #[test]

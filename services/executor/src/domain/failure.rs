@@ -1,6 +1,9 @@
 //! A call that brought no answer: what kind of failure it is, and who pays for it.
 
-use neptune_contracts::attempt::{AttemptError, ErrorClass, Usage};
+use neptune_contracts::{
+    attempt::{AttemptError, ErrorClass, Usage},
+    limits::RateLimits,
+};
 
 /// A call that brought no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +12,8 @@ pub struct Failure {
     pub error: AttemptError,
     /// What the provider charges for it.
     pub billed: Billed,
+    /// What the provider said was left of its rate limits.
+    pub limits: Option<Box<RateLimits>>,
 }
 
 /// What a provider charges for a call that brought no answer.
@@ -27,7 +32,7 @@ impl Failure {
     #[must_use]
     pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
         let error = AttemptError { class, message: message.into(), http_status: None, retry_after_ms: None };
-        Self { error, billed: Billed::No }
+        Self { error, billed: Billed::No, limits: None }
     }
 
     /// The same failure, charged as given.

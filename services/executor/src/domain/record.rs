@@ -59,5 +59,9 @@ pub fn attempt(call: &Call<'_>, input: &ChatRequest, result: &Result<Answer, Fai
         cost_usd: call.model.map_or(PicoUsd::ZERO, |model| price::cost(&usage, &model.price)),
         estimated,
         warnings: result.as_ref().map(|answer| answer.warnings.clone()).unwrap_or_default(),
+        limits: match result {
+            Ok(answer) => answer.limits.clone(),
+            Err(failure) => failure.limits.clone(),
+        },
     }
 }

@@ -56,5 +56,6 @@ pub(crate) fn attempt(model: &str, error: Option<ErrorClass>, cost: &str) -> Att
         cost_usd: usd(cost),
         estimated: false,
         warnings: Vec::new(),
+        limits: None,
     }
 }

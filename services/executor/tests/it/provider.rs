@@ -139,3 +139,17 @@ async fn one_connection_serves_many_calls() {
     assert_eq!(upstream.calls(), 5);
     assert_eq!(ports.len(), 1, "{ports:?}");
 }
+
+#[tokio::test]
+async fn what_is_left_of_the_limits_is_read_from_answers_and_refusals() {
+    let headers =
+        "x-ratelimit-remaining-requests: 3\r\nx-ratelimit-limit-requests: 5\r\nx-ratelimit-reset-requests: 1m30s\r\n";
+    let upstream = Upstream::that(Reply::With(200, headers, answer("hi"))).await;
+    let limits = call(&model(&upstream.endpoint()), Duration::from_millis(LONG)).await.unwrap().limits.unwrap();
+    let requests = limits.requests.unwrap();
+    assert_eq!((requests.limit, requests.remaining, limits.tokens), (Some(5), 3, None));
+    let refusal = "anthropic-ratelimit-tokens-remaining: 0\r\n";
+    let failure = failure_of(Reply::With(429, refusal, "{}".into()), LONG).await;
+    assert_eq!(failure.limits.unwrap().tokens.unwrap().remaining, 0);
+    assert_eq!(failure_of(Reply::With(500, "", "{}".into()), LONG).await.limits, None);
+}

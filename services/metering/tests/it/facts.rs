@@ -32,6 +32,7 @@ pub fn attempt(model: &str, cost: i64) -> Attempt {
         cost_usd: PicoUsd(cost),
         estimated: false,
         warnings: Vec::new(),
+        limits: None,
     }
 }
 

@@ -9,6 +9,9 @@ use neptune_contracts::{PicoUsd, Timestamp, plan::Removed};
 
 /// A second deployment at an endpoint that just failed is this much less likely to answer.
 const SHARED_FATE: f64 = 0.3;
+/// The share of a right answer's value that the last call before a rate limit is worth less: others
+/// are under way that nobody has heard of, so it may well be refused and cost a second try.
+const FULL_LOAD: f64 = 0.25;
 
 /// What the caller and the route ask for, and what may be given up when nothing meets it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,7 +122,7 @@ pub fn time_left_ms(deadline: Option<Timestamp>, now: Timestamp) -> u64 {
 }
 
 /// What a call is worth, in US dollars: the value of its expected quality, less its cost with the
-/// tries that fail, less the waiting.
+/// tries that fail, less the waiting, less what is feared near a rate limit.
 #[must_use]
 pub fn utility(estimate: &Estimate, success: f64, weights: &Weights) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a latency in milliseconds fits")]
@@ -127,6 +130,7 @@ pub fn utility(estimate: &Estimate, success: f64, weights: &Weights) -> f64 {
     weights.value_usd * success * estimate.quality
         - estimate.cost.as_usd_f64() / success.max(0.01)
         - weights.usd_per_second * seconds
+        - weights.value_usd * FULL_LOAD * estimate.load
 }
 
 /// The models by utility, best first; names decide between equals.

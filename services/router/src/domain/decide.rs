@@ -67,7 +67,7 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
     let pick = drawn.pick(&ranked, &policy.weights, wishes.min_quality);
     let ordered = order(&with_first(&ranked, pick), &policy, left_ms);
     let Some(first) = ordered.first() else {
-        let error = no_model(&policy, &removed_all, sorted.circuit_closes_in_ms, fault(&request, &sorted.limits));
+        let error = no_model(&policy, &removed_all, sorted.back_in_ms, fault(&request, &sorted.limits));
         explanation.because.clone_from(&error.message);
         explanation.removed = removed_all;
         return refuse(Outcome::NoRoute, error, Some(explanation));

@@ -28,6 +28,8 @@ pub struct Estimate {
     pub quality: f64,
     /// Probability that the call is answered.
     pub success: f64,
+    /// Output tokens per answer.
+    pub output_tokens: u64,
     /// Output tokens per answer that should be allowed for.
     pub cautious_output_tokens: u64,
     /// Cost of an answered call.
@@ -36,6 +38,8 @@ pub struct Estimate {
     pub cautious_cost: PicoUsd,
     /// Milliseconds.
     pub latency_ms: u64,
+    /// How near the model is to its provider's rate limits, 0 to 1.
+    pub load: f64,
 }
 
 impl Work {
@@ -62,10 +66,12 @@ pub fn estimate(work: &Work, model: &ModelSpec, measured: Option<&ModelStatistic
     Estimate {
         quality: model.prior_quality(work.task_type),
         success: measured.map_or_else(prior_success, |measured| measured.success(now_ms)),
+        output_tokens,
         cautious_output_tokens,
         cost: cost(work, model, output_tokens),
         cautious_cost: cost(work, model, cautious_output_tokens),
         latency_ms: whole(latency_ms(model, &answers, output_tokens)),
+        load: 0.0,
     }
 }
 

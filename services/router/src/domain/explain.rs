@@ -76,19 +76,14 @@ fn compared(choice: &Choice<'_>, numbers: &str) -> String {
     )
 }
 
-/// Why no model is left. `circuit_closes_in_ms` is set when one is left but for its circuit; else
+/// Why no model is left. `back_in_ms` is set when one is left but for its circuit or rate limit; else
 /// `fault` says what the task itself asks for that no model gives.
 #[must_use]
-pub fn no_model(
-    policy: &Policy<'_>,
-    removed: &[Removed],
-    circuit_closes_in_ms: Option<u64>,
-    fault: Option<Fault>,
-) -> TaskError {
+pub fn no_model(policy: &Policy<'_>, removed: &[Removed], back_in_ms: Option<u64>, fault: Option<Fault>) -> TaskError {
     let reasons: Vec<String> = removed.iter().map(|removed| format!("{}: {}", removed.model, removed.reason)).collect();
     let reasons = if reasons.is_empty() { "none is configured".to_owned() } else { reasons.join("; ") };
     let is_governed = !removed.is_empty() && removed.iter().all(|removed| removed.by == "governance");
-    let (code, remedy, problems) = match (circuit_closes_in_ms, fault) {
+    let (code, remedy, problems) = match (back_in_ms, fault) {
         (Some(_), _) => ("no_capacity", "try again later".to_owned(), Vec::new()),
         (None, Some(Fault { code, problem })) => (code, format!("{problem}"), vec![problem]),
         (None, None) if is_governed => {
@@ -97,5 +92,5 @@ pub fn no_model(
         (None, None) => ("no_route", "offer more models".to_owned(), Vec::new()),
     };
     let message = format!("route {} leaves no model for this task ({reasons}); {remedy}", policy.name);
-    TaskError { code: code.to_owned(), message, problems, retry_after_ms: circuit_closes_in_ms }
+    TaskError { code: code.to_owned(), message, problems, retry_after_ms: back_in_ms }
 }

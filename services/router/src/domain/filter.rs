@@ -3,6 +3,7 @@
 use super::{
     circuit::{Circuit, State},
     estimate::{Estimate, Work, estimate},
+    headroom::Headroom,
     quality::{Beliefs, Cells, Context, LEVELS, Labelled, Posterior, View},
     route::{Policy, is_bare_name},
     statistics::Statistics,
@@ -25,6 +26,8 @@ pub struct Snapshot<'a> {
     pub statistics: &'a Statistics,
     /// Circuits as this replica saw them itself.
     pub circuits: &'a HashMap<String, Circuit>,
+    /// What this replica heard itself about rate limits.
+    pub headroom: &'a HashMap<String, Headroom>,
     /// Feedback about answers.
     pub cells: &'a Cells,
     /// Some of the team's exploration is left.
@@ -74,8 +77,8 @@ pub struct Sorted<'a> {
     pub removed: Vec<Removed>,
     /// What the task itself asks for that ruled a model out, with the model.
     pub limits: Vec<(&'a str, Limit)>,
-    /// The soonest that the circuit of a removed model closes, in milliseconds.
-    pub circuit_closes_in_ms: Option<u64>,
+    /// The soonest that a model comes back which only its circuit or rate limit took out, in milliseconds.
+    pub back_in_ms: Option<u64>,
 }
 
 /// What a task asks for that rules a model out, in the order in which it is checked: the later, the
@@ -129,7 +132,7 @@ impl Reason {
 }
 
 /// Sorts the models by everything that is never given up: governance, route, constraints,
-/// capability, the cost cap and open circuits.
+/// capability, the cost cap, open circuits and spent rate limits.
 #[must_use]
 pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<'a>) -> Sorted<'a> {
     let allowed: HashSet<&str> = request.admission.allowed_models.iter().map(String::as_str).collect();
@@ -155,7 +158,10 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
                 continue;
             }
         };
-        let eligible = judged(Candidate { name, model, estimate, fallback_only }, &view, second.as_ref());
+        let mut eligible = judged(Candidate { name, model, estimate, fallback_only }, &view, second.as_ref());
+        if !sorted.has_room(&mut eligible, request, snapshot) {
+            continue;
+        }
         match state(name, snapshot) {
             State::Open { for_ms } => sorted.cut_off(name, for_ms, snapshot),
             State::Recovering { share } if request.task.id.0.as_u128() % 100 >= u128::from(share) => {
@@ -199,13 +205,33 @@ impl<'a> Sorted<'a> {
     }
 
     fn cut_off(&mut self, name: &'a str, for_ms: u64, snapshot: &Snapshot<'_>) {
-        self.circuit_closes_in_ms = Some(self.circuit_closes_in_ms.map_or(for_ms, |known| known.min(for_ms)));
+        self.comes_back(for_ms);
         let circuit = circuit(name, snapshot);
         let cause = circuit
             .cause
             .map(|class| format!(" after {} failures, the last one {class}", circuit.consecutive))
             .unwrap_or_default();
         self.remove(name, Reason::new("circuit", format!("its circuit is open for {for_ms} ms more{cause}")));
+    }
+
+    /// Takes in how near the model is to its rate limits; false when it has no room for the task. Of
+    /// a model whose circuit is open too, the circuit is told.
+    fn has_room(&mut self, eligible: &mut Eligible<'a>, request: &Request<'_>, snapshot: &Snapshot<'_>) -> bool {
+        let Some(headroom) = headroom(eligible.name, snapshot) else { return true };
+        match headroom.load(&request.work, &eligible.estimate, snapshot.now) {
+            Ok(load) => eligible.estimate.load = load,
+            Err(_) if matches!(state(eligible.name, snapshot), State::Open { .. }) => {}
+            Err(shortage) => {
+                self.comes_back(shortage.for_ms);
+                self.remove(eligible.name, Reason::new("rate", shortage.reason));
+                return false;
+            }
+        }
+        true
+    }
+
+    fn comes_back(&mut self, in_ms: u64) {
+        self.back_in_ms = Some(self.back_in_ms.map_or(in_ms, |known| known.min(in_ms)));
     }
 
     /// Models that get only some tasks until they answer again are better than none.
@@ -311,6 +337,11 @@ fn check_ability(
 fn circuit(name: &str, snapshot: &Snapshot<'_>) -> Circuit {
     let shared = snapshot.statistics.models.get(name).map(|measured| measured.circuit).unwrap_or_default();
     snapshot.circuits.get(name).map_or(shared, |own| own.together(shared))
+}
+
+fn headroom(name: &str, snapshot: &Snapshot<'_>) -> Option<Headroom> {
+    let shared = snapshot.statistics.models.get(name).and_then(|measured| measured.headroom);
+    Headroom::newest(snapshot.headroom.get(name).copied(), shared)
 }
 
 fn state(name: &str, snapshot: &Snapshot<'_>) -> State {

@@ -79,13 +79,14 @@ impl TaskAdmittedHandler {
     }
 
     fn decide(&self, admitted: &TaskAdmitted) -> (Decision, u64) {
-        let (resources, statistics, circuits) =
-            (self.resources.borrow().clone(), self.board.statistics(), self.board.circuits());
+        let (resources, statistics) = (self.resources.borrow().clone(), self.board.statistics());
+        let (circuits, headroom) = (self.board.circuits(), self.board.headroom());
         let (cells, team) = (self.board.cells(), &admitted.task.team);
         let snapshot = Snapshot {
             resources: &resources,
             statistics: &statistics,
             circuits: &circuits,
+            headroom: &headroom,
             cells: &cells,
             may_explore: self.board.may_explore(team),
             now: Timestamp::now(),

@@ -4,6 +4,7 @@ use crate::{
     board::Board,
     domain::{
         circuit::Health,
+        headroom::{Heard, heard},
         observe::{Observation, observe},
     },
     statistics::Store,
@@ -17,6 +18,9 @@ const RETRY: Duration = Duration::from_secs(5);
 
 /// Takes the attempts of a batch of tasks into the statistics, each attempt once.
 pub async fn handle(board: &Board, store: &Store, batch: Vec<Incoming<TaskFinished>>) -> Outcome {
+    let limits: Vec<Heard> =
+        batch.iter().flat_map(|incoming| incoming.message.attempts.iter().filter_map(heard)).collect();
+    board.hear(&limits);
     let observations: Vec<Observation> = batch
         .iter()
         .flat_map(|incoming| {
@@ -28,12 +32,13 @@ pub async fn handle(board: &Board, store: &Store, batch: Vec<Incoming<TaskFinish
     for success in observations.iter().filter(|observation| observation.health == Health::Answered) {
         board.notice(success);
     }
-    keep(store, &observations).await
+    keep(store, &observations, &limits).await
 }
 
-/// Stores observations, or asks for them again when Redis is away.
-pub(super) async fn keep(store: &Store, observations: &[Observation]) -> Outcome {
-    match store.observe(observations).await {
+/// Stores observations and what was heard of limits, or asks for them again when Redis is away.
+pub(super) async fn keep(store: &Store, observations: &[Observation], limits: &[Heard]) -> Outcome {
+    let (observed, heard) = tokio::join!(store.observe(observations), store.hear(limits));
+    match observed.and(heard) {
         Ok(_) => Outcome::Done,
         Err(error) => {
             tracing::debug!(%error, count = observations.len(), "cannot store statistics yet");

@@ -6,5 +6,6 @@ mod support;
 mod circuits;
 mod feedback;
 mod learning;
+mod limits;
 mod routing;
 mod statistics;

@@ -1,9 +1,16 @@
 //! The script in Redis: each attempt once, by the rules of the domain.
 
-use neptune_contracts::{attempt::ErrorClass, ids::AttemptId, names::TaskType};
+use neptune_contracts::{
+    Timestamp,
+    attempt::ErrorClass,
+    ids::AttemptId,
+    limits::{RateLimits, RateWindow},
+    names::TaskType,
+};
 use neptune_router::{
     domain::{
         circuit::{Circuit, Health},
+        headroom::{Headroom, Heard},
         observe::{Answer, Observation},
         statistics::SUCCESS_FADES_MS,
     },
@@ -141,6 +148,34 @@ async fn without_redis_it_says_so_quickly_and_recovers_by_itself() {
     redis.restart().await;
     neptune_testkit::wait_until("it answers again", Duration::from_secs(5), async || {
         store.read(START_MS).await.is_ok()
+    })
+    .await;
+}
+
+fn said(model: &str, at_us: i64, remaining: u64, resets_at: Timestamp) -> Heard {
+    let requests = Some(RateWindow { limit: Some(10), remaining, resets_at });
+    Heard {
+        model: model.into(),
+        headroom: Headroom { at_us, limits: RateLimits { requests, ..RateLimits::default() } },
+    }
+}
+
+#[tokio::test]
+async fn the_newest_account_of_a_limit_wins_once_and_is_forgotten_at_its_reset() {
+    let redis = Redis::start().await;
+    let store = store(&redis).await;
+    let now = Timestamp::now();
+    let at = |millis: i64| now.plus_millis(millis).unix_micros();
+    let soon = now.plus_millis(1_500);
+    let (old, new) = (said("a/first", at(-2), 5, soon), said("a/first", at(-1), 4, soon));
+    assert_eq!(store.hear(&[new.clone(), old.clone(), said("b/second", at(0), 9, soon)]).await.unwrap(), 2);
+    // Told twice, by the failed attempt and by the finished task.
+    assert_eq!(store.hear(&[new.clone(), old]).await.unwrap(), 0);
+    let statistics = store.read(START_MS).await.unwrap();
+    assert_eq!(statistics.models["a/first"].headroom, Some(new.headroom));
+    assert_eq!(statistics.models["b/second"].headroom.unwrap().limits.requests.unwrap().remaining, 9);
+    neptune_testkit::wait_until("it is forgotten", Duration::from_secs(5), async || {
+        store.read(START_MS).await.unwrap().models.is_empty()
     })
     .await;
 }

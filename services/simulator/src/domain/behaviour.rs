@@ -2,10 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::Limits;
 use super::price::Price;
 
 /// The longest waiting time a behaviour may ask for: an hour, in milliseconds.
 const MAX_WAIT_MS: f64 = 3_600_000.0;
+
+/// The longest window of rate limits, in milliseconds.
+const MAX_WINDOW_MS: u64 = 3_600_000;
 
 /// One model's behaviour. Everything has a default: no waiting, no faults, no price.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +25,9 @@ pub struct Behaviour {
     pub fail_next: u32,
     /// How they go wrong.
     pub fail_with: Fault,
+    /// Rate limits; none when absent. A call beyond them is a 429 that says when the window ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// With a seed, faults and waiting times depend only on it, the request, and how often the same request came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
@@ -135,6 +142,9 @@ pub enum Error {
     /// Negative, not a number, or longer than an hour.
     #[error("{0} must be between 0 and 3600000 milliseconds")]
     Wait(&'static str),
+    /// No time, or longer than an hour.
+    #[error("limits.windowMs must be between 1 and 3600000")]
+    Window,
     /// Bounds the wrong way round, or a log-normal median of 0.
     #[error("latency needs min <= max, and 0 < p50 <= p99")]
     Order,
@@ -149,6 +159,9 @@ impl Behaviour {
         self.faults.check()?;
         share("tokens.cachedShare", self.tokens.cached_share)?;
         wait("perOutputTokenMs", self.per_output_token_ms)?;
+        if self.limits.is_some_and(|limits| !(1..=MAX_WINDOW_MS).contains(&limits.window_ms)) {
+            return Err(Error::Window);
+        }
         match self.latency {
             Latency::FixedMs(fixed) => wait("latency.fixedMs", fixed),
             Latency::UniformMs { min, max } => {

@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, State};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
 use super::models::authorize;
@@ -19,6 +19,7 @@ use crate::domain::answer::{Answer, answer};
 use crate::domain::behaviour::{Behaviour, Fault};
 use crate::domain::draw::Draws;
 use crate::domain::latency;
+use crate::domain::limits::Told;
 use crate::domain::request::Request;
 use crate::domain::usage::Usage;
 use crate::provider::{Caller, Model, Provider, Running};
@@ -32,6 +33,8 @@ struct Fate {
     wait: Duration,
     answers: Vec<Answer>,
     usage: Usage,
+    /// How it stands towards the model's rate limits.
+    told: Option<Told>,
 }
 
 pub(super) async fn complete(
@@ -53,7 +56,13 @@ pub(super) async fn complete(
             }
         }
     }
-    respond(call, &model, digest, &fate, &wire)
+    let mut response = respond(call, &model, digest, &fate, &wire)?;
+    for (name, value) in fate.told.into_iter().flat_map(|told| told.headers) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    Ok(response)
 }
 
 /// Everything that depends on the request itself. The body is not needed afterwards, so long waits do not hold it.
@@ -74,14 +83,18 @@ fn begin(
     let call = Running::begin(provider, &model, digest, caller(headers));
     let mut draws = model.draws(digest);
     let fault = model.fault(&mut draws);
-    let fate = decide(&model.behaviour, fault, &request, digest, &mut draws);
+    let mut fate = decide(&model.behaviour, fault, &request, digest, &mut draws);
+    fate.told = model.limit(fate.usage.prompt + fate.usage.completion, call.started_at_unix_ms());
+    if fate.told.as_ref().is_some_and(|told| told.refused_for_ms.is_some()) {
+        (fate.fault, fate.wait) = (Some(Fault::RateLimit), Duration::ZERO);
+    }
     Ok((call, model, digest, fate))
 }
 
 fn decide(behaviour: &Behaviour, fault: Option<Fault>, request: &Request<'_>, digest: u64, draws: &mut Draws) -> Fate {
     if fault == Some(Fault::RateLimit) {
         // Providers turn requests away before they work on them.
-        return Fate { fault, wait: Duration::ZERO, answers: Vec::new(), usage: Usage::default() };
+        return Fate { fault, wait: Duration::ZERO, answers: Vec::new(), usage: Usage::default(), told: None };
     }
     let limit = request.token_limit().map(|limit| limit.saturating_sub(behaviour.tokens.reasoning));
     let choices = 0..request.n.unwrap_or(1);
@@ -90,13 +103,16 @@ fn decide(behaviour: &Behaviour, fault: Option<Fault>, request: &Request<'_>, di
     let usage = Usage::new(request, answers.iter().map(|answer| answer.tokens).sum(), &behaviour.tokens);
     let wait = latency::wait(behaviour.latency, behaviour.per_output_token_ms, usage.completion, draws);
     let longer = if fault == Some(Fault::Slow) { behaviour.faults.slow_ms } else { 0 };
-    Fate { fault, wait: wait + Duration::from_millis(longer), answers, usage }
+    Fate { fault, wait: wait + Duration::from_millis(longer), answers, usage, told: None }
 }
 
 fn respond(call: Running, model: &Model, digest: u64, fate: &Fate, wire: &Wire) -> Result<Response, Refusal> {
     let outcome = Outcome::of(fate.fault);
     let response = match fate.fault {
-        Some(Fault::RateLimit) => rate_limited(model.behaviour.faults.retry_after_ms),
+        Some(Fault::RateLimit) => {
+            let limited_for_ms = fate.told.as_ref().and_then(|told| told.refused_for_ms);
+            rate_limited(limited_for_ms.unwrap_or(model.behaviour.faults.retry_after_ms))
+        }
         Some(Fault::ServerError) => Refusal::server_error().into_response(),
         Some(Fault::Cut) => {
             wire.cut();

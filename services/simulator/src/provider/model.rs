@@ -6,6 +6,7 @@ use crate::account::Counters;
 use crate::domain::behaviour::{Behaviour, Fault};
 use crate::domain::draw::Draws;
 use crate::domain::fault;
+use crate::domain::limits::{Told, Window};
 
 /// How many different requests a seeded model tells apart before it begins to count anew.
 const REPEATS_LIMIT: usize = 100_000;
@@ -18,6 +19,8 @@ pub(crate) struct Model {
     fail_next: AtomicU32,
     /// How often each request came, by digest; only for a model with a seed.
     repeats: Mutex<HashMap<u64, u64>>,
+    /// What is used of its rate limits.
+    window: Mutex<Window>,
 }
 
 impl Model {
@@ -32,7 +35,14 @@ impl Model {
 
     fn with(name: Arc<str>, behaviour: &Behaviour, counters: Arc<Counters>) -> Arc<Self> {
         let fail_next = AtomicU32::new(behaviour.fail_next);
-        Arc::new(Self { name, behaviour: behaviour.clone(), counters, fail_next, repeats: Mutex::default() })
+        Arc::new(Self {
+            name,
+            behaviour: behaviour.clone(),
+            counters,
+            fail_next,
+            repeats: Mutex::default(),
+            window: Mutex::default(),
+        })
     }
 
     /// The behaviour with the number of failures that are still to come.
@@ -51,6 +61,12 @@ impl Model {
         *repeat += 1;
         let mixed = Draws::new(seed).number() ^ Draws::new(digest).number().rotate_left(1);
         Draws::new(Draws::new(mixed ^ *repeat).number())
+    }
+
+    /// How a call that needs `tokens` stands towards the model's rate limits, if it has any.
+    pub(crate) fn limit(&self, tokens: u64, now_unix_ms: u64) -> Option<Told> {
+        let limits = self.behaviour.limits.as_ref()?;
+        Some(self.window.lock().unwrap_or_else(PoisonError::into_inner).take(limits, tokens, now_unix_ms))
     }
 
     /// How this call goes wrong, if it does.

@@ -17,6 +17,37 @@ async fn a_rate_limit_says_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn a_model_with_limits_counts_them_down_in_headers_and_refuses_beyond_them() {
+    let server = Server::start("models: {m: {limits: {requests: 2, windowMs: 400}}}").await;
+    let left = |response: &reqwest::Response| {
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        (response.status().as_u16(), header("x-ratelimit-remaining-requests"), header("x-ratelimit-limit-requests"))
+    };
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        seen.push(left(&server.ask("m", "?").await.unwrap()));
+    }
+    let of = |status: u16, remaining: &str| (status, remaining.to_owned(), "2".to_owned());
+    assert_eq!(seen, [of(200, "1"), of(200, "0"), of(429, "0")]);
+    let refused = server.ask("m", "?").await.unwrap();
+    let wait_ms: u64 = refused.headers()["retry-after-ms"].to_str().unwrap().parse().unwrap();
+    assert!(refused.headers()["x-ratelimit-reset-requests"].to_str().unwrap().ends_with("ms"));
+    tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+    assert_eq!(left(&server.ask("m", "?").await.unwrap()), of(200, "1"));
+    assert_eq!(server.account("m").await["faults"]["rate_limit"], 2);
+    // By the admin route, and at once.
+    let (status, put) = server.put("m", json!({"limits": {"tokens": 0, "headers": "anthropic"}})).await;
+    assert_eq!((status.as_u16(), &put["limits"]["windowMs"]), (200, &json!(60_000)));
+    let refused = server.ask("m", "?").await.unwrap();
+    assert_eq!(
+        (refused.status().as_u16(), &refused.headers()["anthropic-ratelimit-tokens-remaining"]),
+        (429, &"0".parse().unwrap())
+    );
+    let (status, _) = server.put("m", json!({"limits": {"windowMs": 0}})).await;
+    assert_eq!(status.as_u16(), 400);
+}
+
+#[tokio::test]
 async fn a_server_error_has_the_shape_of_openai() {
     let server = Server::start("models: {m: {faults: {serverError: 1}}}").await;
     let response = server.ask("m", "?").await.unwrap();

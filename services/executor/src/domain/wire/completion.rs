@@ -88,7 +88,7 @@ impl Completion<'_> {
         if let (Some(usage), Some(fields)) = (&self.usage, output.as_object_mut()) {
             fields.insert("usage".into(), counted(usage));
         }
-        Ok(Answer { output, usage: self.usage, warnings: Vec::new() })
+        Ok(Answer { output, usage: self.usage, warnings: Vec::new(), limits: None })
     }
 }
 

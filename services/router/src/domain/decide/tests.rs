@@ -2,6 +2,7 @@
 use super::*;
 use crate::domain::{
     circuit::Circuit,
+    headroom::Headroom,
     quality::{Cell, Cells},
     statistics::{AnswerStatistics, ModelStatistics, Statistics},
 };
@@ -14,6 +15,7 @@ use neptune_testkit::builders;
 use serde_json::json;
 use std::collections::HashMap;
 
+mod headroom;
 mod laws;
 mod learning;
 mod limits;
@@ -27,6 +29,7 @@ struct World {
     resources: Resources,
     statistics: Statistics,
     circuits: HashMap<String, Circuit>,
+    headroom: HashMap<String, Headroom>,
     cells: Cells,
     may_explore: bool,
     now: Timestamp,
@@ -51,6 +54,7 @@ impl World {
             resources,
             statistics: Statistics::default(),
             circuits: HashMap::new(),
+            headroom: HashMap::new(),
             cells: Cells::new(),
             may_explore: false,
             now: Timestamp::from_unix_micros(NOW_MS * 1_000).unwrap(),
@@ -87,6 +91,7 @@ impl World {
             resources: &self.resources,
             statistics: &self.statistics,
             circuits: &self.circuits,
+            headroom: &self.headroom,
             cells: &self.cells,
             may_explore: self.may_explore,
             now: self.now,
