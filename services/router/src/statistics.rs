@@ -1,15 +1,19 @@
 //! Routing statistics in Redis: one script takes observations in, each attempt once; one read
 //! gives everything back.
 //!
-//! Feedback about answers is taken in by a second script, in `feedback.rs`.
+//! What is said about answers is taken in by a second script, in `feedback.rs`; repeated requests are
+//! found by a third, in `repeats.rs`.
 //!
 //! Keys (hash tag = namespace): `{ns}:r:models` one JSON per model with faded counts and circuit;
 //! `{ns}:r:answers` one JSON per model and kind of work with means; `{ns}:r:seen:…` attempts
 //! counted, by the minute they ended in.
 
 mod feedback;
+mod repeats;
 
-pub use feedback::{Learnt, Lesson};
+pub use crate::domain::lesson::Lesson;
+pub use feedback::Learnt;
+pub use repeats::Repeat;
 
 use crate::domain::{
     circuit::{Circuit, FAILURES_TO_OPEN, FIRST_PAUSE_MS, Health, LONGEST_PAUSE_MS},
@@ -39,6 +43,7 @@ pub struct Store {
     connection: ConnectionManager,
     observe: Script,
     learn: Script,
+    repeats: Script,
     tag: String,
 }
 
@@ -78,6 +83,7 @@ impl Store {
             connection: ConnectionManager::new_lazy_with_config(Client::open(info)?, config)?,
             observe: Script::new(include_str!("statistics/observe.lua")),
             learn: Script::new(include_str!("statistics/learn.lua")),
+            repeats: Script::new(include_str!("statistics/repeats.lua")),
             tag: format!("{{{namespace}}}"),
         })
     }

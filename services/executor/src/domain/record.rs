@@ -56,5 +56,6 @@ pub fn attempt(call: &Call<'_>, input: &ChatRequest, result: &Result<Answer, Fai
         usage,
         cost_usd: call.model.map_or(PicoUsd::ZERO, |model| price::cost(&usage, &model.price)),
         estimated,
+        validation: None,
     }
 }

@@ -48,5 +48,6 @@ fn attempt(entry: ledger_entry::Model) -> Result<Attempt, serde_json::Error> {
         },
         cost_usd: PicoUsd(entry.amount_pico_usd),
         estimated: entry.estimated,
+        validation: None,
     })
 }
