@@ -13,6 +13,7 @@ use neptune_contracts::{
 use neptune_router::domain::{
     decide::decide,
     filter::Snapshot,
+    outlook::Outlook,
     quality::{Cell, Cells},
     statistics::{AnswerStatistics, ModelStatistics, Statistics},
 };
@@ -70,6 +71,7 @@ fn bench(criterion: &mut Criterion) {
             circuits: &circuits,
             cells: &cells,
             may_explore: true,
+            outlook: Outlook::default(),
             now: Timestamp::now(),
         };
         decide(black_box(&task), &admission, &snapshot)

@@ -14,6 +14,7 @@ pub mod lesson;
 pub mod lessons;
 pub mod limit;
 pub mod observe;
+pub mod outlook;
 pub mod pace;
 pub mod quality;
 pub mod repeat;

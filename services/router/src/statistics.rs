@@ -9,10 +9,12 @@
 //! counted, by the minute they ended in.
 
 mod feedback;
+mod rebuild;
 mod repeats;
 
 pub use crate::domain::lesson::Lesson;
 pub use feedback::Learnt;
+pub use rebuild::TURN_LASTS;
 pub use repeats::Repeat;
 
 use crate::domain::{

@@ -6,6 +6,7 @@ mod support;
 mod circuits;
 mod feedback;
 mod learning;
+mod rebuild;
 mod routing;
 mod signals;
 mod statistics;

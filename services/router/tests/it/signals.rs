@@ -20,7 +20,7 @@ use neptune_testkit::{Redis, builders, wait_until};
 
 const START_MS: i64 = 1_800_000_000_000;
 
-fn checked(model: &str, passed: bool) -> Attempt {
+pub(crate) fn checked(model: &str, passed: bool) -> Attempt {
     Attempt { validation: Some(Validation { passed, ..Validation::default() }), ..builders::answered(model) }
 }
 

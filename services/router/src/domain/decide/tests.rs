@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 use super::*;
+use crate::domain::outlook::Outlook;
 use crate::domain::{
     circuit::Circuit,
     quality::{Cell, Cells},
@@ -89,6 +90,7 @@ impl World {
             circuits: &self.circuits,
             cells: &self.cells,
             may_explore: self.may_explore,
+            outlook: Outlook::default(),
             now: self.now,
         };
         decide(&self.task, &self.admission, &snapshot)
