@@ -110,5 +110,6 @@ fn attempt(now: Timestamp) -> Attempt {
         estimated: false,
         warnings: Vec::new(),
         limits: None,
+        validation: None,
     }
 }

@@ -15,6 +15,7 @@ use neptune_router::domain::{
     decide::decide,
     filter::Snapshot,
     headroom::Headroom,
+    outlook::Outlook,
     quality::{Cell, Cells},
     statistics::{AnswerStatistics, ModelStatistics, Statistics},
 };
@@ -82,6 +83,7 @@ fn bench(criterion: &mut Criterion) {
             headroom: &headroom,
             cells: &cells,
             may_explore: true,
+            outlook: Outlook::default(),
             now: Timestamp::now(),
         };
         decide(black_box(&task), &admission, &snapshot)

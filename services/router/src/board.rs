@@ -12,7 +12,10 @@ use arc_swap::ArcSwap;
 use neptune_contracts::names::Team;
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// The newest statistics, and circuits as this replica saw them itself. The latter react at once,
@@ -24,6 +27,7 @@ pub struct Board {
     headroom: ArcSwap<HashMap<String, Headroom>>,
     cells: ArcSwap<Cells>,
     explored: Mutex<HashMap<Team, Budget>>,
+    rebuilding: AtomicBool,
 }
 
 impl Board {
@@ -69,6 +73,17 @@ impl Board {
     /// Takes over new feedback.
     pub fn replace_cells(&self, cells: Cells) {
         self.cells.store(Arc::new(cells));
+    }
+
+    /// Whether Redis has not all statistics, because they are rebuilt.
+    #[must_use]
+    pub fn is_rebuilding(&self) -> bool {
+        self.rebuilding.load(Ordering::Relaxed)
+    }
+
+    /// Takes over whether Redis lacks statistics.
+    pub fn set_rebuilding(&self, is_rebuilding: bool) {
+        self.rebuilding.store(is_rebuilding, Ordering::Relaxed);
     }
 
     /// Whether some of the team's exploration is left, by what this replica decided for it.

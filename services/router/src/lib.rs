@@ -12,6 +12,9 @@
 //! hears of a failure. While Redis is away the last snapshot serves, then the priors of the model
 //! resources; every explanation says how old its statistics were.
 //!
+//! A Redis that lost its data is filled again from the facts ([`rebuild`]); meanwhile each replica goes by
+//! what it last read, and a new one by the priors, and every explanation says so.
+//!
 //! Only a task that asks for the cache, or whose route does, waits for Redis: twice 50 ms at most,
 //! after which it is routed like any other.
 //!
@@ -24,6 +27,8 @@ pub mod cache;
 pub mod config;
 pub mod domain;
 pub mod handlers;
+pub mod read;
+pub mod rebuild;
 pub mod statistics;
 
 use board::Board;
@@ -36,18 +41,16 @@ use handlers::{
 };
 use neptune_bus::{BatchLimits, Bus, BusError, ConnectError, ConsumeError, Parts};
 use neptune_contracts::{
-    Timestamp,
     attempt::AttemptFailed,
     names::Service,
     topology::{ROUTER_BATCH, ROUTER_FAILED, ROUTER_FEEDBACK, ROUTER_FINISHED, ROUTER_REALTIME},
 };
 use neptune_runtime::Shutdown;
+use read::read_statistics;
+use rebuild::keep_whole;
 use statistics::Store;
 use std::{sync::Arc, time::Duration};
-use tokio::time::MissedTickBehavior;
 
-/// Between two reads of the statistics.
-const READ_EVERY: Duration = Duration::from_millis(250);
 /// Finished tasks learnt from at a time; a script this long holds Redis up for about 2 ms.
 const LEARN_BATCH: BatchLimits = BatchLimits { max_messages: 64, linger: Duration::from_millis(20) };
 /// Failed attempts learnt from at a time.
@@ -91,6 +94,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     parts.consume(&ROUTER_REALTIME, config.concurrency, &handler, task_admitted::handle);
     parts.consume(&ROUTER_BATCH, config.batch_concurrency, &handler, task_admitted::handle);
     learn(&mut parts, &bus, (&board, &store));
+    parts.spawn_infallible(keep_whole(bus.clone(), store.clone()));
     parts.spawn_infallible(read_statistics(board, store));
     parts.run(env!("CARGO_PKG_VERSION")).await
 }
@@ -108,31 +112,4 @@ fn learn(parts: &mut Parts<Error>, bus: &Bus, (board, store): (&Arc<Board>, &Arc
         attempt_failed::notice_all(&board, failures).await;
         Ok(())
     });
-}
-
-async fn read_statistics(board: Arc<Board>, store: Arc<Store>) {
-    let mut ticks = tokio::time::interval(READ_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut was_readable, mut cells_version) = (true, None);
-    loop {
-        ticks.tick().await;
-        let read = store.read(Timestamp::now().unix_micros() / 1_000).await;
-        let is_readable = read.is_ok();
-        match read {
-            Ok(statistics) => {
-                board.replace(statistics);
-                // Fails only with the read after it, which then says so.
-                if let Ok(Some((version, cells))) = store.read_cells(cells_version).await {
-                    board.replace_cells(cells);
-                    cells_version = Some(version);
-                }
-            }
-            Err(error) if was_readable => tracing::warn!(%error, "cannot read routing statistics; the last ones serve"),
-            Err(_) => {}
-        }
-        if is_readable && !was_readable {
-            tracing::info!("routing statistics can be read again");
-        }
-        was_readable = is_readable;
-    }
 }

@@ -1,7 +1,8 @@
 //! Routing statistics in Redis: one script takes observations in, each attempt once; one read
 //! gives everything back.
 //!
-//! Feedback about answers is taken in by a second script, in `feedback.rs`.
+//! What is said about answers is taken in by a second script, in `feedback.rs`; repeated requests are
+//! found by a third, in `repeats.rs`.
 //!
 //! Keys (hash tag = namespace): `{ns}:r:models` one JSON per model with faded counts and circuit;
 //! `{ns}:r:answers` one JSON per model and kind of work with means; `{ns}:r:headroom` one JSON per
@@ -10,8 +11,13 @@
 
 mod feedback;
 mod headroom;
+mod rebuild;
+mod repeats;
 
-pub use feedback::{Learnt, Lesson};
+pub use crate::domain::lesson::Lesson;
+pub use feedback::Learnt;
+pub use rebuild::TURN_LASTS;
+pub use repeats::Repeat;
 
 use crate::domain::{
     circuit::{Circuit, FAILURES_TO_OPEN, FIRST_PAUSE_MS, Health, LONGEST_PAUSE_MS},
@@ -41,6 +47,7 @@ pub struct Store {
     connection: ConnectionManager,
     observe: Script,
     learn: Script,
+    repeats: Script,
     tag: String,
 }
 
@@ -80,6 +87,7 @@ impl Store {
             connection: ConnectionManager::new_lazy_with_config(Client::open(info)?, config)?,
             observe: Script::new(include_str!("statistics/observe.lua")),
             learn: Script::new(include_str!("statistics/learn.lua")),
+            repeats: Script::new(include_str!("statistics/repeats.lua")),
             tag: format!("{{{namespace}}}"),
         })
     }

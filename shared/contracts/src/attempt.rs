@@ -50,6 +50,22 @@ pub struct Attempt {
     /// What the provider said was left of its rate limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Box<RateLimits>>,
+    /// Whether the answer is what the task asked for; absent when nothing checked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Validation>,
+}
+
+/// How an answer fared against what the task says its output must be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Validation {
+    /// It is what was asked for, as it came or after it was repaired.
+    pub passed: bool,
+    /// It was almost JSON and was made JSON before it was checked.
+    #[serde(default)]
+    pub repaired: bool,
+    /// What is wrong with it, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
 }
 
 /// Tokens in disjoint classes: each token is counted in one of them.

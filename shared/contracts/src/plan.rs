@@ -124,6 +124,10 @@ pub struct Learning {
     /// A model was tried although another was expected to be better.
     #[serde(default)]
     pub explored: bool,
+    /// The statistics had been lost and were being rebuilt from the facts: what was known before served,
+    /// or only priors.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rebuilding: bool,
     /// Why nothing was tried: `sensitive`, `critical`, `spent` or `no_feedback`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refrained: Option<String>,

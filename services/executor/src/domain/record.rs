@@ -63,5 +63,6 @@ pub fn attempt(call: &Call<'_>, input: &ChatRequest, result: &Result<Answer, Fai
             Ok(answer) => answer.limits.clone(),
             Err(failure) => failure.limits.clone(),
         },
+        validation: None,
     }
 }

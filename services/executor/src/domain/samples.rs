@@ -57,5 +57,6 @@ pub(crate) fn attempt(model: &str, error: Option<ErrorClass>, cost: &str) -> Att
         estimated: false,
         warnings: Vec::new(),
         limits: None,
+        validation: None,
     }
 }

@@ -54,5 +54,6 @@ fn attempt(entry: ledger_entry::Model) -> Result<Attempt, serde_json::Error> {
         estimated: entry.estimated,
         warnings: Vec::new(),
         limits: None,
+        validation: None,
     })
 }

@@ -33,6 +33,7 @@ pub fn attempt(model: &str, cost: i64) -> Attempt {
         estimated: false,
         warnings: Vec::new(),
         limits: None,
+        validation: None,
     }
 }
 

@@ -4,6 +4,7 @@ use super::{
     circuit::{Circuit, State},
     estimate::{Estimate, Work, estimate},
     headroom::Headroom,
+    outlook::Outlook,
     quality::{Beliefs, Cells, Context, LEVELS, Labelled, Posterior, View},
     route::{Policy, is_bare_name},
     statistics::Statistics,
@@ -32,6 +33,8 @@ pub struct Snapshot<'a> {
     pub cells: &'a Cells,
     /// Some of the team's exploration is left.
     pub may_explore: bool,
+    /// What else is known.
+    pub outlook: Outlook,
     /// The time.
     pub now: Timestamp,
 }

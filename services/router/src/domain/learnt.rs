@@ -27,6 +27,7 @@ pub struct Drawn {
     /// In the order of the models.
     qualities: Vec<f64>,
     refrain: Option<Refrain>,
+    rebuilding: bool,
 }
 
 impl Drawn {
@@ -37,7 +38,8 @@ impl Drawn {
         let draws = Draws::new(lot(request.task), &policy);
         let draw = |option: &Eligible<'_>| draws.quality(option.name, option.quality.mean, option.quality.mass);
         let qualities = ranked.iter().map(draw).collect();
-        Self { policy, qualities, refrain: refrain(request, ranked, snapshot) }
+        let rebuilding = snapshot.outlook.rebuilding;
+        Self { policy, qualities, refrain: refrain(request, ranked, snapshot), rebuilding }
     }
 
     /// Which of `ranked` is the first to be tried; nothing when all are only to fall back on.
@@ -81,6 +83,7 @@ impl Drawn {
             levels: request.context.keys().iter().zip(&choice.first.observations).map(level).collect(),
             beliefs: choice.ranked.iter().zip(&self.qualities).map(belief).collect(),
             explored: choice.explored,
+            rebuilding: self.rebuilding,
             refrained: self.refrain.map(|refrain| refrain.as_str().to_owned()),
             ..Learning::default()
         };

@@ -7,6 +7,7 @@ use crate::{
     domain::{
         decide::{Decision, Refusal, decide},
         filter::Snapshot,
+        outlook::Outlook,
     },
 };
 use neptune_bus::{Accept, Bus, Cause, Incoming, Outcome, PublishError};
@@ -89,6 +90,7 @@ impl TaskAdmittedHandler {
             headroom: &headroom,
             cells: &cells,
             may_explore: self.board.may_explore(team),
+            outlook: Outlook { rebuilding: self.board.is_rebuilding() },
             now: Timestamp::now(),
         };
         let clock = Instant::now();

@@ -1,38 +1,77 @@
-//! Tasks have ended: learn from their attempts.
+//! Tasks have ended: learn from their attempts, from what was checked, and from what was asked again.
 
 use crate::{
     board::Board,
     domain::{
         circuit::Health,
         headroom::{Heard, heard},
+        lesson::{Lesson, of_validation},
         observe::{Observation, observe},
+        repeat::{Asking, asking},
     },
-    statistics::Store,
+    statistics::{Learnt, Store},
 };
 use neptune_bus::{Incoming, Outcome};
 use neptune_contracts::finished::TaskFinished;
+use redis::RedisError;
 use std::time::Duration;
 
 /// Pause before statistics that could not be stored are tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Takes the attempts of a batch of tasks into the statistics, each attempt once.
+/// Takes a batch of finished tasks into the statistics: attempts, checks and repeats, each once.
 pub async fn handle(board: &Board, store: &Store, batch: Vec<Incoming<TaskFinished>>) -> Outcome {
     let limits: Vec<Heard> =
         batch.iter().flat_map(|incoming| incoming.message.attempts.iter().filter_map(heard)).collect();
     board.hear(&limits);
-    let observations: Vec<Observation> = batch
-        .iter()
-        .flat_map(|incoming| {
-            let finished = &incoming.message;
-            finished.attempts.iter().filter_map(|attempt| observe(attempt, finished.task_type))
-        })
-        .collect();
+    let finished: Vec<&TaskFinished> = batch.iter().map(|incoming| &incoming.message).collect();
     // Failures were heard at once, from their own fact.
-    for success in observations.iter().filter(|observation| observation.health == Health::Answered) {
+    for success in observations(&finished).iter().filter(|observation| observation.health == Health::Answered) {
         board.notice(success);
     }
-    keep(store, &observations, &limits).await
+    let (taken, heard) = tokio::join!(take_in(store, &finished), store.hear(&limits));
+    match taken.and(heard) {
+        Ok(_) => Outcome::Done,
+        Err(error) => {
+            tracing::debug!(%error, count = finished.len(), "cannot store statistics yet");
+            Outcome::Retry { after: RETRY }
+        }
+    }
+}
+
+/// Takes in everything that finished tasks teach. Again it changes nothing.
+///
+/// # Errors
+/// Redis does not answer.
+pub async fn take_in(store: &Store, finished: &[&TaskFinished]) -> Result<(), RedisError> {
+    store.observe(&observations(finished)).await?;
+    let askings: Vec<Asking> = finished.iter().filter_map(|finished| asking(finished)).collect();
+    let repeats = store.ask(&askings).await?;
+    let repeated = repeats.into_iter().filter(|repeat| repeat.own.is_above(repeat.others)).map(|repeat| repeat.lesson);
+    let lessons: Vec<Lesson> = finished.iter().flat_map(|finished| of_validation(finished)).chain(repeated).collect();
+    learn(store, &lessons).await.map(drop)
+}
+
+/// Takes in lessons, and tells when a model is no longer what it was.
+///
+/// # Errors
+/// Redis does not answer.
+pub async fn learn(store: &Store, lessons: &[Lesson]) -> Result<Vec<Learnt>, RedisError> {
+    let learnt = store.learn(lessons).await?;
+    for (lesson, learnt) in lessons.iter().zip(&learnt) {
+        for context in &learnt.changed {
+            tracing::warn!(model.id = lesson.model, context, "a model's answers are no longer what they were");
+        }
+    }
+    Ok(learnt)
+}
+
+fn observations(finished: &[&TaskFinished]) -> Vec<Observation> {
+    let of_task = |finished: &&TaskFinished| {
+        let task_type = finished.task_type;
+        finished.attempts.iter().filter_map(move |attempt| observe(attempt, task_type)).collect::<Vec<_>>()
+    };
+    finished.iter().flat_map(of_task).collect()
 }
 
 /// Stores observations and what was heard of limits, or asks for them again when Redis is away.

@@ -1,13 +1,15 @@
-//! Feedback in Redis: one script counts each task once, by its strongest signal.
+//! What was said about answers, in Redis: one script counts each task once for a model, by its
+//! strongest signal.
 //!
 //! Keys (hash tag = namespace): `{ns}:r:cells` one JSON per context and model, field `context|model`;
-//! `{ns}:r:cells:version` counts changes; `{ns}:r:signal:<task>` what counts for a task, for a week.
+//! `{ns}:r:cells:version` counts changes; `{ns}:r:signal:<task>:<model>` what counts for a task, for a
+//! week.
 
 use super::Store;
+use crate::domain::lesson::Lesson;
 use crate::domain::quality::{
-    ALARM_AT, ALARM_SLACK, Cell, Cells, DOUBT_AFTER_ALARM, FADES_MS, MASS_AFTER_ALARM, OBSERVATIONS_KEPT, Signal,
+    ALARM_AT, ALARM_SLACK, Cell, Cells, DOUBT_AFTER_ALARM, FADES_MS, MASS_AFTER_ALARM, OBSERVATIONS_KEPT,
 };
-use neptune_contracts::ids::TaskId;
 use redis::RedisError;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,21 +17,6 @@ use std::collections::HashMap;
 
 /// A stronger signal may come so late.
 const SIGNAL_KEPT_SECONDS: u32 = 604_800;
-
-/// What somebody said about an answer, with what is needed to count it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Lesson {
-    /// The task.
-    pub task: TaskId,
-    /// The model that answered.
-    pub model: String,
-    /// Keys of the contexts it counts in, coarse first.
-    pub contexts: Vec<String>,
-    /// The quality that was expected.
-    pub expected: f64,
-    /// What was said.
-    pub signal: Signal,
-}
 
 /// What a lesson did.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -42,14 +29,20 @@ pub struct Learnt {
 }
 
 impl Store {
-    /// Takes in a lesson. The same one again, and one weaker than what is known, change nothing.
+    /// Takes in lessons, in order, and tells what each did. The same one again, and one weaker than
+    /// what is known, change nothing.
     ///
     /// # Errors
     /// Redis does not answer.
-    pub async fn learn(&self, lesson: &Lesson) -> Result<Learnt, RedisError> {
+    pub async fn learn(&self, lessons: &[Lesson]) -> Result<Vec<Learnt>, RedisError> {
+        if lessons.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut call = self.learn.key(self.key("cells"));
-        call.key(self.key("cells:version")).key(self.key(&format!("signal:{}", lesson.task)));
-        call.arg(rules().to_string()).arg(written(lesson).to_string());
+        call.key(self.key("cells:version")).key(self.key("signal")).arg(rules().to_string());
+        for lesson in lessons {
+            call.arg(written(lesson).to_string());
+        }
         let answer: String = call.invoke_async(&mut self.connection.clone()).await?;
         serde_json::from_str(&answer)
             .map_err(|error| RedisError::from((redis::ErrorKind::UnexpectedReturnType, "learn.lua", error.to_string())))
@@ -94,6 +87,7 @@ fn rules() -> Value {
 
 fn written(lesson: &Lesson) -> Value {
     json!({
+        "task": lesson.task.to_string(),
         "model": lesson.model,
         "contexts": lesson.contexts,
         "expected": lesson.expected,

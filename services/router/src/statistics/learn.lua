@@ -1,9 +1,10 @@
--- Takes in what was said about one answer; each task counts once, by its strongest signal. KEYS:
--- cells, their version, the signal that counts for the task. ARGV: the rules, the lesson, as JSON.
--- Returns {effect, changed} as JSON. The rules of a cell are those of domain/quality/cell.rs and
--- alarm.rs.
+-- Takes in what was said about answers; each task counts once for a model, by its strongest signal.
+-- KEYS: cells, their version, the prefix of the signals that count. ARGV: the rules, then one lesson
+-- each, as JSON. Returns one {effect, changed} each, as a list in JSON. The rules of a cell are those
+-- of domain/quality/cell.rs and alarm.rs.
 local rules = cjson.decode(ARGV[1])
-local lesson = cjson.decode(ARGV[2])
+-- The one that is taken in.
+local lesson
 
 -- Numbers keep all their digits, which cjson.encode alone would not.
 local function exactly(record, fields)
@@ -69,34 +70,44 @@ local function replace(cell, mark, old)
   cell.good, cell.bad = math.max(cell.good, 0), math.max(cell.bad, 0)
 end
 
-local stored = redis.call('HGETALL', KEYS[3])
-local old = {}
-for index = 1, #stored, 2 do old[stored[index]] = tonumber(stored[index + 1]) or stored[index + 1] end
+local function take_in()
+  local key = KEYS[3] .. ':' .. lesson.task .. ':' .. lesson.model
+  local stored = redis.call('HGETALL', key)
+  local old = {}
+  for index = 1, #stored, 2 do old[stored[index]] = tonumber(stored[index + 1]) end
 
-local effect, changed_contexts, marks = 'counted', {}, {}
-if old.model then
-  local is_stronger = lesson.rank > old.rank or (lesson.rank == old.rank and lesson.at_ms > old.at_ms)
-  if old.model ~= lesson.model or not is_stronger then return '{"effect":"ignored"}' end
-  effect = 'replaced'
-end
-for index, context in ipairs(lesson.contexts) do
-  local cell = load(context)
-  if effect == 'counted' then
-    local mark, changed = count(cell)
-    marks[index] = mark
-    if changed then changed_contexts[#changed_contexts + 1] = context end
-  else
-    marks[index] = old['mark' .. index]
-    if marks[index] then replace(cell, marks[index], old) end
+  local effect, changed_contexts, marks = 'counted', {}, {}
+  if old.rank then
+    local is_stronger = lesson.rank > old.rank or (lesson.rank == old.rank and lesson.at_ms > old.at_ms)
+    if not is_stronger then return '{"effect":"ignored"}' end
+    effect = 'replaced'
   end
-  save(context, cell)
+  for index, context in ipairs(lesson.contexts) do
+    local cell = load(context)
+    if effect == 'counted' then
+      local mark, changed = count(cell)
+      marks[index] = mark
+      if changed then changed_contexts[#changed_contexts + 1] = context end
+    else
+      marks[index] = old['mark' .. index]
+      if marks[index] then replace(cell, marks[index], old) end
+    end
+    save(context, cell)
+  end
+  local counted_at = old.counted_at_ms or lesson.at_ms
+  local digits = function(number) return string.format('%.17g', number) end
+  redis.call('HSET', key, 'reward', digits(lesson.reward), 'weight', digits(lesson.weight), 'rank', lesson.rank,
+    'at_ms', digits(lesson.at_ms), 'counted_at_ms', digits(counted_at))
+  for index, mark in pairs(marks) do redis.call('HSET', key, 'mark' .. index, digits(mark)) end
+  redis.call('EXPIRE', key, rules.signal_kept_seconds)
+  redis.call('INCR', KEYS[2])
+  local changed_json = #changed_contexts > 0 and cjson.encode(changed_contexts) or '[]'
+  return '{"effect":"' .. effect .. '","changed":' .. changed_json .. '}'
 end
-local counted_at = old.counted_at_ms or lesson.at_ms
-local digits = function(number) return string.format('%.17g', number) end
-redis.call('HSET', KEYS[3], 'model', lesson.model, 'reward', digits(lesson.reward), 'weight', digits(lesson.weight),
-  'rank', lesson.rank, 'at_ms', digits(lesson.at_ms), 'counted_at_ms', digits(counted_at))
-for index, mark in pairs(marks) do redis.call('HSET', KEYS[3], 'mark' .. index, digits(mark)) end
-redis.call('EXPIRE', KEYS[3], rules.signal_kept_seconds)
-redis.call('INCR', KEYS[2])
-local changed_json = #changed_contexts > 0 and cjson.encode(changed_contexts) or '[]'
-return '{"effect":"' .. effect .. '","changed":' .. changed_json .. '}'
+
+local effects = {}
+for index = 2, #ARGV do
+  lesson = cjson.decode(ARGV[index])
+  effects[#effects + 1] = take_in()
+end
+return '[' .. table.concat(effects, ',') .. ']'

@@ -34,10 +34,13 @@ fn lesson(task: u128, signal: Signal, expected: f64) -> Lesson {
 /// Takes in a lesson, again when Redis did not answer in time, as a redelivery does. What it did is
 /// known only when it was told the first time.
 async fn learn(store: &Store, lesson: &Lesson) -> Option<Learnt> {
-    if let Ok(learnt) = store.learn(lesson).await {
+    if let Ok(learnt) = store.learn(std::slice::from_ref(lesson)).await.map(|mut learnt| learnt.remove(0)) {
         return Some(learnt);
     }
-    wait_until("Redis answers", SOON, async || store.learn(lesson).await.is_ok()).await;
+    wait_until("Redis answers", SOON, async || {
+        store.learn(std::slice::from_ref(lesson)).await.map(|mut learnt| learnt.remove(0)).is_ok()
+    })
+    .await;
     None
 }
 
@@ -112,10 +115,10 @@ async fn cells_are_read_only_when_they_changed() {
     let store = Store::open(&redis.url(), neptune_testkit::namespace().as_str(), crate::support::SOON).unwrap();
     let signal = Signal { kind: Kind::Explicit, reward: 1.0, at_ms: START_MS };
     assert_eq!(store.read_cells(None).await.unwrap().map(|(version, cells)| (version, cells.len())), Some((0, 0)));
-    store.learn(&lesson(1, signal, 0.5)).await.unwrap();
+    store.learn(&[lesson(1, signal, 0.5)]).await.unwrap();
     let (version, cells) = store.read_cells(Some(0)).await.unwrap().unwrap();
     assert_eq!(cells.len(), 4);
-    store.learn(&lesson(1, signal, 0.5)).await.unwrap();
+    store.learn(&[lesson(1, signal, 0.5)]).await.unwrap();
     assert_eq!(store.read_cells(Some(version)).await.unwrap(), None, "the same again changes nothing");
 }
 

@@ -7,5 +7,7 @@ mod circuits;
 mod feedback;
 mod learning;
 mod limits;
+mod rebuild;
 mod routing;
+mod signals;
 mod statistics;

@@ -7,7 +7,7 @@ use crate::{
     delivery::DeliveryRequested,
     feedback::FeedbackGiven,
     names::Service,
-    query::{QUERIES, Query as _, SpendQuery},
+    query::{QUERIES, Query as _, SpendQuery, TaskQuery},
     signal::{SIGNALS, STREAM_CHUNK, TASK_CANCEL},
     subject::Namespace,
     task::TaskSubmitted,
@@ -102,6 +102,15 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
         }
         Service::Metering => {
             publish.insert("_INBOX_governance.>".into());
+            publish.insert("_INBOX_router.>".into());
+        }
+        Service::Router => {
+            // Statistics that Redis lost are rebuilt from the stored facts. What feedback is about may
+            // have left its stream; the ledger has it.
+            for stream in [StreamName::Results, StreamName::Facts] {
+                reading_again(publish, &namespace.resource(stream.as_str()));
+            }
+            publish.insert(namespace.wildcard(TaskQuery::SUBJECT));
         }
         Service::Ingress => {
             publish.insert(format!("$JS.API.DIRECT.GET.{results}.>"));
@@ -171,6 +180,15 @@ fn following_resources(publish: &mut BTreeSet<String>, namespace: &Namespace) {
     publish.insert(format!("$JS.API.CONSUMER.DELETE.{stream}.>"));
     publish.insert(format!("$JS.API.CONSUMER.INFO.{stream}.>"));
     publish.insert(format!("$JS.FC.{stream}.>"));
+}
+
+/// Reading a stream again by a passing consumer of one's own.
+fn reading_again(publish: &mut BTreeSet<String>, stream: &str) {
+    publish.insert(format!("$JS.API.STREAM.INFO.{stream}"));
+    publish.insert(format!("$JS.API.CONSUMER.CREATE.{stream}"));
+    publish.insert(format!("$JS.API.CONSUMER.CREATE.{stream}.>"));
+    publish.insert(format!("$JS.API.CONSUMER.DELETE.{stream}.>"));
+    publish.insert(format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.>"));
 }
 
 /// Reading and writing bodies that travel by reference. Their names are SHA-256 sums of their

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 use super::*;
+use crate::domain::outlook::Outlook;
 use crate::domain::{
     circuit::Circuit,
     headroom::Headroom,
@@ -94,6 +95,7 @@ impl World {
             headroom: &self.headroom,
             cells: &self.cells,
             may_explore: self.may_explore,
+            outlook: Outlook::default(),
             now: self.now,
         };
         decide(&self.task, &self.admission, &snapshot)

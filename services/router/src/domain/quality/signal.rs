@@ -49,7 +49,7 @@ impl Kind {
 }
 
 /// One thing said about one answer.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
     /// Who says it.
     pub kind: Kind,
