@@ -36,9 +36,7 @@ spec: {candidates: [b/large]}
 
 /// A task that `auto` gave to the small model, because it is as good and cheaper.
 fn decided(number: u32) -> TaskFinished {
-    let candidate = |model: &str, cost_usd: &str, utility_usd: f64| {
-        json!({"model": model, "quality": 0.8, "success": 0.95, "cost_usd": cost_usd, "latency_ms": 800, "utility_usd": utility_usd})
-    };
+    let candidate = |model: &str, cost_usd: &str, utility_usd: f64| json!({"model": model, "quality": 0.8, "success": 0.95, "cost_usd": cost_usd, "latency_ms": 800, "utility_usd": utility_usd});
     let id = format!("01987654-3210-7abc-8def-{number:012}");
     let time = "2026-11-23T09:50:00Z";
     serde_json::from_value(json!({
@@ -101,9 +99,17 @@ async fn what_a_change_would_do_is_told_before_it_is_applied() {
     serve(&bus, &shutdown);
     until_served(&stand).await;
     let told = stand.json(&["eval", "policy", "--routes", "route.yaml", "--since", "7d", "--json"]);
-    assert_eq!((&told["decisions"], &told["reproduced"], &told["changed"]), (&json!(2), &json!(2), &json!(2)), "{told}");
+    assert_eq!(
+        (&told["decisions"], &told["reproduced"], &told["changed"]),
+        (&json!(2), &json!(2), &json!(2)),
+        "{told}"
+    );
     assert_eq!(told["moves"], json!([{"from": "a/small", "to": "b/large", "tasks": 2}]));
-    assert_eq!((&told["before"]["cost_usd"], &told["after"]["cost_usd"]), (&json!("0.00018"), &json!("0.0018")), "{told}");
+    assert_eq!(
+        (&told["before"]["cost_usd"], &told["after"]["cost_usd"]),
+        (&json!("0.00018"), &json!("0.0018")),
+        "{told}"
+    );
     let stored = stand.bus().await.stored_resources().await.unwrap();
     assert!(!stored.contains_key("route/auto"), "nothing is applied");
     let text = String::from_utf8(stand.neptune(&["eval", "policy", "--routes", "route.yaml"]).stdout).unwrap();
