@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::{
-    commands::eval::Eval,
+    commands::{eval::Eval, report::Report},
     domain::{api_key::KeyEnvironment, program::Replicas},
     error::EXIT_CODES,
 };
@@ -71,6 +71,9 @@ pub enum Command {
         /// The team.
         team: Team,
     },
+    /// Reports over the ledger.
+    #[command(subcommand)]
+    Report(Report),
     /// Messages that were given up.
     #[command(subcommand)]
     Dead(DeadCommand),

@@ -6,6 +6,7 @@ pub mod eval;
 pub mod key;
 pub mod ledger;
 pub mod migrate;
+pub mod report;
 pub mod resources;
 pub mod status;
 pub mod submit;

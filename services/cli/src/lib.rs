@@ -2,7 +2,7 @@
 //!
 //! **Purpose.** Runs a stack on one machine (`up`, `down`, `status`), prepares the servers
 //! (`migrate`), declares what operators decide (`plan`, `apply`, `key`), submits tasks (`submit`),
-//! answers questions about them (`task`, `explain`, `cost`, `budget`, `dead`), and runs decisions over
+//! answers questions about them (`task`, `explain`, `cost`, `budget`, `report`, `dead`), and runs decisions over
 //! recorded or labelled input (`eval`).
 //!
 //! **Messages.** Out: `task.submitted` as a team's client (`submit --bus`), and dead letters again
@@ -64,9 +64,10 @@ pub struct Context {
 /// # Errors
 /// It failed; the message says what to do.
 pub async fn run(cli: Cli) -> Result<(), Error> {
-    // Replays need no stack, and so must not fail for the lack of one.
+    // Replays of labelled tasks need no stack, and so must not fail for the lack of one.
     if let Command::Eval(eval) = &cli.command {
-        return commands::eval::run(eval);
+        let context = || Ok(Context { stack: open(&cli.state_dir, true)?, json: cli.json });
+        return commands::eval::run(eval, context).await;
     }
     let is_up = matches!(cli.command, Command::Up(_));
     let context = Context { stack: open(&cli.state_dir, !is_up)?, json: cli.json };
@@ -84,8 +85,9 @@ pub async fn run(cli: Cli) -> Result<(), Error> {
         Command::Explain { id } => commands::ledger::explain(&context, id).await,
         Command::Cost(args) => commands::ledger::cost(&context, args).await,
         Command::Budget { team } => commands::ledger::budget(&context, team).await,
+        Command::Report(report) => commands::report::run(&context, report).await,
         Command::Dead(args) => commands::dead::run(&context, args).await,
-        Command::Eval(eval) => commands::eval::run(&eval),
+        Command::Eval(eval) => commands::eval::run(&eval, || Ok(context)).await,
     }
 }
 

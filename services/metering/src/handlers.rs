@@ -3,6 +3,7 @@
 mod attempt_failed;
 mod delivery_attempted;
 mod delivery_finished;
+mod feedback_given;
 mod task_finished;
 
 use crate::{
@@ -14,7 +15,8 @@ use neptune_bus::{Incoming, Outcome};
 use neptune_contracts::{
     Message,
     topology::{
-        ConsumerSpec, METERING_DELIVERY_ATTEMPTED, METERING_DELIVERY_FINISHED, METERING_FAILED, METERING_FINISHED,
+        ConsumerSpec, METERING_DELIVERY_ATTEMPTED, METERING_DELIVERY_FINISHED, METERING_FAILED, METERING_FEEDBACK,
+        METERING_FINISHED,
     },
 };
 
@@ -26,6 +28,7 @@ pub(crate) fn consume_all(parts: &mut Parts, writer: &Writer) {
     consume(parts, &METERING_FAILED, writer, attempt_failed::records);
     consume(parts, &METERING_DELIVERY_ATTEMPTED, writer, delivery_attempted::records);
     consume(parts, &METERING_DELIVERY_FINISHED, writer, delivery_finished::records);
+    consume(parts, &METERING_FEEDBACK, writer, feedback_given::records);
 }
 
 type ToRecords<M> = fn(M) -> Result<Records, Unrecordable>;

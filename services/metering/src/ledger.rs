@@ -3,7 +3,7 @@
 use crate::{
     database::is_about_data,
     domain::{partition::partitions, records::Records, row::Row},
-    ledger::table::{DELIVERY, DELIVERY_ATTEMPT, LEDGER_ENTRY, TASK, Table},
+    ledger::table::{DELIVERY, DELIVERY_ATTEMPT, FEEDBACK, LEDGER_ENTRY, TASK, Table},
 };
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement, TransactionTrait as _,
@@ -64,11 +64,13 @@ impl Ledger {
         let tasks = batch.iter().flat_map(|records| &records.tasks).collect();
         let deliveries = batch.iter().flat_map(|records| &records.deliveries).collect();
         let tries = batch.iter().flat_map(|records| &records.tries).collect();
+        let feedback = batch.iter().flat_map(|records| &records.feedback).collect();
         let transaction = self.database.begin().await?;
         insert_entries(&transaction, entries).await?;
         insert(&transaction, &TASK, tasks).await?;
         insert(&transaction, &DELIVERY, deliveries).await?;
         insert(&transaction, &DELIVERY_ATTEMPT, tries).await?;
+        insert(&transaction, &FEEDBACK, feedback).await?;
         transaction.commit().await
     }
 

@@ -1,8 +1,10 @@
 //! Metering: counts what was done and what it cost. The only service that talks to Postgres.
 //!
-//! **In:** `task.finished`, `attempt.failed`, `delivery.attempted`, `delivery.finished`.
-//! **Out:** nothing; answers the queries `task`, `spend` and `attempts`.
-//! **Owns:** the ledger (append-only, one entry per model call or delivery) and the projections
+//! **In:** `task.finished`, `attempt.failed`, `delivery.attempted`, `delivery.finished`, `feedback.given`.
+//! **Out:** nothing; answers the queries `task`, `spend`, `attempts`, `quality`, `routing` and
+//! `decisions`.
+//! **Owns:** the ledger (append-only, one entry per model call or delivery), what was said about
+//! answers (append-only too; the view `judged_task` says which of it counts) and the projections
 //! `task`, `delivery` and `delivery_attempt`. Never inputs or outputs.
 //!
 //! **Guarantee.** Each message is acknowledged after the transaction with its rows was committed,

@@ -1,11 +1,17 @@
 //! What metering answers. One file per query.
 
 mod attempts;
+mod decisions;
+mod quality;
+mod routing;
 mod spend;
 mod task;
 
 use crate::{Parts, ledger::Ledger};
-use neptune_contracts::query::{AttemptsQuery, Query, QueryError, SpendQuery, TaskQuery};
+use neptune_contracts::query::{
+    AttemptsQuery, Query, QueryError, SpendQuery, TaskQuery, decisions::DecisionsQuery, quality::QualityQuery,
+    routing::RoutingQuery,
+};
 use sea_orm::DbErr;
 use std::{error::Error as StdError, time::Duration};
 
@@ -16,6 +22,9 @@ pub(crate) fn serve_all(parts: &mut Parts, ledger: &Ledger) {
     parts.serve::<TaskQuery, _, _, _>(ledger, |ledger, query| answer(ledger, query, task::answer));
     parts.serve::<SpendQuery, _, _, _>(ledger, |ledger, query| answer(ledger, query, spend::answer));
     parts.serve::<AttemptsQuery, _, _, _>(ledger, |ledger, query| answer(ledger, query, attempts::answer));
+    parts.serve::<QualityQuery, _, _, _>(ledger, |ledger, query| answer(ledger, query, quality::answer));
+    parts.serve::<RoutingQuery, _, _, _>(ledger, |ledger, query| answer(ledger, query, routing::answer));
+    parts.serve::<DecisionsQuery, _, _, _>(ledger, |ledger, query| answer(ledger, query, decisions::answer));
 }
 
 /// Why a query has no answer.

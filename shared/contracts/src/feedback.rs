@@ -44,11 +44,35 @@ pub enum FeedbackBy {
     Implied,
 }
 
+impl FeedbackBy {
+    /// As it stands in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Validator => "validator",
+            Self::Judge => "judge",
+            Self::Implied => "implied",
+        }
+    }
+
+    /// Of several about one task the one with the highest strength counts; 1 to 4.
+    #[must_use]
+    pub const fn strength(self) -> i16 {
+        match self {
+            Self::Implied => 1,
+            Self::Judge => 2,
+            Self::Validator => 3,
+            Self::Person => 4,
+        }
+    }
+}
+
 impl Message for FeedbackGiven {
     const SUBJECT: &'static str = "feedback.given.v1.<team>";
     const STREAM: StreamName = StreamName::Facts;
     const PRODUCERS: &'static [Service] = &[Service::Client, Service::Ingress];
-    const CONSUMERS: &'static [Service] = &[Service::Router];
+    const CONSUMERS: &'static [Service] = &[Service::Router, Service::Metering];
 
     fn parameters(&self) -> Vec<String> {
         self.team.iter().map(ToString::to_string).collect()

@@ -104,6 +104,11 @@ pub struct Explanation {
     pub because: String,
     /// How long the decision took, in microseconds.
     pub decided_in_us: u64,
+    /// How likely the policy was to choose what it chose, 0 to 1, given what it knew and the part of
+    /// the route: 1 where no draw decided. Absent where only models to fall back on were left, and in
+    /// records made before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub propensity: Option<f64>,
     /// What was learnt about quality, and what would have changed the choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning: Option<Learning>,

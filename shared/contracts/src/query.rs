@@ -10,6 +10,14 @@ use crate::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub mod decisions;
+pub mod quality;
+pub mod routing;
+
+use decisions::DecisionsQuery;
+use quality::{Judgement, QualityQuery};
+use routing::RoutingQuery;
+
 /// A question one service answers.
 pub trait Query: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// The subject after the namespace.
@@ -48,6 +56,9 @@ pub struct TaskView {
     pub deliveries: Vec<DeliveryView>,
     /// The sum of its ledger entries.
     pub ledger_total_usd: PicoUsd,
+    /// What counts of the feedback about its answer; absent while nobody gave any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Judgement>,
 }
 
 /// A delivery as the ledger has it.
@@ -137,6 +148,12 @@ pub struct SpendRow {
     /// What these answers had cost.
     #[serde(default)]
     pub saved_usd: PicoUsd,
+    /// Tasks whose answer somebody judged; by model, those that the model answered.
+    #[serde(default)]
+    pub judged: u64,
+    /// Their mean score, 0 to 1; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<f64>,
 }
 
 impl Query for SpendQuery {
@@ -217,5 +234,12 @@ const fn entry<Q: Query>() -> QueryEntry {
 }
 
 /// Every query.
-pub const QUERIES: &[QueryEntry] =
-    &[entry::<TaskQuery>(), entry::<SpendQuery>(), entry::<AttemptsQuery>(), entry::<BudgetQuery>()];
+pub const QUERIES: &[QueryEntry] = &[
+    entry::<TaskQuery>(),
+    entry::<SpendQuery>(),
+    entry::<AttemptsQuery>(),
+    entry::<QualityQuery>(),
+    entry::<RoutingQuery>(),
+    entry::<DecisionsQuery>(),
+    entry::<BudgetQuery>(),
+];

@@ -298,6 +298,11 @@ pub const METERING_DELIVERY_FINISHED: ConsumerSpec = ConsumerSpec {
     gather_ms: GATHER_MS,
     ..consumer("metering-delivery-finished", Service::Metering, StreamName::Facts, "delivery.finished.v1.<channel>")
 };
+/// Feedback about answers, for the ledger.
+pub const METERING_FEEDBACK: ConsumerSpec = ConsumerSpec {
+    gather_ms: GATHER_MS,
+    ..consumer("metering-feedback", Service::Metering, StreamName::Facts, "feedback.given.v1.<team>")
+};
 /// Finished tasks, to request their deliveries.
 pub const NOTIFIER_FINISHED: ConsumerSpec = finished("notifier-finished", Service::Notifier);
 /// Webhooks to send.
@@ -331,6 +336,7 @@ pub const CONSUMERS: &[ConsumerSpec] = &[
     METERING_FAILED,
     METERING_DELIVERY_ATTEMPTED,
     METERING_DELIVERY_FINISHED,
+    METERING_FEEDBACK,
     NOTIFIER_FINISHED,
     NOTIFIER_WEBHOOK,
     NOTIFIER_EMAIL,

@@ -1,6 +1,8 @@
-//! `neptune eval`: the router's own decisions over labelled tasks, line by line as JSON.
+//! `neptune eval`: the router's own decisions over labelled tasks, line by line as JSON, and over
+//! recorded ones.
 
 pub mod bandit;
+pub mod policy;
 pub mod routing;
 pub mod task_type;
 
@@ -18,17 +20,20 @@ pub enum Eval {
     Routing(routing::RoutingArgs),
     /// Choose a model for each task of a stream and learn from it: `{id, model}` a line.
     Bandit(bandit::BanditArgs),
+    /// Decide recorded tasks again under other resources, and show what would change. Needs a stack.
+    Policy(policy::PolicyArgs),
 }
 
-/// Runs an evaluation.
+/// Runs an evaluation; `context` is asked for by one that needs a stack.
 ///
 /// # Errors
-/// A file cannot be read, or is not what it should be.
-pub fn run(eval: &Eval) -> Result<(), Error> {
+/// A file cannot be read, or is not what it should be; or the stack does not answer.
+pub async fn run(eval: &Eval, context: impl FnOnce() -> Result<crate::Context, Error>) -> Result<(), Error> {
     match eval {
         Eval::TaskType(args) => task_type::run(args),
         Eval::Routing(args) => routing::run(args),
         Eval::Bandit(args) => bandit::run(args),
+        Eval::Policy(args) => policy::run(&context()?, args).await,
     }
 }
 

@@ -84,7 +84,7 @@ pub async fn budget(context: &Context, team: Team) -> Result<(), Error> {
     Ok(())
 }
 
-async fn ask<Q: Query>(bus: &Bus, query: &Q) -> Result<Q::Reply, Error> {
+pub(super) async fn ask<Q: Query>(bus: &Bus, query: &Q) -> Result<Q::Reply, Error> {
     bus.request(query).await.map_err(|error| match error {
         RequestError::Unavailable { service } => Error::Unreachable {
             what: format!("the {service} service"),

@@ -78,7 +78,7 @@ fn is_usable(spec: &Value, is_set: &dyn Fn(&str) -> bool) -> bool {
     text("credentialEnv").is_none_or(known) && placeholders(text("endpoint").unwrap_or_default()).all(known)
 }
 
-async fn stored(bus: &Bus) -> Result<Specs, Error> {
+pub(super) async fn stored(bus: &Bus) -> Result<Specs, Error> {
     bus.stored_resources()
         .await
         .map_err(|error| Error::step("read the stored resources; did `neptune migrate` run?", error))

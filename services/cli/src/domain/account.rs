@@ -6,7 +6,7 @@ use neptune_contracts::{
     attempt::Attempt,
     finished::TaskFinished,
     plan::{Explanation, Learning},
-    query::{BudgetReport, SpendReport, TaskView},
+    query::{BudgetReport, SpendReport, TaskView, quality::Judgement},
     task::CacheMode,
 };
 
@@ -47,6 +47,7 @@ pub fn summary(finished: &TaskFinished) -> String {
 #[must_use]
 pub fn view(view: &TaskView) -> String {
     let mut parts = vec![summary(&view.finished), format!("ledger    ${}", view.ledger_total_usd)];
+    parts.extend(view.quality.map(judgement));
     parts.extend(attempts(&view.finished.attempts));
     if !view.deliveries.is_empty() {
         let mut table = Table::new(&["delivery", "channel", "state", ">tries", "last error"]);
@@ -63,6 +64,12 @@ pub fn view(view: &TaskView) -> String {
         parts.push(format!("\nDeliveries\n{}", table.render()));
     }
     parts.join("\n")
+}
+
+fn judgement(quality: Judgement) -> String {
+    let others = quality.given.saturating_sub(1);
+    let of = if others == 0 { String::new() } else { format!("; it outweighs {others} other") };
+    format!("quality   {:.2} by {} at {}{of}", quality.score, quality.by.as_str(), quality.given_at)
 }
 
 /// Why a task went the way it did.
@@ -106,6 +113,9 @@ fn choice(route: &Explanation) -> Vec<String> {
         route.value_usd,
         route.decided_in_us
     ));
+    if let Some(propensity) = route.propensity.filter(|propensity| *propensity < 1.0) {
+        parts.push(format!("The draws make this choice with probability {propensity:.3}."));
+    }
     if !route.relaxed.is_empty() {
         parts.push(format!("Nothing fitted, so these constraints were given up: {}.", route.relaxed.join(", ")));
     }
@@ -186,11 +196,12 @@ fn attempts(attempts: &[Attempt]) -> Option<String> {
 /// Spend, one line a group.
 #[must_use]
 pub fn spend(report: &SpendReport, group: &'static str) -> String {
-    let mut table = Table::new(&[group, ">tasks", ">calls", ">input tokens", ">output tokens", ">cost"]);
+    let mut table = Table::new(&[group, ">tasks", ">calls", ">input tokens", ">output tokens", ">cost", ">quality"]);
     for row in &report.rows {
         let numbers = [row.tasks, row.calls, row.input_tokens, row.output_tokens].map(|number| number.to_string());
         let [tasks, calls, input, output] = numbers;
-        table.row([row.group.clone(), tasks, calls, input, output, format!("${}", row.cost_usd)]);
+        let quality = row.quality.map_or("-".to_owned(), |quality| format!("{quality:.2} (n={})", row.judged));
+        table.row([row.group.clone(), tasks, calls, input, output, format!("${}", row.cost_usd), quality]);
     }
     let as_of = report.as_of.map(|time| format!(", as of {time}")).unwrap_or_default();
     let mut text = format!("{}\ntotal ${}{as_of}", table.render(), report.total_usd);
@@ -314,6 +325,21 @@ Attempts
     }
 
     #[test]
+    fn a_judged_answer_says_by_whom() {
+        let told = view(&TaskView {
+            finished: finished(),
+            deliveries: Vec::new(),
+            ledger_total_usd: PicoUsd::ZERO,
+            quality: serde_json::from_value(
+                json!({"score": 0.7, "by": "person", "given_at": "2026-11-23T10:00:00Z", "given": 3}),
+            )
+            .unwrap(),
+        });
+        let wanted = "ledger    $0\nquality   0.70 by person at 2026-11-23T10:00:00Z; it outweighs 2 other\n";
+        assert!(told.contains(wanted), "{told}");
+    }
+
+    #[test]
     fn what_was_ignored_is_told() {
         let remedy = "check its spelling against the schema, or leave it out";
         let warning = Problem::new("constraints.max_cost", "no such field, so it was ignored", remedy);
@@ -326,12 +352,14 @@ Attempts
     fn spend_ends_with_its_total() {
         let report = serde_json::from_value(json!({
             "rows": [{"group": "support", "tasks": 3, "calls": 4, "input_tokens": 120, "output_tokens": 36, "cost_usd": "0.00124",
-                "served_from_cache": 2, "saved_usd": "0.0008"}],
+                "served_from_cache": 2, "saved_usd": "0.0008", "judged": 2, "quality": 0.75},
+                {"group": "sales", "tasks": 1, "calls": 1, "input_tokens": 1, "output_tokens": 1, "cost_usd": "0"}],
             "total_usd": "0.00124", "as_of": "2026-11-23T09:50:00Z",
         }));
         let expected = "\
-TEAM     TASKS  CALLS  INPUT TOKENS  OUTPUT TOKENS      COST
-support      3      4           120             36  $0.00124
+TEAM     TASKS  CALLS  INPUT TOKENS  OUTPUT TOKENS      COST     QUALITY
+support      3      4           120             36  $0.00124  0.75 (n=2)
+sales        1      1             1              1        $0           -
 total $0.00124, as of 2026-11-23T09:50:00Z
 the cache answered 2 tasks and saved $0.0008";
         assert_eq!(spend(&report.unwrap(), "team"), expected);

@@ -8,14 +8,14 @@ use std::{
 };
 use tempfile::TempDir;
 
-struct Stand {
+pub(crate) struct Stand {
     nats: Nats,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
     url: String,
 }
 
 impl Stand {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let nats = Nats::start().await;
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("secrets.env"), "NEPTUNE_KEY_PEPPER=pepper\n").unwrap();
@@ -26,18 +26,18 @@ impl Stand {
         stand
     }
 
-    async fn bus(&self) -> neptune_bus::Bus {
+    pub(crate) async fn bus(&self) -> neptune_bus::Bus {
         let config = neptune_bus::BusConfig::open(&self.url, "neptune".parse().unwrap());
         neptune_bus::Bus::connect(&config, neptune_contracts::names::Service::Operator).await.unwrap()
     }
 
-    fn neptune(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn neptune(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_neptune"));
         command.env_clear().env("NEPTUNE_NATS_URL", &self.url).env("NEPTUNE_STATE_DIR", self.folder.path());
         command.args(arguments).current_dir(self.folder.path()).output().unwrap()
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let output = self.neptune(arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()

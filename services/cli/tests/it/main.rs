@@ -4,4 +4,5 @@
 mod bus;
 mod eval;
 mod eval_task_type;
+mod report;
 mod supervisor;

@@ -212,6 +212,7 @@ fn explanation() -> Explanation {
         relaxed: Vec::new(),
         because: "the test says so".into(),
         decided_in_us: 1,
+        propensity: None,
         learning: None,
     }
 }

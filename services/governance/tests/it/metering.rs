@@ -100,5 +100,7 @@ fn row(team: &str, spent: i64) -> SpendRow {
         cost_usd: PicoUsd(spent),
         served_from_cache: 0,
         saved_usd: PicoUsd::ZERO,
+        judged: 0,
+        quality: None,
     }
 }

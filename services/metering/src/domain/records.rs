@@ -6,8 +6,9 @@ use neptune_contracts::{
     Timestamp,
     attempt::{Attempt, AttemptError, AttemptFailed},
     delivery::{DeliveryAttempted, DeliveryFinished, DeliveryOutcome},
+    feedback::FeedbackGiven,
     finished::{CacheHit, TaskFinished},
-    ids::TaskId,
+    ids::{FeedbackId, TaskId},
     names::{Channel, Lane, TaskType, Team, Zone},
 };
 use serde::Serialize;
@@ -24,6 +25,8 @@ pub struct Records {
     pub deliveries: Vec<Row>,
     /// Of `delivery_attempt`.
     pub tries: Vec<Row>,
+    /// Of `feedback`.
+    pub feedback: Vec<Row>,
 }
 
 /// What an entry of the ledger is about.
@@ -55,6 +58,12 @@ pub enum Unrecordable {
     /// A row cannot be written as JSON.
     #[error("a row cannot be written as JSON")]
     Encode(#[from] serde_json::Error),
+    /// A score is none.
+    #[error("score is {0}; the limit is 0 to 1")]
+    Score(f64),
+    /// Nobody knows whose it is.
+    #[error("the subject names no team")]
+    NoTeam,
 }
 
 #[derive(Serialize)]
@@ -136,6 +145,17 @@ struct TryRow<'a> {
     started_at: Timestamp,
     latency_ms: i64,
     error: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct FeedbackRow<'a> {
+    id: FeedbackId,
+    team: &'a Team,
+    task_id: TaskId,
+    score: f64,
+    given_by: &'a str,
+    strength: i16,
+    given_at: Timestamp,
 }
 
 /// The rows of a finished task: itself without its output, and an entry per attempt.
@@ -343,6 +363,27 @@ pub fn of_delivery_attempted(attempted: &DeliveryAttempted) -> Result<Records, U
         error: attempted.error.as_deref(),
     };
     Ok(Records { tries: vec![Row::of(&row)?], ..Records::default() })
+}
+
+/// The row of something said about an answer. It may come before its task's fact.
+///
+/// # Errors
+/// The score is out of range, or the subject named no team.
+pub fn of_feedback_given(given: &FeedbackGiven) -> Result<Records, Unrecordable> {
+    let team = given.team.as_ref().ok_or(Unrecordable::NoTeam)?;
+    if !(0.0..=1.0).contains(&given.score) {
+        return Err(Unrecordable::Score(given.score));
+    }
+    let row = FeedbackRow {
+        id: given.id,
+        team,
+        task_id: given.task,
+        score: given.score,
+        given_by: given.by.as_str(),
+        strength: given.by.strength(),
+        given_at: given.given_at,
+    };
+    Ok(Records { feedback: vec![Row::of(&row)?], ..Records::default() })
 }
 
 /// Two messages with the same key must say the same; this tells whether they do.

@@ -4,6 +4,7 @@ use neptune_contracts::{
     PicoUsd, Timestamp,
     query::{SpendReport, SpendRow},
 };
+use std::collections::HashMap;
 
 /// One group as the database summed it. Sums of `bigint` come as text, because they can be larger
 /// than it.
@@ -27,10 +28,25 @@ pub struct Summed {
     pub saved: String,
 }
 
+/// How good the answers of one group were, as the database counted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// Tasks whose answer was judged.
+    pub tasks: i64,
+    /// Their mean score, 0 to 1.
+    pub quality: f64,
+}
+
 /// The report: dearest group first. A sum beyond what a report can hold is held at the largest value.
 #[must_use]
-pub fn report(summed: Vec<Summed>, as_of: Option<Timestamp>) -> SpendReport {
-    let mut rows: Vec<SpendRow> = summed.into_iter().map(row).collect();
+pub fn report(summed: Vec<Summed>, judged: &HashMap<String, Judged>, as_of: Option<Timestamp>) -> SpendReport {
+    let judge = |row: SpendRow| match judged.get(&row.group) {
+        Some(Judged { tasks, quality }) => {
+            SpendRow { judged: u64::try_from(*tasks).unwrap_or(0), quality: Some(*quality), ..row }
+        }
+        None => row,
+    };
+    let mut rows: Vec<SpendRow> = summed.into_iter().map(row).map(judge).collect();
     rows.sort_by(|left, right| right.cost_usd.cmp(&left.cost_usd).then_with(|| left.group.cmp(&right.group)));
     let total_usd = rows.iter().map(|row| row.cost_usd).sum();
     SpendReport { rows, total_usd, as_of }
@@ -46,6 +62,8 @@ fn row(summed: Summed) -> SpendRow {
         cost_usd: amount(&summed.amount),
         served_from_cache: u64::try_from(summed.served).unwrap_or(0),
         saved_usd: amount(&summed.saved),
+        judged: 0,
+        quality: None,
     }
 }
 
@@ -77,10 +95,18 @@ mod tests {
 
     #[test]
     fn the_dearest_group_comes_first_and_the_total_adds_up() {
-        let report = report(vec![summed("b", "5"), summed("a", "5"), summed("c", "90")], None);
+        let report = report(vec![summed("b", "5"), summed("a", "5"), summed("c", "90")], &HashMap::new(), None);
         let order: Vec<&str> = report.rows.iter().map(|row| row.group.as_str()).collect();
         assert_eq!(order, ["c", "a", "b"]);
         assert_eq!(report.total_usd, PicoUsd(100));
+    }
+
+    #[test]
+    fn only_what_was_judged_has_a_quality() {
+        let judged = HashMap::from([("a".to_owned(), Judged { tasks: 3, quality: 0.5 })]);
+        let report = report(vec![summed("a", "5"), summed("b", "4")], &judged, None);
+        let told: Vec<_> = report.rows.iter().map(|row| (row.judged, row.quality)).collect();
+        assert_eq!(told, [(3, Some(0.5)), (0, None)]);
     }
 
     #[test]

@@ -107,3 +107,16 @@ pub(super) const DELIVERY_ATTEMPT: Table = Table {
         ("error", "text"),
     ],
 };
+
+pub(super) const FEEDBACK: Table = Table {
+    name: "feedback",
+    columns: &[
+        ("id", "uuid"),
+        ("team", "text"),
+        ("task_id", "uuid"),
+        ("score", "double precision"),
+        ("given_by", "text"),
+        ("strength", "smallint"),
+        ("given_at", "timestamptz"),
+    ],
+};

@@ -11,12 +11,13 @@ use neptune_contracts::{
     delivery::DeliverySpec,
     finished::TaskFinished,
     ids::DeliveryId,
-    query::{DeliveryView, TaskQuery, TaskView},
+    query::{DeliveryView, TaskQuery, TaskView, quality::Judgement},
 };
 use sea_orm::{
-    ColumnTrait as _, Condition, DbErr, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, QueryTrait as _,
+    ColumnTrait as _, Condition, ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _, ExprTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Statement,
 };
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub(super) async fn answer(ledger: Ledger, query: TaskQuery) -> Result<TaskView, Unanswered> {
@@ -29,7 +30,23 @@ pub(super) async fn answer(ledger: Ledger, query: TaskQuery) -> Result<TaskView,
     let finished: TaskFinished = serde_json::from_value(found.fact)?;
     let deliveries = deliveries(&ledger, &finished).await?;
     let ledger_total_usd = total(&ledger, &finished).await?;
-    Ok(TaskView { finished, deliveries, ledger_total_usd })
+    let quality = judgement(&ledger, &finished).await?;
+    Ok(TaskView { finished, deliveries, ledger_total_usd, quality })
+}
+
+const JUDGEMENT: &str = "SELECT score, given_by, given_at, given FROM judged_task WHERE team = $1 AND task_id = $2";
+
+async fn judgement(ledger: &Ledger, fact: &TaskFinished) -> Result<Option<Judgement>, Unanswered> {
+    let values = [fact.team.as_str().into(), fact.id.0.into()];
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, JUDGEMENT, values);
+    let Some(row) = ledger.database().query_one_raw(statement).await? else { return Ok(None) };
+    let (by, given_at): (String, OffsetDateTime) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+    Ok(Some(Judgement {
+        score: row.try_get_by_index(0)?,
+        by: serde_json::from_value(by.into())?,
+        given_at: given_at.into(),
+        given: u64::try_from(row.try_get_by_index::<i64>(3)?).unwrap_or(0),
+    }))
 }
 
 async fn total(ledger: &Ledger, fact: &TaskFinished) -> Result<PicoUsd, DbErr> {

@@ -4,8 +4,9 @@ use neptune_contracts::{
     PicoUsd, Timestamp,
     attempt::{Attempt, AttemptError, AttemptFailed, ErrorClass, Usage},
     delivery::{DeliveryAttempted, DeliveryFinished, DeliveryOutcome, DeliverySpec},
+    feedback::{FeedbackBy, FeedbackGiven},
     finished::{Outcome, TaskFinished, Times},
-    ids::{AttemptId, DeliveryId, TaskId},
+    ids::{AttemptId, DeliveryId, FeedbackId, TaskId},
     names::{Channel, Lane, Origin, TaskType, Zone},
 };
 use serde_json::json;
@@ -112,5 +113,16 @@ pub fn delivered(fact: &TaskFinished, index: usize, cost: i64) -> DeliveryFinish
         error: None,
         cost_usd: PicoUsd(cost),
         finished_at: Timestamp::now(),
+    }
+}
+
+pub fn feedback(fact: &TaskFinished, score: f64, by: FeedbackBy) -> FeedbackGiven {
+    FeedbackGiven {
+        id: FeedbackId::mint(),
+        team: Some(fact.team.clone()),
+        task: fact.id,
+        score,
+        by,
+        given_at: Timestamp::now(),
     }
 }

@@ -11,7 +11,9 @@
 mod facts;
 mod support;
 
+mod feedback;
 mod ingest;
 mod outage;
 mod queries;
+mod routing;
 mod schema;

@@ -7,7 +7,8 @@ use neptune_contracts::{
     query::{SpendGroup, SpendQuery, SpendReport},
     subject::Namespace,
     topology::{
-        ConsumerSpec, METERING_DELIVERY_ATTEMPTED, METERING_DELIVERY_FINISHED, METERING_FAILED, METERING_FINISHED,
+        ConsumerSpec, METERING_DELIVERY_ATTEMPTED, METERING_DELIVERY_FINISHED, METERING_FAILED, METERING_FEEDBACK,
+        METERING_FINISHED,
     },
 };
 use neptune_metering::{config::Config, run};
@@ -127,8 +128,13 @@ impl World {
     }
 }
 
-const OURS: [&ConsumerSpec; 4] =
-    [&METERING_FINISHED, &METERING_FAILED, &METERING_DELIVERY_ATTEMPTED, &METERING_DELIVERY_FINISHED];
+const OURS: [&ConsumerSpec; 5] = [
+    &METERING_FINISHED,
+    &METERING_FAILED,
+    &METERING_DELIVERY_ATTEMPTED,
+    &METERING_DELIVERY_FINISHED,
+    &METERING_FEEDBACK,
+];
 
 async fn connect(nats: &Nats, namespace: &Namespace, service: Service) -> Bus {
     Bus::connect(&BusConfig::open(nats.url(), namespace.clone()), service).await.unwrap()

@@ -8,6 +8,7 @@ use super::{
     filter::{Eligible, Request, Snapshot, sort},
     learnt::Drawn,
     limit::fault,
+    propensity::propensity,
     quality::Context,
     route::{Policy, Unknown, Weights, resolve},
     task_type::{Kind, kind},
@@ -72,6 +73,8 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
         explanation.removed = removed_all;
         return refuse(Outcome::NoRoute, error, Some(explanation));
     };
+    let chosen = |pick| propensity(&ranked, &policy.weights, wishes.min_quality, (pick, drawn.is_asked()));
+    explanation.propensity = pick.map(chosen);
     let explored = pick.is_some_and(|pick| pick.explored);
     let choice = Choice { policy: &policy, kind: &kind, ranked: &ranked, first, relaxed: &relaxed, explored };
     explanation.because = because(&choice);
@@ -109,6 +112,7 @@ fn explain(kind: &Kind, policy: &Policy<'_>, snapshot: &Snapshot<'_>) -> Explana
         relaxed: Vec::new(),
         because: String::new(),
         decided_in_us: 0,
+        propensity: None,
         learning: None,
     }
 }

@@ -61,13 +61,20 @@ pub fn pick(prospects: &[Prospect], min_quality: f64, refrain: Option<Refrain>) 
     if refrain.is_some() {
         return Some(safe);
     }
-    let least = prospects.get(expected)?.quality - MOST_QUALITY_RISKED;
-    // A floor that even the expected best misses was given up before.
-    let floor = if prospects.get(expected)?.quality < min_quality { 0.0 } else { min_quality };
-    let drawn = best(prospects, |prospect| {
-        (prospect.quality >= least && prospect.quality >= floor).then_some(prospect.drawn_usd)
-    })?;
+    let may_win = contestants(prospects, min_quality);
+    let drawn = best(prospects, |prospect| may_win(prospect).then_some(prospect.drawn_usd))?;
     Some(Pick { index: drawn, explored: drawn != expected })
+}
+
+/// Which of `prospects` a draw may choose: those whose quality is risked neither against the
+/// expected best nor against the floor.
+pub fn contestants(prospects: &[Prospect], min_quality: f64) -> impl Fn(&Prospect) -> bool {
+    let expected = best(prospects, |prospect| Some(prospect.expected_usd)).and_then(|index| prospects.get(index));
+    let quality = expected.map_or(0.0, |expected| expected.quality);
+    let least = quality - MOST_QUALITY_RISKED;
+    // A floor that even the expected best misses was given up before.
+    let floor = if quality < min_quality { 0.0 } else { min_quality };
+    move |prospect| prospect.quality >= least && prospect.quality >= floor
 }
 
 fn best(prospects: &[Prospect], worth: impl Fn(&Prospect) -> Option<f64>) -> Option<usize> {

@@ -60,6 +60,12 @@ impl Drawn {
         Some(Pick { index: *candidates.get(picked.index)?, ..picked })
     }
 
+    /// Whether the draws are asked at all.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.refrain.is_none()
+    }
+
     /// What is kept of it.
     #[must_use]
     pub fn record(&self, request: &Request<'_>, choice: &Choice<'_>) -> Learning {
