@@ -12,6 +12,7 @@
 use super::{
     decide::{Decision, decide},
     filter::Snapshot,
+    outlook::Outlook,
     quality::{Cell, Cells, Context, DECLARED_MASS},
     statistics::{AnswerStatistics, ModelStatistics, Statistics},
 };
@@ -114,8 +115,10 @@ impl Question {
             resources: &resources,
             statistics: &self.statistics,
             circuits: &HashMap::new(),
+            headroom: &HashMap::new(),
             cells: &self.cells,
             may_explore: self.may_explore,
+            outlook: Outlook::default(),
             now: self.now,
         };
         let Decision::Route(plan) = decide(&self.task, &admission, &snapshot) else { return None };
