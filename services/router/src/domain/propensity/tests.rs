@@ -15,10 +15,12 @@ fn options<'a>(spec: &'a ModelSpec, given: &[(&'a str, f64, f64, i64)]) -> Vec<E
         estimate: Estimate {
             quality: *mean,
             success: 0.98,
+            output_tokens: 10,
             cautious_output_tokens: 10,
             cost: PicoUsd(micro_usd * 1_000_000),
             cautious_cost: PicoUsd(micro_usd * 1_000_000),
             latency_ms: 500,
+            load: 0.0,
         },
         quality: Posterior { mean: *mean, mass: *mass },
         observations: [1.0; 4],

@@ -39,8 +39,10 @@ fn recorded(id: u128, resources: &Resources, good: [f64; 3]) -> TaskFinished {
         resources,
         statistics: &Statistics::default(),
         circuits: &HashMap::new(),
+        headroom: &HashMap::new(),
         cells: &cells,
         may_explore: true,
+        outlook: crate::domain::outlook::Outlook::default(),
         now,
     };
     let admission = builders::admission(&names);
