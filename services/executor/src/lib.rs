@@ -26,6 +26,7 @@ pub mod config;
 pub mod domain;
 pub mod handlers;
 pub mod http;
+pub mod outlet;
 pub mod provider;
 
 use attempts::Caller;

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod endpoint;
+mod stream;
 
 use crate::{
     config::Environment,
@@ -58,6 +59,13 @@ pub struct Call<'c> {
     pub timeout: Duration,
 }
 
+impl Call<'_> {
+    fn asked(&self) -> Asked<'_> {
+        let upstream_model = upstream_name(self.name, self.model);
+        Asked { upstream_model, model: self.model, input: self.input, prompt: self.prompt }
+    }
+}
+
 impl Provider {
     /// Calls over `http`, with endpoints and credentials filled in from `environment`.
     #[must_use]
@@ -81,13 +89,7 @@ impl Provider {
 
     async fn exchange(&self, call: &Call<'_>) -> Result<Answer, Failure> {
         let wire = wire::of(call.model.provider);
-        let asked = Asked {
-            upstream_model: upstream_name(call.name, call.model),
-            model: call.model,
-            input: call.input,
-            prompt: call.prompt,
-        };
-        let Outgoing { path, headers, body, warnings } = wire.request(&asked)?;
+        let Outgoing { path, headers, body, warnings } = wire.request(&call.asked())?;
         let request = self.request(call, &path, (headers, body))?;
         let mut response = self.http.execute(request).await.map_err(|error| connection_failure(&error))?;
         let limits = limits(&response);

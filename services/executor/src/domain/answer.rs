@@ -33,14 +33,24 @@ pub struct Answer {
 /// # Errors
 /// It is not JSON, holds no choice with a message, carries an error, or was filtered.
 pub fn read(body: &[u8], model: &str) -> Result<Answer, Failure> {
-    let unreadable = || Failure::new(ErrorClass::Malformed, "the answer is not a JSON object").billed(Billed::Perhaps);
-    let mut output: Value = serde_json::from_slice(body).map_err(|_| unreadable())?;
+    of_output(serde_json::from_slice(body).map_err(|_| unreadable())?, model)
+}
+
+/// The same for an answer that was put together already.
+///
+/// # Errors
+/// As those of [`read`].
+pub fn of_output(mut output: Value, model: &str) -> Result<Answer, Failure> {
     let usage = openai_usage(&output);
     let billed = usage.map_or(Billed::Perhaps, Billed::Counted);
     check(&output)
         .map_err(|failure| if failure.billed == Billed::Perhaps { failure.billed(billed) } else { failure })?;
     output.as_object_mut().ok_or_else(unreadable)?.insert("model".into(), model.into());
     Ok(Answer { output, usage, warnings: Vec::new(), limits: None })
+}
+
+fn unreadable() -> Failure {
+    Failure::new(ErrorClass::Malformed, "the answer is not a JSON object").billed(Billed::Perhaps)
 }
 
 fn check(output: &Value) -> Result<(), Failure> {
@@ -61,7 +71,8 @@ fn check(output: &Value) -> Result<(), Failure> {
 }
 
 /// Some gateways report a failure inside a success, with its status as the error's code.
-fn inner_error(output: &Value) -> Option<Failure> {
+#[must_use]
+pub fn inner_error(output: &Value) -> Option<Failure> {
     let error = output.get("error").filter(|error| !error.is_null())?;
     let status = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
     Some(refused_with(status.filter(|status| (400..600).contains(status)).unwrap_or(500), output, None))

@@ -23,6 +23,8 @@ pub enum Billed {
     No,
     /// Unknown: it may have done the work, and its answer did not arrive or cannot be read.
     Perhaps,
+    /// Unknown: it answered as far as these output tokens, counted by what arrived.
+    UpTo(u64),
     /// These tokens, by its own count.
     Counted(Usage),
 }

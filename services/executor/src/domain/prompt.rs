@@ -3,6 +3,9 @@
 
 use neptune_contracts::chat::ChatRequest;
 
+/// Asks for pieces, and for what was counted.
+const STREAMED: &[u8] = br#""stream":true,"stream_options":{"include_usage":true},"#;
+
 /// A task's input as JSON.
 pub struct Prompt {
     /// As governance hashed it.
@@ -36,16 +39,29 @@ impl Prompt {
         &self.hashed
     }
 
+    /// The same as [`Self::request`], for an answer in pieces with what was counted at their end.
+    ///
+    /// # Errors
+    /// The name cannot be written as JSON.
+    pub fn streamed_request(&self, upstream_model: &str) -> Result<Vec<u8>, serde_json::Error> {
+        self.written(upstream_model, STREAMED)
+    }
+
     /// The request for the model that its provider knows as `upstream_model`.
     ///
     /// # Errors
     /// The name cannot be written as JSON.
     pub fn request(&self, upstream_model: &str) -> Result<Vec<u8>, serde_json::Error> {
+        self.written(upstream_model, b"")
+    }
+
+    fn written(&self, upstream_model: &str, fields: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
         let tail = self.plain.as_ref().unwrap_or(&self.hashed).get(self.tail_at..).unwrap_or_default();
-        let mut request = Vec::with_capacity(tail.len() + upstream_model.len() + 16);
+        let mut request = Vec::with_capacity(tail.len() + fields.len() + upstream_model.len() + 16);
         request.extend_from_slice(b"{\"model\":");
         serde_json::to_writer(&mut request, upstream_model)?;
         request.push(b',');
+        request.extend_from_slice(fields);
         request.extend_from_slice(tail);
         Ok(request)
     }
@@ -74,6 +90,10 @@ mod tests {
         fields.remove("stream");
         fields.remove("stream_options");
         let sent: Value = serde_json::from_slice(&prompt.request(upstream_model).unwrap()).unwrap();
+        assert_eq!(sent, wanted);
+        wanted["stream"] = true.into();
+        wanted["stream_options"] = json!({"include_usage": true});
+        let sent: Value = serde_json::from_slice(&prompt.streamed_request(upstream_model).unwrap()).unwrap();
         assert_eq!(sent, wanted);
     }
 

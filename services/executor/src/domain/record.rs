@@ -41,6 +41,9 @@ pub fn attempt(call: &Call<'_>, input: &ChatRequest, result: &Result<Answer, Fai
         Ok(Answer { output, usage: None, .. }) => (price::estimated_usage(input_tokens(), output), true),
         Err(Failure { billed: Billed::No, .. }) => (Usage::default(), false),
         Err(Failure { billed: Billed::Counted(usage), .. }) => (*usage, false),
+        Err(Failure { billed: Billed::UpTo(output), .. }) => {
+            (Usage { input_uncached: input_tokens(), output: *output, ..Usage::default() }, true)
+        }
         Err(Failure { billed: Billed::Perhaps, .. }) => {
             (Usage { input_uncached: input_tokens(), ..Usage::default() }, true)
         }

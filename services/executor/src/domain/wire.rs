@@ -17,7 +17,7 @@ mod reading;
 mod tools;
 mod warnings;
 
-use super::{answer::Answer, classify, failure::Failure, prompt::Prompt};
+use super::{answer::Answer, classify, failure::Failure, prompt::Prompt, sse::Event};
 use neptune_contracts::{
     Timestamp,
     attempt::ErrorClass,
@@ -25,6 +25,7 @@ use neptune_contracts::{
     problem::Problem,
     resource::{ModelSpec, Provider},
 };
+use serde_json::Value;
 
 /// What is asked of a model.
 #[derive(Clone, Copy)]
@@ -79,10 +80,33 @@ pub trait Wire: Sync {
     /// It cannot be read, holds no answer, or was filtered.
     fn answer(&self, body: &[u8], name: &str, now: Timestamp) -> Result<Answer, Failure>;
 
+    /// The request for an answer in pieces; nothing where the format's pieces are not read here, so
+    /// that the answer comes in one.
+    fn streamed_request(&self, _asked: &Asked<'_>) -> Option<Result<Outgoing, Failure>> {
+        None
+    }
+
+    /// A reader of the pieces that [`Self::streamed_request`] asks for.
+    fn pieces(&self) -> Box<dyn Pieces> {
+        Box::<openai::Chunks>::default()
+    }
+
     /// The failure that a refusal is.
     fn refused(&self, refusal: &Refusal<'_>) -> Failure {
         classify::refused(refusal.status, refusal.body, refusal.retry_after_ms)
     }
+}
+
+/// Reads the pieces of a streamed answer, in the order they come.
+pub trait Pieces: Send {
+    /// The chat completion chunks that an event is, in OpenAI's form.
+    ///
+    /// # Errors
+    /// It cannot be read, or says that the answer failed.
+    fn read(&mut self, event: &Event) -> Result<Vec<Value>, Failure>;
+
+    /// Whether the provider has said that nothing follows.
+    fn is_ended(&self) -> bool;
 }
 
 /// The format a provider speaks.

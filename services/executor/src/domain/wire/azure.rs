@@ -14,18 +14,24 @@ pub(super) struct Azure;
 
 impl Wire for Azure {
     fn request(&self, asked: &Asked<'_>) -> Result<Outgoing, Failure> {
-        let version = asked.model.api_version.as_deref().unwrap_or(API_VERSION);
-        // The first of the newer versions names the deployment in the body.
-        let path = if version == "v1" {
-            "openai/v1/chat/completions".to_owned()
-        } else {
-            let deployment = segment(asked.upstream_model);
-            format!("openai/deployments/{deployment}/chat/completions?api-version={}", segment(version))
-        };
-        Ok(Outgoing { path, headers: Vec::new(), body: openai::body(asked)?, warnings: Vec::new() })
+        Ok(openai::outgoing(path(asked), openai::body(asked)?))
+    }
+
+    fn streamed_request(&self, asked: &Asked<'_>) -> Option<Result<Outgoing, Failure>> {
+        Some(openai::streamed_body(asked).map(|body| openai::outgoing(path(asked), body)))
     }
 
     fn answer(&self, body: &[u8], name: &str, _now: Timestamp) -> Result<Answer, Failure> {
         answer::read(body, name)
     }
+}
+
+fn path(asked: &Asked<'_>) -> String {
+    let version = asked.model.api_version.as_deref().unwrap_or(API_VERSION);
+    // The first of the newer versions names the deployment in the body.
+    if version == "v1" {
+        return "openai/v1/chat/completions".to_owned();
+    }
+    let deployment = segment(asked.upstream_model);
+    format!("openai/deployments/{deployment}/chat/completions?api-version={}", segment(version))
 }
