@@ -4,7 +4,7 @@ use crate::domain::{answer::Meaning, keys::KeyError};
 use axum::{
     Json,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Response, sse::Event},
 };
 use neptune_bus::PublishError;
 use neptune_contracts::{finished::TaskError, ids::TaskId, problem::Problem};
@@ -160,6 +160,18 @@ impl Fault {
                 response
             }
         }
+    }
+
+    /// The error as the last event of a stream that has begun.
+    #[must_use]
+    pub fn event(self) -> Event {
+        tracing::debug!(
+            code = self.code,
+            task.id = self.task.map(tracing::field::display),
+            "a stream ended with an error"
+        );
+        // Texts always can be written.
+        Event::default().data(serde_json::to_string(&self.openai()).unwrap_or_default())
     }
 
     fn headers(&self) -> HeaderMap {

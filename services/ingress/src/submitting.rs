@@ -5,8 +5,10 @@ use crate::{
     gate::Door,
     problem::Fault,
 };
-use neptune_bus::{Cause, Waiting};
-use neptune_contracts::{finished::TaskFinished, ids::TaskId, names::Team, problem::Problem, task::TaskSubmitted};
+use neptune_bus::{Cause, Chunks, Waiting};
+use neptune_contracts::{
+    fingerprint::Fingerprint, finished::TaskFinished, ids::TaskId, names::Team, problem::Problem, task::TaskSubmitted,
+};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -40,6 +42,40 @@ pub(crate) struct Wish<'r> {
     pub(crate) deadline_in_ms: Option<&'r str>,
 }
 
+/// A task as it was stored.
+pub(crate) struct Stored {
+    /// Its id.
+    pub(crate) id: TaskId,
+    /// How it ended, when it came before and has.
+    pub(crate) finished: Option<Box<TaskFinished>>,
+    /// Where its fact arrives, when somebody waits for it.
+    pub(crate) waiting: Option<Expected>,
+    /// The pieces of its answer, when they were asked for.
+    pub(crate) chunks: Option<Chunks>,
+    /// Nobody stored it before.
+    pub(crate) is_new: bool,
+    said: Option<Box<Fingerprint>>,
+}
+
+/// A fact that is waited for.
+pub(crate) struct Expected {
+    waiting: Waiting,
+    /// The first pause before the store is looked at.
+    pause: Duration,
+}
+
+impl Stored {
+    /// Checks that a fact is of a task that asked for the same.
+    ///
+    /// # Errors
+    /// It asked for something else.
+    pub(crate) fn check(&self, finished: &TaskFinished) -> Result<(), Fault> {
+        let Some(said) = &self.said else { return Ok(()) };
+        let differences = repeat::differences(said, finished);
+        if differences.is_empty() { Ok(()) } else { Err(reused(&differences).about(self.id)) }
+    }
+}
+
 /// Stores the task and waits as it is wished. A task that came before is not stored again.
 ///
 /// # Errors
@@ -47,10 +83,32 @@ pub(crate) struct Wish<'r> {
 pub(crate) async fn submit(
     door: &Door,
     caller: &Caller,
-    mut task: TaskSubmitted,
+    task: TaskSubmitted,
     wish: Wish<'_>,
 ) -> Result<Submitted, Fault> {
     let deadline = wish.wait.map(|wait| Instant::now() + wait);
+    let mut stored = store(door, caller, task, (wish, false)).await?;
+    let mut finished = stored.finished.take();
+    if let (None, Some(expected), Some(deadline)) = (&finished, stored.waiting.take(), deadline) {
+        finished = wait_for(door, &caller.team, stored.id, expected, deadline).await;
+    }
+    if let Some(finished) = &finished {
+        stored.check(finished)?;
+    }
+    Ok(Submitted { id: stored.id, finished })
+}
+
+/// Stores the task. A task that came before is not stored again. With `with_chunks` the pieces of its
+/// answer are listened to before it can have any.
+///
+/// # Errors
+/// The task is not stored; or one of its id or key came before, has ended, and asked for something else.
+pub(crate) async fn store(
+    door: &Door,
+    caller: &Caller,
+    mut task: TaskSubmitted,
+    (wish, with_chunks): (Wish<'_>, bool),
+) -> Result<Stored, Fault> {
     let (id, finished) = identify(door, caller, &task, wish.idempotency_key).await?;
     tracing::Span::current().record("task.id", tracing::field::display(id));
     // Only a caller that can name the task again can repeat it.
@@ -58,27 +116,27 @@ pub(crate) async fn submit(
         task.fingerprint = Some(Box::new(repeat::fingerprint(&task, wish.deadline_in_ms)));
     }
     task.id = Some(id);
-    let finished = match (finished, deadline) {
-        (Some(finished), _) => Some(finished),
-        (None, None) => {
-            door.bus.publish(&task, &wish.cause).await.map_err(|error| not_stored(&error, id))?;
-            None
-        }
-        (None, Some(deadline)) => {
-            let (reply_to, waiting) = door.replies.expect();
-            let cause = wish.cause.with_reply_to(reply_to);
-            let published = door.bus.publish(&task, &cause).await.map_err(|error| not_stored(&error, id))?;
-            let pause = if published.duplicate { FIRST_PAUSE } else { LOOK_EVERY };
-            wait_for(door, &caller.team, id, waiting, pause, deadline).await
-        }
-    };
-    if let (Some(said), Some(finished)) = (&task.fingerprint, &finished) {
-        let differences = repeat::differences(said, finished);
-        if !differences.is_empty() {
-            return Err(reused(&differences).about(id));
-        }
+    let said = task.fingerprint.clone();
+    let mut stored = Stored { id, finished, waiting: None, chunks: None, is_new: false, said };
+    if let Some(finished) = &stored.finished {
+        stored.check(finished)?;
+        return Ok(stored);
     }
-    Ok(Submitted { id, finished })
+    if with_chunks {
+        let unheard = |_| Fault::unavailable("bus_unavailable", "the answer cannot be followed; send it again");
+        stored.chunks = Some(door.bus.chunks(&caller.team, id).await.map_err(unheard)?);
+    }
+    let mut cause = wish.cause;
+    let waiting = wish.wait.map(|_| {
+        let (reply_to, waiting) = door.replies.expect();
+        cause = std::mem::replace(&mut cause, Cause::root()).with_reply_to(reply_to);
+        waiting
+    });
+    let published = door.bus.publish(&task, &cause).await.map_err(|error| not_stored(&error, id))?;
+    let pause = if published.duplicate { FIRST_PAUSE } else { LOOK_EVERY };
+    stored.is_new = !published.duplicate;
+    stored.waiting = waiting.map(|waiting| Expected { waiting, pause });
+    Ok(stored)
 }
 
 fn reused(differences: &[&str]) -> Fault {
@@ -118,12 +176,11 @@ async fn identify(
 
 /// The fact, from the inbox or else from the store; nothing when it is not there by the deadline or
 /// the ingress closes.
-async fn wait_for(
+pub(crate) async fn wait_for(
     door: &Door,
     team: &Team,
     id: TaskId,
-    waiting: Waiting,
-    pause: Duration,
+    Expected { waiting, pause }: Expected,
     deadline: Instant,
 ) -> Option<Box<TaskFinished>> {
     let answered = async {

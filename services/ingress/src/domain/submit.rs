@@ -51,8 +51,13 @@ pub fn completion(
 ) -> Result<TaskSubmitted, Vec<Problem>> {
     let request: ChatRequest = json::read(body).map_err(|problem| vec![problem])?;
     let mut faults = Vec::new();
-    if request.stream == Some(true) {
-        faults.push(Problem::new("stream", "streaming is not served yet", "leave it out or send false"));
+    let options = request.other.get("stream_options").filter(|options| !options.is_null());
+    if options.is_some() && request.stream != Some(true) {
+        faults.push(Problem::new("stream_options", "only a stream has options", "leave it out, or send stream: true"));
+    }
+    let usage = options.and_then(|options| options.get("include_usage"));
+    if usage.is_some_and(|usage| !usage.is_boolean()) {
+        faults.push(Problem::new("stream_options.include_usage", "not true or false", "send true or leave it out"));
     }
     let mut task = TaskSubmitted::new(caller.team.clone(), request);
     task.id = None;

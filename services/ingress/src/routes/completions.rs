@@ -1,5 +1,7 @@
 //! `POST /v1/chat/completions`, as OpenAI's clients expect it.
 
+mod stream;
+
 use super::{explain, openapi};
 use crate::{
     domain::{
@@ -26,16 +28,14 @@ use neptune_contracts::{
     ids::TaskId,
 };
 use serde_json::Value;
+use tokio::time::Instant;
 
 /// `POST /v1/chat/completions`.
 pub async fn complete(State(gate): State<Gate>, request: Request) -> Response {
-    match answer_completion(&gate, request).await {
-        Ok(finished) => answer(*finished),
-        Err(fault) => fault.answer(Shape::Openai),
-    }
+    answer_completion(&gate, request).await.unwrap_or_else(|fault| fault.answer(Shape::Openai))
 }
 
-async fn answer_completion(gate: &Gate, request: Request) -> Result<Box<TaskFinished>, Fault> {
+async fn answer_completion(gate: &Gate, request: Request) -> Result<Response, Fault> {
     let door = gate.door()?;
     let (head, body) = request.into_parts();
     let caller = door.submitter(&head.headers)?;
@@ -48,8 +48,15 @@ async fn answer_completion(gate: &Gate, request: Request) -> Result<Box<TaskFini
     drop(body);
     let (wait, cause) = (Some(door.wait), receive::cause(&head.headers));
     let wish = Wish { idempotency_key, wait, cause, deadline_in_ms: hints.deadline_ms.as_deref() };
-    let submitted = submitting::submit(door, &caller, task, wish).await?;
-    submitted.finished.ok_or_else(|| not_in_time(submitted.id))
+    if task.input.stream != Some(true) {
+        let submitted = submitting::submit(door, &caller, task, wish).await?;
+        return submitted.finished.map(|finished| answer(*finished)).ok_or_else(|| not_in_time(submitted.id));
+    }
+    let with_usage = task.input.other.get("stream_options").and_then(|options| options.get("include_usage"));
+    let with_usage = with_usage.and_then(Value::as_bool).unwrap_or(false);
+    let deadline = Instant::now() + door.wait;
+    let stored = submitting::store(door, &caller, task, (wish, true)).await?;
+    stream::answer(gate.clone(), caller.team, stored, (deadline, with_usage)).await
 }
 
 fn not_in_time(id: TaskId) -> Fault {
@@ -61,14 +68,17 @@ fn not_in_time(id: TaskId) -> Fault {
 fn answer(mut finished: TaskFinished) -> Response {
     let mut response = match (finished.outcome, finished.output.take()) {
         (Outcome::Completed, Some(output)) => (StatusCode::OK, Json(output)).into_response(),
-        (outcome, _) => {
-            let mut error = finished.error.take().unwrap_or_else(no_output);
-            error.problems = error.problems.into_iter().map(submit::of_the_input).collect();
-            Fault::of_task(answer::meaning(outcome, &error), error, finished.id).answer(Shape::Openai)
-        }
+        _ => failed(&mut finished).answer(Shape::Openai),
     };
     explain(&mut response, &finished);
     response
+}
+
+/// Why the task has no answer.
+fn failed(finished: &mut TaskFinished) -> Fault {
+    let mut error = finished.error.take().unwrap_or_else(no_output);
+    error.problems = error.problems.into_iter().map(submit::of_the_input).collect();
+    Fault::of_task(answer::meaning(finished.outcome, &error), error, finished.id)
 }
 
 fn no_output() -> TaskError {
@@ -81,7 +91,8 @@ pub(super) fn document(operation: TransformOperation<'_>) -> TransformOperation<
         .id("createChatCompletion")
         .summary("Create a chat completion")
         .description(
-            "OpenAI Chat Completions, without streaming. `model` is a model, or a route: `auto`, `auto:cheap`, \
+            "OpenAI Chat Completions. With `stream` the answer comes in pieces as server-sent events: a failure after the \
+             first piece is an event with an `error`, and a client that goes away cancels its task. `model` is a model, or a route: `auto`, `auto:cheap`, \
              `auto:fast`, `auto:best` or a named one. The answer's `x-neptune-*` headers tell the task's id, the \
              model, provider and route, cost, attempts, fallbacks and the milliseconds that Neptune added.",
         )
