@@ -16,6 +16,14 @@
 //! Nothing is called that governance did not admit: signature, input, models, zones, expiry and
 //! cost are checked here again, so a forged or altered plan gets nowhere.
 //!
+//! **Answers** are checked by the task's `output`: JSON that is only broken is repaired; a wrong
+//! answer is told to its model once, then the next model of the plan is asked. When none is right the
+//! task fails with `output_invalid`, and the last answer is kept.
+//!
+//! **Strategies** that call several models at once (hedge, ensemble) do so within one task and one
+//! lease: whoever loses the lease cuts all calls. A hedge's loser is cut and recorded as `cancelled`,
+//! its cost estimated; an ensemble's judge is an attempt like any other.
+//!
 //! **Cost** is what the provider counted, priced to the pico-dollar. Where it did not count (no
 //! usage in an answer; a timeout, a cut connection or an unreadable answer, any of which may have
 //! been billed) the attempt is marked `estimated`. A refused call costs nothing.

@@ -99,5 +99,7 @@ fn attempt(now: Timestamp) -> Attempt {
         usage: Usage { input_uncached: 812, cache_read: 128, cache_write: 0, output: 211, reasoning: 0 },
         cost_usd: PicoUsd(3_312_000_000),
         estimated: false,
+        purpose: None,
+        validation: None,
     }
 }

@@ -69,6 +69,7 @@ fn bench(criterion: &mut Criterion) {
             statistics: &statistics,
             circuits: &circuits,
             cells: &cells,
+            may_hedge: false,
             may_explore: true,
             now: Timestamp::now(),
         };

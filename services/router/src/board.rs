@@ -22,6 +22,7 @@ pub struct Board {
     circuits: ArcSwap<HashMap<String, Circuit>>,
     cells: ArcSwap<Cells>,
     explored: Mutex<HashMap<Team, Budget>>,
+    hedged: Mutex<Budget>,
 }
 
 impl Board {
@@ -57,6 +58,17 @@ impl Board {
     /// Takes in whether a decision for the team explored.
     pub fn decided(&self, team: &Team, explored: bool) {
         self.budgets().entry(team.clone()).or_default().spend(explored);
+    }
+
+    /// Whether few enough calls were hedged lately, by the tasks whose end this replica heard of.
+    #[must_use]
+    pub fn may_hedge(&self) -> bool {
+        self.hedged.lock().unwrap_or_else(PoisonError::into_inner).is_left()
+    }
+
+    /// Takes in a call, and whether it raced another.
+    pub fn called(&self, hedged: bool) {
+        self.hedged.lock().unwrap_or_else(PoisonError::into_inner).spend(hedged);
     }
 
     fn budgets(&self) -> std::sync::MutexGuard<'_, HashMap<Team, Budget>> {

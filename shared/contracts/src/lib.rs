@@ -20,6 +20,7 @@ pub mod ids;
 pub mod json;
 pub mod money;
 pub mod names;
+pub mod output;
 pub mod plan;
 pub mod problem;
 pub mod query;

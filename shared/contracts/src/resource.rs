@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+mod combine;
 mod route;
 
+pub use combine::{CascadeSpec, EnsembleSpec, HedgeSpec, StrategySpec};
 pub use route::{CacheSpec, Objective, RouteSpec, SplitSpec};
 
 /// The version every resource file names.

@@ -77,6 +77,8 @@ pub fn answered(model: &str) -> Attempt {
         usage: Usage { input_uncached: 50, output: 100, ..Usage::default() },
         cost_usd: PicoUsd(1_000_000),
         estimated: false,
+        purpose: None,
+        validation: None,
     }
 }
 

@@ -30,6 +30,12 @@ impl Failure {
         Self { error, billed: Billed::No }
     }
 
+    /// A call that was called off because another answer was there first.
+    #[must_use]
+    pub fn cancelled() -> Self {
+        Self::new(ErrorClass::Cancelled, "called off, another answer was there first").billed(Billed::Perhaps)
+    }
+
     /// The same failure, charged as given.
     #[must_use]
     pub fn billed(self, billed: Billed) -> Self {

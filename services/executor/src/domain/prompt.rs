@@ -2,6 +2,7 @@
 //! same bytes go to each model under the name its provider knows.
 
 use neptune_contracts::chat::ChatRequest;
+use serde_json::Value;
 
 /// A task's input as JSON.
 pub struct Prompt {
@@ -36,15 +37,20 @@ impl Prompt {
         &self.hashed
     }
 
-    /// The request for the model that its provider knows as `upstream_model`.
+    /// The request for the model that its provider knows as `upstream_model`, with the form of the
+    /// answer where the input itself has none.
     ///
     /// # Errors
-    /// The name cannot be written as JSON.
-    pub fn request(&self, upstream_model: &str) -> Result<Vec<u8>, serde_json::Error> {
+    /// The name or the form cannot be written as JSON.
+    pub fn request(&self, upstream_model: &str, response_format: Option<&Value>) -> Result<Vec<u8>, serde_json::Error> {
         let tail = self.plain.as_ref().unwrap_or(&self.hashed).get(self.tail_at..).unwrap_or_default();
         let mut request = Vec::with_capacity(tail.len() + upstream_model.len() + 16);
         request.extend_from_slice(b"{\"model\":");
         serde_json::to_writer(&mut request, upstream_model)?;
+        if let Some(format) = response_format {
+            request.extend_from_slice(b",\"response_format\":");
+            serde_json::to_writer(&mut request, format)?;
+        }
         request.push(b',');
         request.extend_from_slice(tail);
         Ok(request)
@@ -60,20 +66,22 @@ fn tail_at(model: Option<&str>) -> Result<usize, serde_json::Error> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn check(input: &ChatRequest, upstream_model: &str) {
         let prompt = Prompt::write(input).unwrap();
         assert_eq!(prompt.hashed(), serde_json::to_vec(input).unwrap());
         let mut wanted = serde_json::to_value(input).unwrap();
-        let fields = wanted.as_object_mut().unwrap();
-        fields.insert("model".into(), upstream_model.into());
-        fields.remove("stream");
-        fields.remove("stream_options");
-        let sent: Value = serde_json::from_slice(&prompt.request(upstream_model).unwrap()).unwrap();
+        wanted["model"] = upstream_model.into();
+        wanted.as_object_mut().unwrap().retain(|field, _| field != "stream" && field != "stream_options");
+        let sent: Value = serde_json::from_slice(&prompt.request(upstream_model, None).unwrap()).unwrap();
+        assert_eq!(sent, wanted);
+        let format = json!({"type": "json_object"});
+        wanted["response_format"] = format.clone();
+        let sent: Value = serde_json::from_slice(&prompt.request(upstream_model, Some(&format)).unwrap()).unwrap();
         assert_eq!(sent, wanted);
     }
 

@@ -53,5 +53,7 @@ pub(crate) fn attempt(model: &str, error: Option<ErrorClass>, cost: &str) -> Att
         usage: Usage::default(),
         cost_usd: usd(cost),
         estimated: false,
+        purpose: None,
+        validation: None,
     }
 }

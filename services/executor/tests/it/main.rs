@@ -6,4 +6,7 @@ mod world;
 
 mod attempts;
 mod deliveries;
+mod ensembles;
+mod hedges;
+mod output;
 mod provider;

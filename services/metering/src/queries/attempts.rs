@@ -48,5 +48,8 @@ fn attempt(entry: ledger_entry::Model) -> Result<Attempt, serde_json::Error> {
         },
         cost_usd: PicoUsd(entry.amount_pico_usd),
         estimated: entry.estimated,
+        // The ledger keeps what was paid; the verdicts stay in the finished fact.
+        purpose: None,
+        validation: None,
     })
 }

@@ -22,6 +22,8 @@ pub fn attempt(model: &str, cost: i64) -> Attempt {
         usage: Usage { input_uncached: 100, cache_read: 10, cache_write: 1, output: 20, reasoning: 2 },
         cost_usd: PicoUsd(cost),
         estimated: false,
+        purpose: None,
+        validation: None,
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Snapshot<'a> {
     pub cells: &'a Cells,
     /// Some of the team's exploration is left.
     pub may_explore: bool,
+    /// Few enough calls were hedged lately.
+    pub may_hedge: bool,
     /// The time.
     pub now: Timestamp,
 }
@@ -313,6 +315,8 @@ fn circuit(name: &str, snapshot: &Snapshot<'_>) -> Circuit {
     snapshot.circuits.get(name).map_or(shared, |own| own.together(shared))
 }
 
-fn state(name: &str, snapshot: &Snapshot<'_>) -> State {
+/// How the circuit of a model stands, by what this replica and all of them saw.
+#[must_use]
+pub fn state(name: &str, snapshot: &Snapshot<'_>) -> State {
     circuit(name, snapshot).state(snapshot.now.unix_micros() / 1_000)
 }

@@ -1,6 +1,6 @@
 //! What was measured about models, as the router last read it.
 
-use super::circuit::Circuit;
+use super::{circuit::Circuit, tail::Tail};
 use neptune_contracts::names::TaskType;
 use std::collections::HashMap;
 
@@ -33,6 +33,8 @@ pub struct ModelStatistics {
     pub counted_at_ms: i64,
     /// Its circuit, as all replicas see it.
     pub circuit: Circuit,
+    /// How long its answers took.
+    pub tail: Tail,
     /// What its answers were like, by kind of work.
     pub by_type: HashMap<TaskType, AnswerStatistics>,
 }

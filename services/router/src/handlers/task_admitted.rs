@@ -88,6 +88,7 @@ impl TaskAdmittedHandler {
             circuits: &circuits,
             cells: &cells,
             may_explore: self.board.may_explore(team),
+            may_hedge: self.board.may_hedge(),
             now: Timestamp::now(),
         };
         let clock = Instant::now();

@@ -9,7 +9,7 @@ use crate::{
     statistics::Store,
 };
 use neptune_bus::{Incoming, Outcome};
-use neptune_contracts::finished::TaskFinished;
+use neptune_contracts::{attempt::HEDGE, finished::TaskFinished};
 use std::time::Duration;
 
 /// Pause before statistics that could not be stored are tried again.
@@ -24,6 +24,9 @@ pub async fn handle(board: &Board, store: &Store, batch: Vec<Incoming<TaskFinish
             finished.attempts.iter().filter_map(|attempt| observe(attempt, finished.task_type))
         })
         .collect();
+    for attempt in batch.iter().flat_map(|incoming| &incoming.message.attempts) {
+        board.called(attempt.purpose.as_deref() == Some(HEDGE));
+    }
     // Failures were heard at once, from their own fact.
     for success in observations.iter().filter(|observation| observation.health == Health::Answered) {
         board.notice(success);

@@ -6,9 +6,11 @@ use crate::domain::{
     statistics::{AnswerStatistics, ModelStatistics, Statistics},
 };
 use neptune_contracts::{
+    Timestamp,
     attempt::ErrorClass,
     names::{Lane, TaskType, Zone},
-    resource::{ModelSpec, Objective, Resources, RouteSpec},
+    plan::Strategy,
+    resource::{ModelSpec, Objective, Resources, RouteSpec, StrategySpec},
 };
 use neptune_testkit::builders;
 use serde_json::json;
@@ -17,6 +19,7 @@ use std::collections::HashMap;
 mod laws;
 mod learning;
 mod limits;
+mod plans;
 mod split;
 
 /// Three models: cheap and weak, middling, dear and strong; and everything that is known.
@@ -89,6 +92,7 @@ impl World {
             circuits: &self.circuits,
             cells: &self.cells,
             may_explore: self.may_explore,
+            may_hedge: true,
             now: self.now,
         };
         decide(&self.task, &self.admission, &snapshot)
@@ -181,6 +185,10 @@ fn route() -> RouteSpec {
         max_attempts: 3,
         split: Vec::new(),
         cache: None,
+        strategy: StrategySpec::Auto,
+        hedge: None,
+        cascade: None,
+        ensemble: None,
     }
 }
 
