@@ -26,7 +26,7 @@ pub enum InvalidAdmission {
 }
 
 /// Checks that governance signed the admission for this task and this input, and that every
-/// attempt of the plan stays within it. Whether it has expired is checked before each attempt.
+/// attempt of the plan, its judge too, stays within it. Whether it has expired is checked before each attempt.
 ///
 /// # Errors
 /// What does not fit.
@@ -40,7 +40,7 @@ pub fn verify(routed: &TaskRouted, prompt: &Prompt, governance_key: &VerifyingKe
     let given = BASE64_STANDARD.decode(&admission.signature).map_err(|_| InvalidAdmission::Signature)?;
     let given = Signature::from_slice(&given).map_err(|_| InvalidAdmission::Signature)?;
     governance_key.verify(&signed, &given).map_err(|_| InvalidAdmission::Signature)?;
-    for planned in &routed.plan.attempts {
+    for planned in routed.plan.attempts.iter().chain(&routed.plan.judge) {
         if !admission.allowed_models.contains(&planned.model) || !admission.allowed_zones.contains(&planned.zone) {
             return Err(InvalidAdmission::NotAllowed { model: planned.model.clone(), zone: planned.zone });
         }

@@ -1,32 +1,35 @@
-//! Following a plan: one attempt after the other, each failure told at once.
+//! Following a plan: attempts one after the other, or at once where its strategy says so; each
+//! failure told at once.
+
+mod call;
+mod ensemble;
+mod hedge;
 
 use crate::{
     domain::{
-        answer::Answer,
-        failure::Failure,
-        pace::time_for_attempt,
+        finish::Answered,
+        output::{re_ask, response_format},
         prompt::Prompt,
-        record,
-        step::{self, End, Step},
+        step::{self, End, Progress, Step},
     },
-    provider::{Call, Provider},
+    provider::Provider,
 };
+use call::{Ask, Made};
 use neptune_bus::{Bus, Cause};
 use neptune_contracts::{
     Timestamp,
-    attempt::{Attempt, AttemptFailed, ErrorClass},
+    attempt::{Attempt, AttemptFailed, ErrorClass, RE_ASK},
     ids::AttemptId,
     names::Zone,
-    plan::{PlannedAttempt, TaskRouted},
-    resource::{ModelSpec, Resources},
+    output::Checks,
+    plan::{PlannedAttempt, Strategy, TaskRouted},
+    resource::Resources,
 };
 use serde_json::Value;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 use tokio::{sync::watch, task::JoinSet};
-use tracing::{Instrument as _, Span, field};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 /// What attempts are made with.
 pub struct Caller {
@@ -44,11 +47,11 @@ pub struct Caller {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Followed {
     /// A model answered.
-    Answered(Value),
+    Answered(Answered),
     /// The rest of the plan, from this index on, belongs to another zone.
     HandOver(usize),
-    /// There is no answer.
-    Ended(End),
+    /// There is no answer that will do; the last one that came.
+    Ended(End, Option<Value>),
 }
 
 /// The attempts at one task.
@@ -56,77 +59,125 @@ pub(crate) struct Attempts<'t> {
     caller: &'t Caller,
     routed: &'t TaskRouted,
     prompt: &'t Prompt,
+    checks: Option<&'t Checks>,
+    response_format: Option<Value>,
     cause: Cause,
+    cancelled: &'t CancellationToken,
     made: Vec<Attempt>,
+    answer: Option<Answered>,
+    invalid: Option<(AttemptId, Value)>,
     told: JoinSet<()>,
 }
 
 impl<'t> Attempts<'t> {
-    pub(crate) fn new(caller: &'t Caller, routed: &'t TaskRouted, prompt: &'t Prompt, cause: &Cause) -> Self {
-        // What is told about an attempt says nothing about the accept, whose token ends with the task.
-        let cause = cause.clone().without_accept();
-        Self { caller, routed, prompt, cause, made: Vec::new(), told: JoinSet::new() }
+    pub(crate) fn new(
+        caller: &'t Caller,
+        routed: &'t TaskRouted,
+        (prompt, checks): (&'t Prompt, Option<&'t Checks>),
+        (cause, cancelled): (&Cause, &'t CancellationToken),
+    ) -> Self {
+        Self {
+            caller,
+            routed,
+            prompt,
+            checks,
+            response_format: response_format(&routed.task.input, routed.task.output.as_ref()),
+            // What is told about an attempt says nothing about the accept, whose token ends with the task.
+            cause: cause.clone().without_accept(),
+            cancelled,
+            made: Vec::new(),
+            answer: None,
+            invalid: None,
+            told: JoinSet::new(),
+        }
     }
 
-    /// Makes attempts until there is an answer or none can follow. Cancelling it cuts the call that
-    /// is under way.
+    /// Makes attempts until there is an answer or none can follow. Cancelling it cuts the calls that
+    /// are under way.
     pub(crate) async fn follow(&mut self) -> Followed {
-        let mut output = None;
+        let (begun, is_told) = match self.routed.plan.strategy {
+            Strategy::Hedge { delay_ms } => (self.hedge(delay_ms).await, false),
+            // Members that were wrong are outvoted, not told.
+            Strategy::Ensemble { combine } => (self.ensemble(combine).await, true),
+            Strategy::Single | Strategy::Fallback | Strategy::Cascade => (0, false),
+        };
+        self.in_turn(begun, is_told).await
+    }
+
+    async fn in_turn(&mut self, mut begun: usize, mut is_told: bool) -> Followed {
+        let routed = self.routed;
         loop {
-            match step::next(self.routed, &self.made, &self.caller.zones, Timestamp::now()) {
-                Step::Attempt(planned) => output = self.attempt(planned).await,
+            if self.cancelled.is_cancelled() {
+                return Followed::Ended(End::Cancelled, None);
+            }
+            let progress = Progress { made: &self.made, begun, is_told };
+            match step::next(routed, &progress, &self.caller.zones, Timestamp::now()) {
+                Step::Attempt(planned) => {
+                    let made = self.complete(&self.begin(planned, None), &self.ask()).await;
+                    self.keep(made);
+                    (begun, is_told) = (begun + 1, false);
+                }
+                Step::ReAsk(planned) => {
+                    self.re_ask(planned).await;
+                    is_told = true;
+                }
                 Step::HandOver(index) => return Followed::HandOver(index),
-                Step::Completed => return output.map_or(Followed::Ended(End::Exhausted), Followed::Answered),
-                Step::End(end) => return Followed::Ended(end),
+                Step::Completed => return self.answered(),
+                Step::End(end) => return Followed::Ended(end, self.invalid.take().map(|(_, output)| output)),
             }
         }
+    }
+
+    fn answered(&mut self) -> Followed {
+        self.answer.take().map_or(Followed::Ended(End::Exhausted, None), Followed::Answered)
+    }
+
+    /// Shows the model its last answer and what is wrong with it. Where that cannot be done, nothing
+    /// happens, and the plan goes on.
+    async fn re_ask(&mut self, planned: &PlannedAttempt) {
+        let problems =
+            self.made.last().and_then(|last| last.validation.as_ref()).map(|validation| &validation.problems);
+        let invalid = self.invalid.as_ref().filter(|(id, _)| self.made.last().is_some_and(|last| last.id == *id));
+        let Some(((_, output), problems)) = invalid.zip(problems) else { return };
+        let Some(input) = re_ask::request(&self.routed.task.input, output, problems) else { return };
+        let Ok(prompt) = Prompt::write(&input) else { return };
+        let ask = Ask { input: &input, prompt: &prompt, response_format: self.response_format.as_ref() };
+        let made = self.complete(&self.begin(planned, Some(RE_ASK)), &ask).await;
+        self.keep(made);
+    }
+
+    /// Whether the pieces of answers are passed on as they come: only those of an answer that will be
+    /// the task's, unchecked and uncombined.
+    fn is_streamed(&self) -> bool {
+        let is_alone = matches!(self.routed.plan.strategy, Strategy::Single | Strategy::Fallback);
+        self.routed.task.input.stream == Some(true) && is_alone && self.checks.is_none()
+    }
+
+    /// The question of the task itself.
+    fn ask(&self) -> Ask<'_> {
+        Ask { input: &self.routed.task.input, prompt: self.prompt, response_format: self.response_format.as_ref() }
+    }
+
+    /// Takes in an attempt that has ended.
+    fn keep(&mut self, made: Made) {
+        let Made { attempt, output } = made;
+        if attempt.error.as_ref().is_some_and(|error| error.class != ErrorClass::Cancelled) {
+            self.tell(&attempt);
+        }
+        if let Some(output) = output {
+            if !attempt.serves() {
+                self.invalid = Some((attempt.id, output));
+            } else if self.answer.is_none() {
+                self.answer = Some(Answered { output, by: attempt.id });
+            }
+        }
+        self.made.push(attempt);
     }
 
     /// The attempts made, once every failure among them is stored.
     pub(crate) async fn settle(mut self) -> Vec<Attempt> {
         while self.told.join_next().await.is_some() {}
         self.made
-    }
-
-    async fn attempt(&mut self, planned: &PlannedAttempt) -> Option<Value> {
-        let resources = self.caller.resources.borrow().clone();
-        let model = resources.models.get(&planned.model);
-        let span = span(planned, model);
-        let (id, started_at, clock) = (AttemptId::mint(), Timestamp::now(), Instant::now());
-        let result = self.call(planned, model, id).instrument(span.clone()).await;
-        let latency_us = u64::try_from(clock.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let call = record::Call { id, planned, model, started_at, latency_us };
-        let attempt = record::attempt(&call, &self.routed.task.input, &result);
-        describe(&span, &attempt);
-        if !attempt.succeeded() {
-            self.tell(&attempt);
-        }
-        self.made.push(attempt);
-        result.ok().map(|answer| answer.output)
-    }
-
-    async fn call(
-        &self,
-        planned: &PlannedAttempt,
-        model: Option<&ModelSpec>,
-        attempt: AttemptId,
-    ) -> Result<Answer, Failure> {
-        let unusable = |why: &str| Failure::new(ErrorClass::Unsupported, why);
-        let model = model.ok_or_else(|| unusable("the model is not configured any more"))?;
-        if model.disabled {
-            return Err(unusable("the model is switched off"));
-        }
-        // The admission holds for the zone it names, not for one the model moved to since.
-        if model.zone != planned.zone {
-            return Err(unusable("the model runs in another zone now"));
-        }
-        let limit_ms = planned.timeout_ms.min(model.timeout_ms);
-        let allowed_ms =
-            time_for_attempt(limit_ms, self.routed.task.constraints.deadline, Timestamp::now()).unwrap_or(0);
-        let (name, input, prompt) = (planned.model.as_str(), &self.routed.task.input, self.prompt);
-        let timeout = Duration::from_millis(allowed_ms);
-        let call = Call { name, model, input, prompt, attempt, timeout };
-        self.caller.provider.call(call).await
     }
 
     /// Publishes the failure while the next attempt is made already.
@@ -141,32 +192,5 @@ impl<'t> Attempts<'t> {
             }
         };
         self.told.spawn(publish.in_current_span());
-    }
-}
-
-/// By the OpenTelemetry conventions for model calls.
-fn span(planned: &PlannedAttempt, model: Option<&ModelSpec>) -> Span {
-    tracing::info_span!(
-        "chat",
-        otel.name = %format_args!("chat {}", planned.model),
-        otel.kind = "client",
-        otel.status_code = field::Empty,
-        gen_ai.operation.name = "chat",
-        gen_ai.provider.name = model.map_or("unknown", |model| model.provider.as_str()),
-        gen_ai.request.model = planned.model,
-        gen_ai.usage.input_tokens = field::Empty,
-        gen_ai.usage.output_tokens = field::Empty,
-        error.r#type = field::Empty,
-        cost_pico_usd = field::Empty,
-    )
-}
-
-fn describe(span: &Span, attempt: &Attempt) {
-    span.record("gen_ai.usage.input_tokens", attempt.usage.input_total());
-    span.record("gen_ai.usage.output_tokens", attempt.usage.output_total());
-    span.record("cost_pico_usd", attempt.cost_usd.0);
-    if let Some(error) = &attempt.error {
-        span.record("otel.status_code", "ERROR").record("error.type", field::debug(error.class));
-        tracing::debug!(model.id = attempt.model, class = ?error.class, reason = error.message, "an attempt failed");
     }
 }

@@ -3,9 +3,11 @@
 pub mod answer;
 pub mod assemble;
 pub mod classify;
+pub mod combine;
 pub mod failure;
 pub mod finish;
 pub mod lanes;
+pub mod output;
 pub mod pace;
 pub mod price;
 pub mod prompt;

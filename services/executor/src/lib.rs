@@ -1,7 +1,8 @@
 //! The executor: calls models.
 //!
-//! **In:** `task.routed` for the zones it serves, in two lanes with a concurrency each.
-//! **Out:** `attempt.failed` at once for each failed call; `task.finished` once per task;
+//! **In:** `task.routed` for the zones it serves, in two lanes with a concurrency each;
+//! `task.cancel` signals.
+//! **Out:** the pieces of streamed answers as signals; `attempt.failed` at once for each failed call; `task.finished` once per task;
 //! `task.routed` again when the next attempt of a plan belongs to a zone it does not serve.
 //! **Owns:** nothing that outlives it. A lease on the bus keeps a task that was handed out twice
 //! from calling a model twice.
@@ -16,12 +17,21 @@
 //! Nothing is called that governance did not admit: signature, input, models, zones, expiry and
 //! cost are checked here again, so a forged or altered plan gets nowhere.
 //!
+//! **Answers** are checked by the task's `output`: JSON that is only broken is repaired; a wrong
+//! answer is told to its model once, then the next model of the plan is asked. When none is right the
+//! task fails with `output_invalid`, and the last answer is kept.
+//!
+//! **Strategies** that call several models at once (hedge, ensemble) do so within one task and one
+//! lease: whoever loses the lease cuts all calls. A hedge's loser is cut and recorded as `cancelled`,
+//! its cost estimated; an ensemble's judge is an attempt like any other.
+//!
 //! **Cost** is what the provider counted, priced to the pico-dollar. Where it did not count (no
 //! usage in an answer; a timeout, a cut connection or an unreadable answer, any of which may have
 //! been billed) the attempt is marked `estimated`. A refused call costs nothing.
 
 pub mod admission;
 pub mod attempts;
+pub mod cancels;
 pub mod config;
 pub mod domain;
 pub mod handlers;
@@ -30,8 +40,10 @@ pub mod outlet;
 pub mod provider;
 
 use attempts::Caller;
+use cancels::Cancels;
 use config::Config;
 use domain::lanes::consumers;
+use futures::StreamExt as _;
 use handlers::task_routed::{self, TaskRoutedHandler};
 use neptune_bus::{Bus, BusError, ConnectError, ConsumeError, Parts};
 use neptune_contracts::names::{Lane, Service};
@@ -72,7 +84,9 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
     let provider = Provider::new(http, config.environment.clone());
     let caller = Caller { bus: bus.clone(), resources, provider, zones: config.zones.clone() };
-    let handler = Arc::new(TaskRoutedHandler { caller, governance_key: config.governance_key });
+    let cancels = Cancels::default();
+    let handler =
+        Arc::new(TaskRoutedHandler { caller, governance_key: config.governance_key, cancels: cancels.clone() });
     let mut parts = Parts::<Error>::new(&bus, &shutdown);
     for (spec, lane) in consumers(&config.zones) {
         let concurrency = match lane {
@@ -81,5 +95,12 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
         };
         parts.consume(spec, concurrency, &handler, task_routed::handle);
     }
+    parts.spawn(async move {
+        let mut cancelled = bus.cancelled().await?;
+        while let Some((team, task)) = cancelled.next().await {
+            cancels.cancel(team, task);
+        }
+        Ok(())
+    });
     parts.run(env!("CARGO_PKG_VERSION")).await
 }

@@ -30,6 +30,8 @@ struct State {
     /// Pieces passed on.
     count: u64,
     first_us: Option<u64>,
+    /// Characters of the answer that came.
+    characters: usize,
 }
 
 impl Outlet {
@@ -44,6 +46,7 @@ impl Outlet {
     pub async fn pass(&self, piece: Value, has_content: bool) {
         let (pieces, first) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.characters += characters(&piece);
             state.held.push(piece);
             if !has_content && state.first_us.is_none() {
                 return;
@@ -69,6 +72,12 @@ impl Outlet {
         (state.count, state.first_us)
     }
 
+    /// About how many tokens of the answer came: a quarter of its characters.
+    #[must_use]
+    pub fn tokens(&self) -> u64 {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).characters.div_ceil(4) as u64
+    }
+
     async fn send(&self, pieces: Vec<Value>, first: u64) {
         for (index, mut piece) in (first..).zip(pieces) {
             if let Some(fields) = piece.as_object_mut() {
@@ -84,6 +93,13 @@ impl Outlet {
             }
         }
     }
+}
+
+fn characters(piece: &Value) -> usize {
+    let said = |choice: &Value| {
+        choice.pointer("/delta/content").and_then(Value::as_str).map_or(0, |text| text.chars().count())
+    };
+    piece.get("choices").and_then(Value::as_array).into_iter().flatten().map(said).sum()
 }
 
 impl State {

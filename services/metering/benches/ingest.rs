@@ -65,6 +65,7 @@ fn fact(attempts: usize) -> TaskFinished {
         error: None,
         cost_usd: attempts.iter().map(|attempt| attempt.cost_usd).sum(),
         attempts,
+        answered_by: None,
         cache: None,
         task_type: Some(TaskType::Summarization),
         lane: Lane::Realtime,
@@ -110,6 +111,7 @@ fn attempt(now: Timestamp) -> Attempt {
         estimated: false,
         warnings: Vec::new(),
         limits: None,
+        purpose: None,
         validation: None,
     }
 }

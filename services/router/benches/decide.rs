@@ -82,6 +82,7 @@ fn bench(criterion: &mut Criterion) {
             circuits: &circuits,
             headroom: &headroom,
             cells: &cells,
+            may_hedge: false,
             may_explore: true,
             outlook: Outlook::default(),
             now: Timestamp::now(),

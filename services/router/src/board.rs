@@ -28,6 +28,7 @@ pub struct Board {
     cells: ArcSwap<Cells>,
     explored: Mutex<HashMap<Team, Budget>>,
     rebuilding: AtomicBool,
+    hedged: Mutex<Budget>,
 }
 
 impl Board {
@@ -95,6 +96,17 @@ impl Board {
     /// Takes in whether a decision for the team explored.
     pub fn decided(&self, team: &Team, explored: bool) {
         self.budgets().entry(team.clone()).or_default().spend(explored);
+    }
+
+    /// Whether few enough calls were hedged lately, by the tasks whose end this replica heard of.
+    #[must_use]
+    pub fn may_hedge(&self) -> bool {
+        self.hedged.lock().unwrap_or_else(PoisonError::into_inner).is_left()
+    }
+
+    /// Takes in a call, and whether it raced another.
+    pub fn called(&self, hedged: bool) {
+        self.hedged.lock().unwrap_or_else(PoisonError::into_inner).spend(hedged);
     }
 
     fn budgets(&self) -> std::sync::MutexGuard<'_, HashMap<Team, Budget>> {

@@ -5,9 +5,9 @@
 //! found by a third, in `repeats.rs`.
 //!
 //! Keys (hash tag = namespace): `{ns}:r:models` one JSON per model with faded counts and circuit;
-//! `{ns}:r:answers` one JSON per model and kind of work with means; `{ns}:r:headroom` one JSON per
-//! model with what its provider said was left of its rate limits; `{ns}:r:seen:…` attempts counted, by
-//! the minute they ended in.
+//! `{ns}:r:answers` one JSON per model and kind of work with means; `{ns}:r:latency` one JSON per model
+//! with counts of answers by latency; `{ns}:r:headroom` one JSON per model with what its provider said
+//! was left of its rate limits; `{ns}:r:seen:…` attempts counted, by the minute they ended in.
 
 mod feedback;
 mod headroom;
@@ -23,6 +23,7 @@ use crate::domain::{
     circuit::{Circuit, FAILURES_TO_OPEN, FIRST_PAUSE_MS, Health, LONGEST_PAUSE_MS},
     observe::Observation,
     statistics::{AnswerStatistics, ModelStatistics, SUCCESS_FADES_MS, Statistics},
+    tail::{MEMORY, Tail, bucket},
 };
 use neptune_contracts::names::TaskType;
 use redis::{
@@ -50,6 +51,9 @@ pub struct Store {
     repeats: Script,
     tag: String,
 }
+
+/// A hash: JSON by field.
+type Record = HashMap<String, String>;
 
 #[derive(Deserialize)]
 struct ModelRecord {
@@ -108,7 +112,7 @@ impl Store {
             return Ok(0);
         }
         let mut call = self.observe.key(self.key("models"));
-        call.key(self.key("answers")).key(self.key("seen")).arg(rules().to_string());
+        call.key(self.key("answers")).key(self.key("seen")).key(self.key("latency")).arg(rules().to_string());
         for observation in observations {
             call.arg(written(observation).to_string());
         }
@@ -120,11 +124,11 @@ impl Store {
     /// # Errors
     /// Redis does not answer.
     pub async fn read(&self, now_ms: i64) -> Result<Statistics, RedisError> {
-        type Records = HashMap<String, String>;
-        let (models, answers, accounts): (Records, Records, Records) = redis::pipe()
+        let (models, answers, accounts, latencies): (Record, Record, Record, Record) = redis::pipe()
             .hgetall(self.key("models"))
             .hgetall(self.key("answers"))
             .hgetall(self.key(headroom::KEY))
+            .hgetall(self.key("latency"))
             .query_async(&mut self.connection.clone())
             .await?;
         let mut statistics = Statistics { read_at_ms: Some(now_ms), models: HashMap::with_capacity(models.len()) };
@@ -152,6 +156,11 @@ impl Store {
             };
             statistics.models.entry(model.to_owned()).or_default().by_type.insert(task_type, means);
         }
+        for (model, record) in latencies {
+            let Ok(counts) = serde_json::from_str::<HashMap<String, f64>>(&record) else { continue };
+            let counts = counts.into_iter().filter_map(|(bucket, count)| Some((bucket.parse().ok()?, count)));
+            statistics.models.entry(model).or_default().tail = Tail::of(counts);
+        }
         Ok(statistics)
     }
 
@@ -170,6 +179,7 @@ fn model_of(record: &str) -> Option<ModelStatistics> {
         counted_at_ms,
         circuit: record.circuit,
         headroom: None,
+        tail: Tail::default(),
         by_type: HashMap::new(),
     })
 }
@@ -182,6 +192,7 @@ fn rules() -> Value {
         "longest_pause_ms": LONGEST_PAUSE_MS,
         "success_fades_ms": SUCCESS_FADES_MS,
         "mean_memory": MEAN_MEMORY,
+        "latency_memory": MEMORY,
         "success_seen_seconds": SUCCESS_SEEN_SECONDS,
         "failure_seen_seconds": FAILURE_SEEN_SECONDS,
     })
@@ -202,6 +213,7 @@ fn written(observation: &Observation) -> Value {
         ("pause_ms", pause_ms.map(Value::from)),
         ("task_type", observation.answer.map(|answer| Value::from(answer.task_type.as_str()))),
         ("latency_ms", observation.answer.map(|answer| Value::from(answer.latency_ms))),
+        ("bucket", observation.answer.map(|answer| Value::from(bucket(answer.latency_ms)))),
         ("output_tokens", observation.answer.and_then(|answer| answer.output_tokens).map(Value::from)),
     ];
     if let Value::Object(fields) = &mut written {

@@ -50,23 +50,36 @@ pub struct Attempt {
     /// What the provider said was left of its rate limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Box<RateLimits>>,
-    /// Whether the answer is what the task asked for; absent when nothing checked it.
+    /// Why it was made, unless it is just the next of its plan: `re_ask` when the model was told what
+    /// was wrong with its answer, `hedge` when it raced another, `member` of an ensemble, `judge` of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// The verdict on its answer; absent when nothing was checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
 }
 
-/// How an answer fared against what the task says its output must be.
+/// The verdict on an answer, by the checks of the task's `output`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Validation {
-    /// It is what was asked for, as it came or after it was repaired.
+    /// Whether it is as it must be, repaired or not.
     pub passed: bool,
-    /// It was almost JSON and was made JSON before it was checked.
+    /// Whether its JSON was broken, and could be repaired without asking again.
     #[serde(default)]
     pub repaired: bool,
-    /// What is wrong with it, in words.
+    /// What is wrong with it, without its words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
 }
+
+/// An attempt that tells the model what was wrong with its answer.
+pub const RE_ASK: &str = "re_ask";
+/// An attempt that races another.
+pub const HEDGE: &str = "hedge";
+/// An attempt whose answer is combined with others.
+pub const MEMBER: &str = "member";
+/// An attempt that chooses between answers.
+pub const JUDGE: &str = "judge";
 
 /// Tokens in disjoint classes: each token is counted in one of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -137,6 +150,8 @@ pub enum ErrorClass {
     Malformed,
     /// The connection failed.
     Network,
+    /// It was called off, because another answer was there first. The provider may have billed it.
+    Cancelled,
 }
 
 impl ErrorClass {
@@ -155,6 +170,7 @@ impl ErrorClass {
             Self::Overload => "overload",
             Self::Malformed => "malformed",
             Self::Network => "network",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -204,6 +220,14 @@ impl Attempt {
     pub fn succeeded(&self) -> bool {
         self.error.is_none()
     }
+
+    /// Whether its answer is what the task asked for: it is there, it passed, and it is no judge's.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        self.succeeded()
+            && self.validation.as_ref().is_none_or(|validation| validation.passed)
+            && self.purpose.as_deref() != Some(JUDGE)
+    }
 }
 
 impl Usage {
@@ -227,8 +251,8 @@ mod tests {
     #[test]
     fn a_class_is_said_as_it_stands_in_json() {
         use ErrorClass::{
-            Auth, BadRequest, ContextLength, Malformed, Network, Overload, Quota, RateLimit, Refusal, Timeout,
-            Unsupported,
+            Auth, BadRequest, Cancelled, ContextLength, Malformed, Network, Overload, Quota, RateLimit, Refusal,
+            Timeout, Unsupported,
         };
         for class in [
             RateLimit,
@@ -242,6 +266,7 @@ mod tests {
             Overload,
             Malformed,
             Network,
+            Cancelled,
         ] {
             assert_eq!(serde_json::json!(class), class.to_string());
         }

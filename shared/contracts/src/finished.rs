@@ -6,7 +6,7 @@ use crate::{
     attempt::Attempt,
     delivery::DeliverySpec,
     fingerprint::Fingerprint,
-    ids::TaskId,
+    ids::{AttemptId, TaskId},
     names::{Lane, Origin, Service, TaskType, Team},
     plan::Explanation,
     problem::Problem,
@@ -28,7 +28,8 @@ pub struct TaskFinished {
     pub origin: Origin,
     /// How it ended.
     pub outcome: Outcome,
-    /// The model's answer as an OpenAI chat completion, when the task completed.
+    /// The model's answer as an OpenAI chat completion, when the task completed. Of a task that failed
+    /// with `output_invalid`, the last answer that was not as it must be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
     /// Why there is no answer.
@@ -37,6 +38,9 @@ pub struct TaskFinished {
     /// Every call that was made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
+    /// The attempt whose answer the output is; the last one that serves when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_by: Option<AttemptId>,
     /// Set when no model was called because an answer served again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheHit>,
@@ -205,6 +209,7 @@ impl TaskFinished {
             output: None,
             error: None,
             attempts: Vec::new(),
+            answered_by: None,
             cache: None,
             cost_usd: PicoUsd::ZERO,
             task_type: task.task_type,
@@ -237,6 +242,9 @@ impl TaskFinished {
     /// The attempt that answered.
     #[must_use]
     pub fn winner(&self) -> Option<&Attempt> {
-        self.attempts.iter().rev().find(|attempt| attempt.succeeded())
+        match self.answered_by {
+            Some(id) => self.attempts.iter().find(|attempt| attempt.id == id),
+            None => self.attempts.iter().rev().find(|attempt| attempt.serves()),
+        }
     }
 }

@@ -33,12 +33,15 @@ pub struct Plan {
     pub strategy: Strategy,
     /// The attempts in order of preference.
     pub attempts: Vec<PlannedAttempt>,
+    /// Who chooses between the answers of an ensemble that is combined by `judge`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<PlannedAttempt>,
     /// Why this plan.
     pub explanation: Explanation,
 }
 
-/// How the attempts of a plan combine. The router emits `single` and `fallback` for now; the
-/// executor makes the attempts of any other strategy one after the other, like those of `fallback`.
+/// How the attempts of a plan combine. An answer that fails the task's checks counts as none: where
+/// nothing else is said, its model is asked once more with what is wrong, then the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Strategy {
@@ -46,15 +49,46 @@ pub enum Strategy {
     Single,
     /// The next attempt is made when the one before failed.
     Fallback,
-    /// The second attempt starts when the first has not answered after the delay.
+    /// The second attempt starts when the first has not answered after the delay. The first answer
+    /// wins and the other call is called off; the others are fallen back on.
     Hedge {
         /// The delay.
         delay_ms: u64,
     },
-    /// The next attempt is made when the output of the one before fails validation.
+    /// The first model is cheap: the next attempt is made as soon as its answer fails validation.
     Cascade,
-    /// All attempts are made and their outputs combined.
-    Ensemble,
+    /// All attempts are made at once and their answers combined. All of them run in one zone.
+    Ensemble {
+        /// How.
+        #[serde(default)]
+        combine: Combine,
+    },
+}
+
+impl Strategy {
+    /// As it stands in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Fallback => "fallback",
+            Self::Hedge { .. } => "hedge",
+            Self::Cascade => "cascade",
+            Self::Ensemble { .. } => "ensemble",
+        }
+    }
+}
+
+/// How the answers of an ensemble become one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Combine {
+    /// The answer that most gave, white space and case aside; between equals, that of the model that
+    /// is expected to be best.
+    #[default]
+    Majority,
+    /// The answer that the plan's judge chooses; without its word, that of the majority.
+    Judge,
 }
 
 /// One attempt of a plan.
@@ -102,6 +136,9 @@ pub struct Explanation {
     pub relaxed: Vec<String>,
     /// The reason in one sentence.
     pub because: String,
+    /// How the models are combined, and why so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<StrategyChoice>,
     /// How long the decision took, in microseconds.
     pub decided_in_us: u64,
     /// How likely the policy was to choose what it chose, 0 to 1, given what it knew and the part of
@@ -112,6 +149,15 @@ pub struct Explanation {
     /// What was learnt about quality, and what would have changed the choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning: Option<Learning>,
+}
+
+/// How the models of a plan are combined, and why so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StrategyChoice {
+    /// `single`, `fallback`, `hedge`, `cascade` or `ensemble`.
+    pub kind: String,
+    /// The reason in one sentence.
+    pub because: String,
 }
 
 /// What was learnt about quality, and what would have changed the choice.

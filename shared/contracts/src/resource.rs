@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+mod combine;
 mod price;
 mod provider;
 mod route;
 
+pub use combine::{CascadeSpec, EnsembleSpec, HedgeSpec, StrategySpec};
 pub use price::{LongContextSpec, PriceSpec};
 pub use provider::{Provider, Reasoning};
 pub use route::{CacheSpec, Objective, RouteSpec, SplitSpec};

@@ -17,6 +17,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use crate::output::OutputSpec;
+
 /// Most deliveries a task may ask for.
 pub const MAX_DELIVERIES: usize = 16;
 /// A body may name its team, as the result does; the subject or the API key decides.
@@ -118,15 +120,6 @@ pub enum CacheMode {
     Exact,
     /// To this request or one that differs in nothing that matters.
     Near,
-}
-
-/// What the output must be.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct OutputSpec {
-    /// JSON Schema 2020-12 for the answer's text as JSON. It is kept with the task, but answers are
-    /// not checked against it yet; `input.response_format` asks the model itself for such an answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schema: Option<Value>,
 }
 
 /// The step of a run that a task is.
@@ -242,6 +235,7 @@ impl TaskSubmitted {
     pub fn problems(&self, now: Timestamp, resources: &Resources) -> Vec<Problem> {
         let mut problems = self.input.problems("input.");
         self.constraints.problems(now, &mut problems);
+        problems.extend(self.output.iter().flat_map(OutputSpec::problems));
         if self.deliver.len() > MAX_DELIVERIES {
             let text = format!("{} deliveries, the limit is {MAX_DELIVERIES}", self.deliver.len());
             problems.push(Problem::new("deliver", text, "send fewer, or fan out behind one webhook"));

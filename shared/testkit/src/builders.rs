@@ -89,6 +89,7 @@ pub fn answered(model: &str) -> Attempt {
         estimated: false,
         warnings: Vec::new(),
         limits: None,
+        purpose: None,
         validation: None,
     }
 }

@@ -116,6 +116,9 @@ fn choice(route: &Explanation) -> Vec<String> {
     if let Some(propensity) = route.propensity.filter(|propensity| *propensity < 1.0) {
         parts.push(format!("The draws make this choice with probability {propensity:.3}."));
     }
+    if let Some(strategy) = &route.strategy {
+        parts.push(format!("Strategy {}: {}.", strategy.kind, strategy.because));
+    }
     if !route.relaxed.is_empty() {
         parts.push(format!("Nothing fitted, so these constraints were given up: {}.", route.relaxed.join(", ")));
     }
@@ -178,7 +181,7 @@ fn attempts(attempts: &[Attempt]) -> Option<String> {
     }
     let mut table = Table::new(&[">#", "model", "zone", ">took", ">in", ">out", ">cost", "result"]);
     for (index, attempt) in attempts.iter().enumerate() {
-        let result = attempt.error.as_ref().map_or_else(|| "answered".to_owned(), |error| error.message.clone());
+        let result = attempt.error.as_ref().map_or_else(|| answered(attempt), |error| error.message.clone());
         table.row([
             (index + 1).to_string(),
             attempt.model.clone(),
@@ -191,6 +194,19 @@ fn attempts(attempts: &[Attempt]) -> Option<String> {
         ]);
     }
     Some(format!("\nAttempts\n{}", table.render()))
+}
+
+/// What became of an answer, and why it was asked for.
+fn answered(attempt: &Attempt) -> String {
+    let verdict = match &attempt.validation {
+        Some(validation) if !validation.passed => format!("not as asked: {}", validation.problems.join(", ")),
+        Some(validation) if validation.repaired => "answered, its JSON repaired".to_owned(),
+        _ => "answered".to_owned(),
+    };
+    match &attempt.purpose {
+        Some(purpose) => format!("{verdict} ({})", purpose.replace('_', " ")),
+        None => verdict,
+    }
 }
 
 /// Spend, one line a group.

@@ -37,6 +37,18 @@ impl Failure {
         Self { error, billed: Billed::No, limits: None }
     }
 
+    /// A call that was called off because another answer was there first.
+    #[must_use]
+    pub fn cancelled() -> Self {
+        Self::new(ErrorClass::Cancelled, "called off, another answer was there first").billed(Billed::Perhaps)
+    }
+
+    /// A call that was cut because its answer is not wanted any more, after `tokens` of it came.
+    #[must_use]
+    pub fn unwanted(tokens: u64) -> Self {
+        Self::new(ErrorClass::Cancelled, "called off, the answer is not wanted any more").billed(Billed::UpTo(tokens))
+    }
+
     /// The same failure, charged as given.
     #[must_use]
     pub fn billed(self, billed: Billed) -> Self {

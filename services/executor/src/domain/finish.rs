@@ -3,8 +3,9 @@
 use super::step::End;
 use neptune_contracts::{
     PicoUsd, Timestamp,
-    attempt::{Attempt, AttemptError, ErrorClass},
+    attempt::{Attempt, AttemptError, ErrorClass, Validation},
     finished::{Outcome, TaskError, TaskFinished, Times},
+    ids::AttemptId,
     plan::TaskRouted,
     problem::Problem,
     task::Constraints,
@@ -13,14 +14,34 @@ use serde_json::Value;
 
 /// What is known when a task ends.
 pub struct Ending {
-    /// The answer, or the outcome and why there is none.
-    pub result: Result<Value, (Outcome, TaskError)>,
+    /// The answer, or why there is none.
+    pub result: Result<Answered, Unanswered>,
     /// The attempts of this executor.
     pub made: Vec<Attempt>,
     /// When this executor took the task.
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Timestamp,
+}
+
+/// An answer.
+#[derive(Debug, PartialEq)]
+pub struct Answered {
+    /// The chat completion.
+    pub output: Value,
+    /// The attempt that brought it.
+    pub by: AttemptId,
+}
+
+/// Why there is no answer.
+#[derive(Debug, PartialEq)]
+pub struct Unanswered {
+    /// How the task ends.
+    pub outcome: Outcome,
+    /// Why.
+    pub error: TaskError,
+    /// The last answer that was not as it must be, when that is why.
+    pub output: Option<Value>,
 }
 
 /// The fact. Takes the task apart rather than copying it.
@@ -32,11 +53,11 @@ pub fn finished(routed: TaskRouted, ending: Ending) -> TaskFinished {
     let answered = attempts.iter().rev().find(|attempt| attempt.succeeded());
     warnings.extend(answered.into_iter().flat_map(|attempt| attempt.warnings.iter().cloned()));
     warnings.extend(given_up(&task.constraints, &plan.explanation.relaxed));
-    let waited_us: u64 = attempts.iter().map(|attempt| attempt.latency_us).sum();
+    let waited_us = waited_us(&attempts);
     let total_us = ending.finished_at.micros_since(task.submitted_at);
-    let (outcome, output, error) = match ending.result {
-        Ok(output) => (Outcome::Completed, Some(output), None),
-        Err((outcome, error)) => (outcome, None, Some(error)),
+    let (outcome, output, answered_by, error) = match ending.result {
+        Ok(Answered { output, by }) => (Outcome::Completed, Some(output), Some(by), None),
+        Err(Unanswered { outcome, error, output }) => (outcome, output, None, Some(error)),
     };
     TaskFinished {
         id: task.id,
@@ -47,6 +68,7 @@ pub fn finished(routed: TaskRouted, ending: Ending) -> TaskFinished {
         error,
         cost_usd: attempts.iter().map(|attempt| attempt.cost_usd).sum::<PicoUsd>(),
         attempts,
+        answered_by,
         cache: None,
         task_type: Some(plan.explanation.task_type),
         lane: task.constraints.lane,
@@ -69,6 +91,25 @@ pub fn finished(routed: TaskRouted, ending: Ending) -> TaskFinished {
     }
 }
 
+/// How long any call was under way. Calls at the same time are waited for once.
+fn waited_us(attempts: &[Attempt]) -> u64 {
+    let mut spans: Vec<(i64, i64)> = attempts
+        .iter()
+        .map(|attempt| {
+            let began_us = attempt.started_at.unix_micros();
+            (began_us, began_us.saturating_add_unsigned(attempt.latency_us))
+        })
+        .collect();
+    spans.sort_unstable();
+    let (mut waited_us, mut until_us) = (0_u64, i64::MIN);
+    for (began_us, ended_us) in spans {
+        waited_us =
+            waited_us.saturating_add(u64::try_from(ended_us.saturating_sub(began_us.max(until_us))).unwrap_or(0));
+        until_us = until_us.max(ended_us);
+    }
+    waited_us
+}
+
 /// Wishes of the task's own that gave way because no model met them all.
 fn given_up(constraints: &Constraints, relaxed: &[String]) -> Vec<Problem> {
     let wishes = [
@@ -86,12 +127,44 @@ fn given_up(constraints: &Constraints, relaxed: &[String]) -> Vec<Problem> {
 #[must_use]
 pub fn without_output(finished: TaskFinished, reason: String) -> TaskFinished {
     let error = error("answer_not_storable", format!("a model answered and the answer cannot be stored: {reason}"));
-    TaskFinished { outcome: Outcome::Failed, output: None, error: Some(error), ..finished }
+    TaskFinished { outcome: Outcome::Failed, output: None, answered_by: None, error: Some(error), ..finished }
 }
 
-/// The outcome and error of a task that ended without an answer after all its `attempts`.
+/// The end of a task without an answer after all its `attempts`. When there were answers and none was
+/// as it must be, that is why, and the `last` of them is kept.
 #[must_use]
-pub fn failure<'a>(end: End, attempts: impl Iterator<Item = &'a Attempt>) -> (Outcome, TaskError) {
+pub fn unanswered(end: End, attempts: &[&Attempt], last: Option<Value>) -> Unanswered {
+    let (outcome, error) = failure(end, attempts.iter().copied());
+    let invalid: Vec<(&str, &Validation)> = attempts
+        .iter()
+        .filter_map(|attempt| Some((attempt.model.as_str(), attempt.validation.as_ref()?)))
+        .filter(|(_, validation)| !validation.passed)
+        .collect();
+    match invalid.last() {
+        Some((_, validation)) if outcome == Outcome::Failed => {
+            let has_failed = end != End::Exhausted || attempts.iter().any(|attempt| attempt.error.is_some());
+            let ended = Some(error).filter(|_| has_failed);
+            Unanswered { outcome, error: output_invalid(&invalid, validation, ended), output: last }
+        }
+        _ => Unanswered { outcome, error, output: None },
+    }
+}
+
+fn output_invalid(invalid: &[(&str, &Validation)], last: &Validation, ended: Option<TaskError>) -> TaskError {
+    let each: Vec<String> =
+        invalid.iter().map(|(model, validation)| format!("{model}: {}", validation.problems.join(", "))).collect();
+    let further = ended.as_ref().map(|ended| format!("; {}", ended.message)).unwrap_or_default();
+    let message = format!("no answer is what output asks for ({}){further}", each.join("; "));
+    let remedy = "ask for less, say in the prompt what is wanted, or choose a route with stronger models";
+    let problems = last.problems.iter().map(|problem| Problem::new("output", problem.clone(), remedy)).collect();
+    TaskError {
+        problems,
+        retry_after_ms: ended.and_then(|ended| ended.retry_after_ms),
+        ..error("output_invalid", message)
+    }
+}
+
+fn failure<'a>(end: End, attempts: impl Iterator<Item = &'a Attempt>) -> (Outcome, TaskError) {
     let failed: Vec<(&str, &AttemptError)> =
         attempts.filter_map(|attempt| Some((attempt.model.as_str(), attempt.error.as_ref()?))).collect();
     let tried = if failed.is_empty() { String::new() } else { format!(" ({})", list(&failed)) };
@@ -110,6 +183,12 @@ pub fn failure<'a>(end: End, attempts: impl Iterator<Item = &'a Attempt>) -> (Ou
             "admission_invalid",
             format!("the admission expired before a model answered; submit the task again{tried}"),
         ),
+        End::Cancelled => (Outcome::Cancelled, "cancelled", format!("the answer was not wanted any more{tried}")),
+        End::Interrupted => (
+            Outcome::Failed,
+            "stream_interrupted",
+            format!("the answer broke off after pieces of it were passed on; ask again{tried}"),
+        ),
         End::OverCost { spent, next, limit } => {
             let message = format!(
                 "{spent} US dollars are spent and the next attempt is expected to cost {next}, which exceeds the limit of {limit}; raise constraints.max_cost_usd{tried}"
@@ -121,10 +200,10 @@ pub fn failure<'a>(end: End, attempts: impl Iterator<Item = &'a Attempt>) -> (Ou
     (outcome, TaskError { retry_after_ms, ..error(code, message) })
 }
 
-/// The outcome and error of a task whose admission does not hold.
+/// The end of a task whose admission or output spec does not hold.
 #[must_use]
-pub fn not_admitted(reason: String) -> (Outcome, TaskError) {
-    (Outcome::Failed, error("admission_invalid", reason))
+pub fn not_admitted(reason: String) -> Unanswered {
+    Unanswered { outcome: Outcome::Failed, error: error("admission_invalid", reason), output: None }
 }
 
 fn error(code: &str, message: String) -> TaskError {
@@ -171,6 +250,7 @@ fn words(class: ErrorClass) -> &'static str {
         ErrorClass::Overload => "overloaded",
         ErrorClass::Malformed => "unusable answer",
         ErrorClass::Network => "connection failed",
+        ErrorClass::Cancelled => "called off",
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Call<'c> {
     pub planned: &'c PlannedAttempt,
     /// The model, when it is configured.
     pub model: Option<&'c ModelSpec>,
+    /// Why it was made, when it is not just the next of its plan.
+    pub purpose: Option<&'static str>,
     /// When it began.
     pub started_at: Timestamp,
     /// How long it took.
@@ -66,6 +68,7 @@ pub fn attempt(call: &Call<'_>, input: &ChatRequest, result: &Result<Answer, Fai
             Ok(answer) => answer.limits.clone(),
             Err(failure) => failure.limits.clone(),
         },
+        purpose: call.purpose.map(str::to_owned),
         validation: None,
     }
 }

@@ -57,6 +57,7 @@ pub(crate) fn attempt(model: &str, error: Option<ErrorClass>, cost: &str) -> Att
         estimated: false,
         warnings: Vec::new(),
         limits: None,
+        purpose: None,
         validation: None,
     }
 }

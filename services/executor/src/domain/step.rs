@@ -1,6 +1,6 @@
 //! What to do next with a plan: the whole control flow of failing over, as a function.
 
-use super::classify::another_may_succeed;
+use super::{classify::another_may_succeed, output::re_ask};
 use neptune_contracts::{
     PicoUsd, Timestamp,
     attempt::{Attempt, ErrorClass},
@@ -8,11 +8,24 @@ use neptune_contracts::{
     plan::{PlannedAttempt, Strategy, TaskRouted},
 };
 
+/// How far an executor has come with a plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress<'m> {
+    /// The attempts it made, in the order in which they began.
+    pub made: &'m [Attempt],
+    /// Attempts of the plan that were begun; the next one has this index.
+    pub begun: usize,
+    /// The model that was called last was told what is wrong with its answer, or is not to be.
+    pub is_told: bool,
+}
+
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Step<'p> {
     /// Make this attempt.
     Attempt(&'p PlannedAttempt),
+    /// Tell the model what is wrong with its last answer, in an attempt like this one.
+    ReAsk(&'p PlannedAttempt),
     /// Hand the rest of the plan, from this index on, to an executor of another zone.
     HandOver(usize),
     /// The task is answered.
@@ -30,6 +43,10 @@ pub enum End {
     Expired,
     /// The admission is void by now.
     AdmissionExpired,
+    /// The answer is not wanted any more.
+    Cancelled,
+    /// The answer broke off after pieces of it were passed on; another one would contradict them.
+    Interrupted,
     /// The next attempt could exceed what the task may cost.
     OverCost {
         /// What is spent already.
@@ -41,17 +58,19 @@ pub enum End {
     },
 }
 
-/// The next step of `routed` after `made` attempts (those of other executors left out), for an
+/// The next step of `routed` after `progress` (attempts of other executors left out), for an
 /// executor of `zones`, at `now`.
 ///
-/// A `single` plan has one attempt. The attempts of every other strategy are made one after the
-/// other: `hedge`, `cascade` and `ensemble` are treated like `fallback`, and the router emits none
-/// of the three.
+/// A `single` plan has one attempt, those of the others follow one another. An answer that fails the
+/// task's checks is told to its model once, unless a cascade has another model for that.
 #[must_use]
-pub fn next<'p>(routed: &'p TaskRouted, made: &[Attempt], zones: &[Zone], now: Timestamp) -> Step<'p> {
-    let last = made.last();
-    if last.is_some_and(Attempt::succeeded) {
+pub fn next<'p>(routed: &'p TaskRouted, progress: &Progress<'_>, zones: &[Zone], now: Timestamp) -> Step<'p> {
+    let (made, last) = (progress.made, progress.made.last());
+    if made.iter().any(Attempt::serves) {
         return Step::Completed;
+    }
+    if made.iter().chain(&routed.attempts_made).any(|attempt| attempt.chunks > 0) {
+        return Step::End(End::Interrupted);
     }
     if last.and_then(|attempt| attempt.error.as_ref()).is_some_and(|error| !another_may_succeed(error.class)) {
         return Step::End(End::Exhausted);
@@ -59,16 +78,70 @@ pub fn next<'p>(routed: &'p TaskRouted, made: &[Attempt], zones: &[Zone], now: T
     if routed.task.constraints.deadline.is_some_and(|deadline| deadline.micros_since(now) < least_left_us(last)) {
         return Step::End(End::Expired);
     }
-    let Some(planned) = routed.plan.attempts.get(made.len()).filter(|_| may_follow(routed, made)) else {
-        return Step::End(End::Exhausted);
-    };
+    let planned = routed.plan.attempts.get(progress.begun).filter(|_| may_follow(routed, progress));
+    if let Some(again) = to_be_told(routed, progress, planned.is_some(), now) {
+        return Step::ReAsk(again);
+    }
+    let Some(planned) = planned else { return Step::End(End::Exhausted) };
     if routed.admission.expires_at <= now {
         return Step::End(End::AdmissionExpired);
     }
-    if let Some(end) = over_cost(routed, made, planned) {
+    if let Some(end) = over_cost(routed, made, planned.expected_cost_usd) {
         return Step::End(end);
     }
-    if zones.contains(&planned.zone) { Step::Attempt(planned) } else { Step::HandOver(made.len()) }
+    if zones.contains(&planned.zone) { Step::Attempt(planned) } else { Step::HandOver(progress.begun) }
+}
+
+/// The attempts with which `routed` may begin at once: the first ones that run in `zones` and
+/// together stay within what the task may cost. None when `next` has another step first.
+#[must_use]
+pub fn at_once<'p>(routed: &'p TaskRouted, most: usize, zones: &[Zone], now: Timestamp) -> &'p [PlannedAttempt] {
+    let nothing = Progress { made: &[], begun: 0, is_told: false };
+    if !matches!(next(routed, &nothing, zones, now), Step::Attempt(_)) {
+        return &[];
+    }
+    let mut together = PicoUsd::ZERO;
+    let fits = |planned: &&PlannedAttempt| {
+        together = together.saturating_add(planned.expected_cost_usd);
+        zones.contains(&planned.zone) && over_cost(routed, &[], together).is_none()
+    };
+    let count = routed.plan.attempts.iter().take(most).take_while(fits).count();
+    routed.plan.attempts.get(..count).unwrap_or_default()
+}
+
+/// Whether a call beyond the plan's attempts, such as a judge's or a second one beside one that is
+/// under way, may be made after `made`, when the calls that are not paid yet cost `cost`.
+#[must_use]
+pub fn may_call(
+    routed: &TaskRouted,
+    made: &[Attempt],
+    (planned, cost): (&PlannedAttempt, PicoUsd),
+    (zones, now): (&[Zone], Timestamp),
+) -> bool {
+    let in_time = |deadline: Timestamp| deadline.micros_since(now) >= least_left_us(None);
+    zones.contains(&planned.zone)
+        && routed.admission.expires_at > now
+        && routed.task.constraints.deadline.is_none_or(in_time)
+        && over_cost(routed, made, cost).is_none()
+}
+
+/// The attempt that is made again with what was wrong with its answer.
+fn to_be_told<'p>(
+    routed: &'p TaskRouted,
+    progress: &Progress<'_>,
+    is_followed: bool,
+    now: Timestamp,
+) -> Option<&'p PlannedAttempt> {
+    let last = progress.made.last()?;
+    let is_wrong = last.validation.as_ref().is_some_and(|validation| !validation.passed);
+    let is_cascaded = routed.plan.strategy == Strategy::Cascade && is_followed;
+    if !is_wrong || progress.is_told || is_cascaded || routed.admission.expires_at <= now {
+        return None;
+    }
+    let begun = routed.plan.attempts.get(..progress.begun)?;
+    let planned = begun.iter().rfind(|planned| planned.model == last.model)?;
+    let cost = re_ask::expected_cost(last, planned.expected_cost_usd);
+    over_cost(routed, progress.made, cost).is_none().then_some(planned)
 }
 
 /// With less time than this before the deadline there is no further attempt. A call is cut a part of a
@@ -80,14 +153,13 @@ fn least_left_us(last: Option<&Attempt>) -> u64 {
     if timed_out { 20_000 } else { 1_000 }
 }
 
-fn may_follow(routed: &TaskRouted, made: &[Attempt]) -> bool {
-    routed.plan.strategy != Strategy::Single || (made.is_empty() && routed.attempts_made.is_empty())
+fn may_follow(routed: &TaskRouted, progress: &Progress<'_>) -> bool {
+    routed.plan.strategy != Strategy::Single || (progress.begun == 0 && routed.attempts_made.is_empty())
 }
 
-fn over_cost(routed: &TaskRouted, made: &[Attempt], planned: &PlannedAttempt) -> Option<End> {
+fn over_cost(routed: &TaskRouted, made: &[Attempt], next: PicoUsd) -> Option<End> {
     let limit = routed.admission.max_cost_usd?;
     let spent: PicoUsd = routed.attempts_made.iter().chain(made).map(|attempt| attempt.cost_usd).sum();
-    let next = planned.expected_cost_usd;
     (spent.saturating_add(next) > limit).then_some(End::OverCost { spent, next, limit })
 }
 

@@ -3,19 +3,16 @@
 use crate::{
     admission,
     attempts::{Attempts, Caller, Followed},
+    cancels::Cancels,
     domain::{
-        finish::{self, Ending},
+        finish::{self, Answered, Ending, Unanswered},
         prompt::Prompt,
     },
 };
 use neptune_bus::{Accept, BusError, Cause, Finish, Held, Incoming, Outcome, PublishError};
 use neptune_contracts::{
-    Timestamp,
-    attempt::Attempt,
-    finished::{Outcome as TaskOutcome, TaskError, TaskFinished},
-    plan::TaskRouted,
+    Timestamp, attempt::Attempt, finished::TaskFinished, output::Checks, plan::TaskRouted, problem::Problem,
 };
-use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
 /// Tries to store a fact that cost money, each of which bridges half a minute without a broker.
@@ -28,6 +25,8 @@ pub struct TaskRoutedHandler {
     pub caller: Caller,
     /// Governance's public key.
     pub governance_key: ed25519_dalek::VerifyingKey,
+    /// Tasks whose answers are not wanted any more.
+    pub cancels: Cancels,
 }
 
 /// Why a task was left to be handed out again.
@@ -87,7 +86,7 @@ impl TaskRoutedHandler {
         };
         let work = Work { accept, cause, held: lease.hold(accept), started_at: Timestamp::now() };
         match prompt {
-            Ok(prompt) => self.follow(routed, &prompt, work).await,
+            Ok((prompt, checks)) => self.follow(routed, (&prompt, checks.as_ref()), work).await,
             Err(reason) => {
                 tracing::error!(task.id = %routed.task.id, reason, "an admission does not hold");
                 self.end(routed, Err(finish::not_admitted(reason)), Vec::new(), &work).await
@@ -103,14 +102,18 @@ impl TaskRoutedHandler {
         Ok(true)
     }
 
-    fn admitted(&self, routed: &TaskRouted) -> Result<Prompt, String> {
+    fn admitted(&self, routed: &TaskRouted) -> Result<(Prompt, Option<Checks>), String> {
         let prompt = Prompt::write(&routed.task.input).map_err(|error| error.to_string())?;
         admission::verify(routed, &prompt, &self.governance_key).map_err(|error| error.to_string())?;
-        Ok(prompt)
+        let faults = |faults: Vec<Problem>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let checks = routed.task.output.as_ref().filter(|output| output.has_checks());
+        let checks = checks.map(|output| output.checks().map_err(faults)).transpose()?;
+        Ok((prompt, checks))
     }
 
-    async fn follow(&self, routed: TaskRouted, prompt: &Prompt, work: Work<'_>) -> Result<(), Left> {
-        let mut attempts = Attempts::new(&self.caller, &routed, prompt, work.cause);
+    async fn follow(&self, routed: TaskRouted, asked: (&Prompt, Option<&Checks>), work: Work<'_>) -> Result<(), Left> {
+        let watch = self.cancels.watch(&routed.task.team, routed.task.id);
+        let mut attempts = Attempts::new(&self.caller, &routed, asked, (work.cause, watch.token()));
         let followed = tokio::select! {
             followed = attempts.follow() => Some(followed),
             () = work.held.lost() => None,
@@ -118,8 +121,11 @@ impl TaskRoutedHandler {
         let made = attempts.settle().await;
         let result = match followed.ok_or(Left::Lost)? {
             Followed::HandOver(index) => return self.hand_over(routed, index, made, work).await,
-            Followed::Answered(output) => Ok(output),
-            Followed::Ended(end) => Err(finish::failure(end, routed.attempts_made.iter().chain(&made))),
+            Followed::Answered(answered) => Ok(answered),
+            Followed::Ended(end, invalid) => {
+                let all: Vec<&Attempt> = routed.attempts_made.iter().chain(&made).collect();
+                Err(finish::unanswered(end, &all, invalid))
+            }
         };
         self.end(routed, result, made, &work).await
     }
@@ -142,7 +148,7 @@ impl TaskRoutedHandler {
     async fn end(
         &self,
         routed: TaskRouted,
-        result: Result<Value, (TaskOutcome, TaskError)>,
+        result: Result<Answered, Unanswered>,
         made: Vec<Attempt>,
         work: &Work<'_>,
     ) -> Result<(), Left> {

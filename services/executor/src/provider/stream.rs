@@ -57,7 +57,7 @@ impl Provider {
 /// A server that was asked for pieces and does not know them answers in one.
 fn is_whole(response: &Response) -> bool {
     let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.trim_start().to_ascii_lowercase().starts_with("application/json")
+    !kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
 }
 
 fn timed_out(after: Duration) -> Failure {

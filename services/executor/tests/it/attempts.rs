@@ -60,7 +60,8 @@ async fn the_first_answer_ends_the_task_with_everything_in_its_fact() {
     assert_eq!((fact.attempts.len(), attempt.provider.as_str(), attempt.estimated), (1, "openai", false));
     let asked = &a.asked()[0];
     assert_eq!(asked.headers["idempotency-key"], attempt.id.to_string());
-    let body = json!({"model": "upstream-name", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.3, "metadata": {"x": 1}});
+    let body = json!({"model": "upstream-name", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.3, "metadata": {"x": 1},
+        "stream": true, "stream_options": {"include_usage": true}});
     assert_eq!(asked.body, body);
     assert_eq!((a.calls(), b.calls()), (1, 0));
 }

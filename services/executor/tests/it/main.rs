@@ -6,5 +6,9 @@ mod world;
 
 mod attempts;
 mod deliveries;
+mod ensembles;
 mod golden;
+mod hedges;
+mod output;
 mod provider;
+mod streams;

@@ -32,6 +32,8 @@ pub(crate) enum Reply {
     Stalled,
     /// Sends a body without end.
     Endless,
+    /// Answers with these texts in turn, and with the last one from then on.
+    InTurn(Arc<Mutex<Vec<&'static str>>>),
     /// Answers once the test allows it.
     Held(Arc<Semaphore>, String),
 }
@@ -66,6 +68,10 @@ impl Upstream {
 
     pub(crate) async fn answering(text: &str) -> Self {
         Self::that(Reply::With(200, "", answer(text))).await
+    }
+
+    pub(crate) async fn saying(texts: &[&'static str]) -> Self {
+        Self::that(Reply::InTurn(Arc::new(Mutex::new(texts.to_vec())))).await
     }
 
     pub(crate) fn endpoint(&self) -> String {
@@ -130,6 +136,11 @@ async fn act(connection: &mut TcpStream, reply: &Reply) -> bool {
         Reply::Cut | Reply::Stalled => "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"choices\":".to_owned(),
         Reply::Reset => return false,
         Reply::Endless => "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned(),
+        Reply::InTurn(texts) => {
+            let mut texts = texts.lock().unwrap();
+            let text = if texts.len() > 1 { texts.remove(0) } else { texts[0] };
+            full(200, "", &answer(text))
+        }
         Reply::Held(gate, body) => {
             gate.acquire().await.unwrap().forget();
             full(200, "", body)

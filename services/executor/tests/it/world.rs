@@ -29,6 +29,9 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 /// Longer than a task takes that is handed out again after a crash.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
+/// What the router plans: strategy, attempts and judge.
+pub(crate) type Planned = (Strategy, Vec<PlannedAttempt>, Option<PlannedAttempt>);
+
 pub(crate) struct World {
     pub(crate) nats: Nats,
     pub(crate) namespace: Namespace,
@@ -46,13 +49,18 @@ impl World {
     /// With a router that plans `attempts` and a governance that does `admit` to each admission
     /// after signing it.
     pub(crate) async fn start(attempts: Vec<PlannedAttempt>, tamper: fn(&mut Admission)) -> Self {
+        Self::start_with((Strategy::Fallback, attempts, None), tamper).await
+    }
+
+    /// The same with any strategy, and a judge.
+    pub(crate) async fn start_with(plan: Planned, tamper: fn(&mut Admission)) -> Self {
         let nats = Nats::start().await;
         let namespace = neptune_testkit::namespace();
         let operator = bus_of(&nats, &namespace, Service::Operator).await;
         setup::apply(&operator).await.unwrap();
         let world = Self { nats, namespace, operator, shutdown: Shutdown::new() };
         world.govern(tamper).await;
-        world.route(attempts).await;
+        world.route(plan).await;
         world
     }
 
@@ -130,21 +138,17 @@ impl World {
         });
     }
 
-    async fn route(&self, attempts: Vec<PlannedAttempt>) {
+    async fn route(&self, plan: Planned) {
         let (bus, stop) = (self.bus(Service::Router).await, self.shutdown.clone());
         tokio::spawn(async move {
             let publisher = bus.clone();
             let handler = move |incoming: Incoming<TaskAdmitted>| {
-                let (bus, attempts) = (publisher.clone(), attempts.clone());
+                let (bus, (strategy, attempts, judge)) = (publisher.clone(), plan.clone());
                 async move {
                     let cause = incoming.cause();
                     let TaskAdmitted { task, admission } = incoming.message;
-                    let plan = Plan {
-                        routed_at: Timestamp::now(),
-                        strategy: Strategy::Fallback,
-                        attempts,
-                        explanation: explanation(),
-                    };
+                    let plan =
+                        Plan { routed_at: Timestamp::now(), strategy, attempts, judge, explanation: explanation() };
                     bus.hand_on(&TaskRouted { task, admission, plan, attempts_made: Vec::new() }, &cause)
                         .await
                         .unwrap();
@@ -182,7 +186,7 @@ fn admission(task: &Task) -> Admission {
         expires_at: now.plus_millis(300_000),
         class: Default::default(),
         findings: Vec::new(),
-        allowed_models: vec!["acme/a".into(), "acme/b".into()],
+        allowed_models: ["acme/a", "acme/b", "acme/d", "acme/judge"].map(str::to_owned).to_vec(),
         excluded_models: Vec::new(),
         allowed_zones: vec![Zone::External, Zone::Onprem],
         max_cost_usd: Some("1".parse().unwrap()),
@@ -214,5 +218,6 @@ fn explanation() -> Explanation {
         decided_in_us: 1,
         propensity: None,
         learning: None,
+        strategy: None,
     }
 }

@@ -146,7 +146,9 @@ mod tests {
     #[test]
     fn every_fault_of_a_completion_is_named_as_the_body_has_it() {
         check_completion(r#"{"messages": [{"role": "user"}]}"#, &["x-neptune-lane"]);
-        check_completion(r#"{"messages": [], "stream": true}"#, &["stream", "x-neptune-lane", "messages"]);
+        check_completion(r#"{"messages": [], "stream": true}"#, &["x-neptune-lane", "messages"]);
+        let options = r#"{"messages": [], "stream_options": {"include_usage": 1}}"#;
+        check_completion(options, &["stream_options", "stream_options.include_usage", "x-neptune-lane", "messages"]);
         check_completion(r#"{"messages": [{"role": "user"}], "n": "two"}"#, &["n"]);
     }
 

@@ -54,6 +54,8 @@ fn attempt(entry: ledger_entry::Model) -> Result<Attempt, serde_json::Error> {
         estimated: entry.estimated,
         warnings: Vec::new(),
         limits: None,
+        // The ledger keeps what was paid; the verdicts stay in the finished fact.
+        purpose: None,
         validation: None,
     })
 }

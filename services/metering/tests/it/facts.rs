@@ -34,6 +34,7 @@ pub fn attempt(model: &str, cost: i64) -> Attempt {
         estimated: false,
         warnings: Vec::new(),
         limits: None,
+        purpose: None,
         validation: None,
     }
 }
@@ -59,6 +60,7 @@ pub fn finished(team: &str, attempts: Vec<Attempt>) -> TaskFinished {
         error: None,
         cost_usd: attempts.iter().map(|attempt| attempt.cost_usd).sum(),
         attempts,
+        answered_by: None,
         cache: None,
         task_type: Some(TaskType::Summarization),
         lane: Lane::Realtime,

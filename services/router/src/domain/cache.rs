@@ -14,7 +14,7 @@ use neptune_contracts::{
     admission::{Admission, Task},
     chat::{ChatMessage, ChatRequest, Content},
     resource::Resources,
-    task::CacheMode,
+    task::{CacheMode, OutputSpec},
 };
 use ring::digest::{SHA256, digest};
 use serde::Serialize;
@@ -75,7 +75,7 @@ struct Scope<'a> {
     route: &'a str,
     models: Vec<&'a str>,
     min_quality: Option<f64>,
-    schema: Option<&'a serde_json::Value>,
+    output: Option<&'a OutputSpec>,
     request: ChatRequest,
 }
 
@@ -100,7 +100,7 @@ pub fn fingerprint(task: &Task, admission: &Admission, route: &str) -> Result<Fi
         route,
         models,
         min_quality: task.constraints.min_quality,
-        schema: task.output.as_ref().and_then(|output| output.schema.as_ref()),
+        output: task.output.as_ref(),
         request,
     };
     let scope = hex(&serde_json::to_vec(&scope)?);

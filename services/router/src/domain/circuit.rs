@@ -50,7 +50,9 @@ pub fn health(attempt: &Attempt) -> Health {
     let asked = asked.filter(|ms| *ms > 0);
     let pause_ms = match error.class {
         // Whoever sends such requests must not be able to take a model from everybody else.
-        ErrorClass::ContextLength | ErrorClass::Refusal | ErrorClass::BadRequest | ErrorClass::Unsupported => {
+        ErrorClass::ContextLength | ErrorClass::Refusal | ErrorClass::BadRequest | ErrorClass::Unsupported
+        // Called off before it could be seen how it ends.
+        | ErrorClass::Cancelled => {
             return Health::Unrelated;
         }
         ErrorClass::Auth | ErrorClass::Quota => Some(asked.unwrap_or(0).max(CREDENTIAL_PAUSE_MS)),

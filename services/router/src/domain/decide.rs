@@ -8,16 +8,17 @@ use super::{
     filter::{Eligible, Request, Snapshot, sort},
     learnt::Drawn,
     limit::fault,
+    plan::{Planning, Shape, shape},
     propensity::propensity,
     quality::Context,
     route::{Policy, Unknown, Weights, resolve},
     task_type::{Kind, kind},
 };
 use neptune_contracts::{
-    PicoUsd, Timestamp,
+    PicoUsd,
     admission::{Admission, Task},
     finished::{Outcome, TaskError},
-    plan::{Candidate, Explanation, Plan, PlannedAttempt, Strategy},
+    plan::{Candidate, Explanation, Plan},
 };
 
 /// What was decided.
@@ -82,19 +83,11 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
     explanation.relaxed = relaxed.iter().map(|wish| wish.as_str().to_owned()).collect();
     explanation.removed = removed_all;
     explanation.candidates = candidates;
-    Decision::Route(Box::new(plan(&ordered, explanation, left_ms, snapshot.now)))
-}
-
-fn plan(ordered: &[Eligible<'_>], explanation: Explanation, left_ms: u64, now: Timestamp) -> Plan {
-    let attempt = |option: &Eligible<'_>| PlannedAttempt {
-        model: option.name.to_owned(),
-        zone: option.model.zone,
-        timeout_ms: option.model.timeout_ms.min(left_ms),
-        expected_cost_usd: option.estimate.cost,
-        expected_latency_ms: option.estimate.latency_ms,
-    };
-    let strategy = if ordered.len() == 1 { Strategy::Single } else { Strategy::Fallback };
-    Plan { routed_at: now, strategy, attempts: ordered.iter().map(attempt).collect(), explanation }
+    let (request, policy, ranked, ordered) = (&request, &policy, ranked.as_slice(), ordered.as_slice());
+    let shape = shape(&Planning { request, policy, ranked, ordered, wishes: &wishes, left_ms, explored, snapshot });
+    explanation.strategy = shape.choice();
+    let Shape { strategy, attempts, judge, .. } = shape;
+    Decision::Route(Box::new(Plan { routed_at: snapshot.now, strategy, attempts, judge, explanation }))
 }
 
 fn explain(kind: &Kind, policy: &Policy<'_>, snapshot: &Snapshot<'_>) -> Explanation {
@@ -111,6 +104,7 @@ fn explain(kind: &Kind, policy: &Policy<'_>, snapshot: &Snapshot<'_>) -> Explana
         candidates: Vec::new(),
         relaxed: Vec::new(),
         because: String::new(),
+        strategy: None,
         decided_in_us: 0,
         propensity: None,
         learning: None,

@@ -35,6 +35,8 @@ pub struct Snapshot<'a> {
     pub may_explore: bool,
     /// What else is known.
     pub outlook: Outlook,
+    /// Few enough calls were hedged lately.
+    pub may_hedge: bool,
     /// The time.
     pub now: Timestamp,
 }
@@ -347,6 +349,8 @@ fn headroom(name: &str, snapshot: &Snapshot<'_>) -> Option<Headroom> {
     Headroom::newest(snapshot.headroom.get(name).copied(), shared)
 }
 
-fn state(name: &str, snapshot: &Snapshot<'_>) -> State {
+/// How the circuit of a model stands, by what this replica and all of them saw.
+#[must_use]
+pub fn state(name: &str, snapshot: &Snapshot<'_>) -> State {
     circuit(name, snapshot).state(snapshot.now.unix_micros() / 1_000)
 }

@@ -119,6 +119,7 @@ impl Question {
             cells: &self.cells,
             may_explore: self.may_explore,
             outlook: Outlook::default(),
+            may_hedge: false,
             now: self.now,
         };
         let Decision::Route(plan) = decide(&self.task, &admission, &snapshot) else { return None };

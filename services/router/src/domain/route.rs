@@ -4,7 +4,7 @@ use super::{session::lot, split::part};
 use neptune_contracts::{
     admission::Task,
     names::Lane,
-    resource::{Objective, Resources, RouteSpec},
+    resource::{Objective, Resources, RouteSpec, StrategySpec},
 };
 
 /// Attempts of a plan when no route says otherwise.
@@ -40,6 +40,16 @@ pub struct Policy<'a> {
     pub min_quality: Option<f64>,
     /// Most attempts.
     pub max_attempts: usize,
+    /// The route as declared, for how its models are combined.
+    pub spec: Option<&'a RouteSpec>,
+}
+
+impl Policy<'_> {
+    /// How the models are to be combined.
+    #[must_use]
+    pub fn strategy(&self) -> StrategySpec {
+        self.spec.map(|spec| spec.strategy).unwrap_or_default()
+    }
 }
 
 /// Why there is no policy.
@@ -99,6 +109,7 @@ fn built_in(name: &str, objective: Objective, lane: Lane) -> Policy<'_> {
         weights: weights(objective, lane),
         min_quality: None,
         max_attempts: DEFAULT_ATTEMPTS,
+        spec: None,
     }
 }
 
@@ -116,6 +127,7 @@ fn declared<'a>(name: &'a str, spec: &'a RouteSpec, task: &Task) -> Policy<'a> {
         weights: Weights { value_usd, ..weights },
         min_quality: spec.min_quality,
         max_attempts: spec.max_attempts.clamp(1, 8) as usize,
+        spec: Some(spec),
         ..built_in(name, spec.objective, lane)
     }
 }

@@ -1,6 +1,6 @@
 //! What was measured about models, as the router last read it.
 
-use super::{circuit::Circuit, headroom::Headroom};
+use super::{circuit::Circuit, headroom::Headroom, tail::Tail};
 use neptune_contracts::names::TaskType;
 use std::collections::HashMap;
 
@@ -35,6 +35,8 @@ pub struct ModelStatistics {
     pub circuit: Circuit,
     /// What its provider said was left of its rate limits.
     pub headroom: Option<Headroom>,
+    /// How long its answers took.
+    pub tail: Tail,
     /// What its answers were like, by kind of work.
     pub by_type: HashMap<TaskType, AnswerStatistics>,
 }

@@ -91,6 +91,7 @@ impl TaskAdmittedHandler {
             cells: &cells,
             may_explore: self.board.may_explore(team),
             outlook: Outlook { rebuilding: self.board.is_rebuilding() },
+            may_hedge: self.board.may_hedge(),
             now: Timestamp::now(),
         };
         let clock = Instant::now();

@@ -12,7 +12,7 @@ use crate::{
     statistics::{Learnt, Store},
 };
 use neptune_bus::{Incoming, Outcome};
-use neptune_contracts::finished::TaskFinished;
+use neptune_contracts::{attempt::HEDGE, finished::TaskFinished};
 use redis::RedisError;
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ pub async fn handle(board: &Board, store: &Store, batch: Vec<Incoming<TaskFinish
         batch.iter().flat_map(|incoming| incoming.message.attempts.iter().filter_map(heard)).collect();
     board.hear(&limits);
     let finished: Vec<&TaskFinished> = batch.iter().map(|incoming| &incoming.message).collect();
+    for attempt in batch.iter().flat_map(|incoming| &incoming.message.attempts) {
+        board.called(attempt.purpose.as_deref() == Some(HEDGE));
+    }
     // Failures were heard at once, from their own fact.
     for success in observations(&finished).iter().filter(|observation| observation.health == Health::Answered) {
         board.notice(success);

@@ -1,5 +1,5 @@
 -- Takes in observations of attempts, each attempt once. KEYS: models, answers, prefix of the seen
--- sets. ARGV: the rules, then one observation each, as JSON. Returns how many were new.
+-- sets, latencies. ARGV: the rules, then one observation each, as JSON. Returns how many were new.
 -- The circuit's rules are those of domain/circuit.rs.
 local rules = cjson.decode(ARGV[1])
 local counted = 0
@@ -66,6 +66,19 @@ local function learn_answer(seen)
   redis.call('HSET', KEYS[2], field, cjson.encode(means))
 end
 
+local function learn_latency(seen)
+  if not seen.bucket then return end
+  local stored = redis.call('HGET', KEYS[4], seen.model)
+  local counts = stored and cjson.decode(stored) or {}
+  local field, sum = tostring(seen.bucket), 0
+  counts[field] = number(counts[field]) + 1
+  for _, count in pairs(counts) do sum = sum + count end
+  if sum > rules.latency_memory then
+    for bucket, count in pairs(counts) do counts[bucket] = count / 2 end
+  end
+  redis.call('HSET', KEYS[4], seen.model, cjson.encode(counts))
+end
+
 for index = 2, #ARGV do
   local seen = cjson.decode(ARGV[index])
   if is_new(seen) then
@@ -78,7 +91,10 @@ for index = 2, #ARGV do
     count(record, seen)
     if seen.cause then fail(record, seen) else answer(record, seen) end
     redis.call('HSET', KEYS[1], seen.model, cjson.encode(record))
-    if not seen.cause then learn_answer(seen) end
+    if not seen.cause then
+      learn_answer(seen)
+      learn_latency(seen)
+    end
   end
 end
 return counted

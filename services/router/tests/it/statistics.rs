@@ -54,6 +54,32 @@ async fn an_attempt_counts_once_whoever_reports_it() {
 }
 
 #[tokio::test]
+async fn latencies_are_counted_once_and_old_ones_fade() {
+    let redis = Redis::start().await;
+    let store = store(&redis).await;
+    let seen = |latency_ms: u64| {
+        let mut seen = observation(START_MS, Health::Answered);
+        seen.answer.as_mut().unwrap().latency_ms = latency_ms;
+        seen
+    };
+    let quick: Vec<Observation> = (0..400).map(|_| seen(100)).collect();
+    let slow: Vec<Observation> = (0..100).map(|_| seen(5_000)).collect();
+    for _ in 0..2 {
+        store.observe(&quick).await.unwrap();
+        store.observe(&slow).await.unwrap();
+    }
+    let tail = store.read(START_MS).await.unwrap().models.remove("a/first").unwrap().tail;
+    let near = |share: f64, ms: f64| tail.quantile_ms(share).is_some_and(|found| found >= ms && found < ms * 1.16);
+    assert!(near(0.79, 100.0) && near(0.81, 5_000.0), "{tail:?}");
+    // More than the histogram remembers, all of them slow.
+    for _ in 0..10 {
+        store.observe(&(0..400).map(|_| seen(5_000)).collect::<Vec<_>>()).await.unwrap();
+    }
+    let tail = store.read(START_MS).await.unwrap().models.remove("a/first").unwrap().tail;
+    assert!(tail.quantile_ms(0.1).is_some_and(|found| found > 4_000.0), "{tail:?}");
+}
+
+#[tokio::test]
 async fn counts_fade_and_the_order_of_arrival_does_not_matter() {
     let redis = Redis::start().await;
     #[allow(clippy::cast_possible_truncation)]

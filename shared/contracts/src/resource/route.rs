@@ -1,5 +1,6 @@
 //! Routes: named routing policies.
 
+use super::combine::{CascadeSpec, EnsembleSpec, HedgeSpec, StrategySpec, check_strategy};
 use crate::{PicoUsd, task::CacheMode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,18 @@ pub struct RouteSpec {
     /// absent, unless the task itself asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheSpec>,
+    /// How its models are combined; by what is worth the most when `auto`.
+    #[serde(default)]
+    pub strategy: StrategySpec,
+    /// Settings of the strategy `hedge`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<HedgeSpec>,
+    /// What is known of the checks that a cascade goes by; also for `auto`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cascade: Option<CascadeSpec>,
+    /// Settings of the strategy `ensemble`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ensemble: Option<EnsembleSpec>,
 }
 
 /// A part of a route's traffic.
@@ -125,6 +138,6 @@ impl RouteSpec {
         if self.min_quality.is_some_and(|quality| !(0.0..=1.0).contains(&quality)) {
             return Err("minQuality is out of range; the limit is 0 to 1".into());
         }
-        Ok(())
+        check_strategy(self)
     }
 }

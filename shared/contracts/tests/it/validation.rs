@@ -45,6 +45,8 @@ fn each_fault_of_a_task_is_named() {
             vec!["deliver[0].subject"],
         ),
         (json!({"input": {"messages": [good]}, "metadata": {"x": "y".repeat(20_000)}}), vec!["metadata"]),
+        (json!({"input": {"messages": [good]}, "output": {"schema": {"type": "objekt"}}}), vec!["output.schema"]),
+        (json!({"input": {"messages": [good]}, "output": {"pattern": "("}}), vec!["output.pattern"]),
     ] {
         assert_eq!(fields(body.clone()), wanted, "{body}");
     }

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 use super::*;
 use crate::domain::samples::{attempt, routed, start, usd};
 use serde_json::json;
@@ -8,18 +8,30 @@ fn code_of(classes: &[ErrorClass]) -> String {
     failure(End::Exhausted, attempts.iter()).1.code
 }
 
+fn answered() -> Answered {
+    Answered { output: json!({}), by: AttemptId::mint() }
+}
+
 #[test]
 fn the_fact_adds_up_over_all_executors() {
     let mut task = routed();
+    let later = |millis: i64, attempt: Attempt| Attempt { started_at: start().plus_millis(millis), ..attempt };
     task.attempts_made = vec![attempt("a", Some(ErrorClass::Timeout), "0.25")];
-    let made = vec![attempt("b", Some(ErrorClass::Network), "0.125"), attempt("c", None, "0.5")];
+    let made = vec![
+        later(11, attempt("b", Some(ErrorClass::Network), "0.125")),
+        // The second half of the first call, and half a call more.
+        later(16, attempt("c", None, "0.5")),
+        later(22, attempt("d", Some(ErrorClass::Cancelled), "0.1")),
+    ];
     let (started_at, finished_at) = (start().plus_millis(2), start().plus_millis(33));
-    let fact = finished(task.clone(), Ending { result: Ok(json!({"model": "c"})), made, started_at, finished_at });
+    let by = made[1].id;
+    let result = Ok(Answered { output: json!({"model": "c"}), by });
+    let fact = finished(task.clone(), Ending { result, made, started_at, finished_at });
     assert_eq!(fact.outcome, Outcome::Completed);
     assert_eq!(fact.winner().unwrap().model, "c");
-    assert_eq!(fact.attempts.len(), 3);
-    assert_eq!(fact.cost_usd, usd("0.875"));
-    assert_eq!(fact.times.added_us, 3_000, "33 ms of which models took 30");
+    assert_eq!(fact.attempts.len(), 4);
+    assert_eq!(fact.cost_usd, usd("0.975"));
+    assert_eq!(fact.times.added_us, 2_000, "33 ms of which models took 10 and 21");
     assert_eq!((fact.times.started_at, fact.times.routed_at), (Some(started_at), Some(task.plan.routed_at)));
     assert_eq!((fact.route, fact.admission), (Some(task.plan.explanation), Some(task.admission)));
     assert_eq!((fact.metadata, fact.key), (task.task.metadata, task.task.key));
@@ -31,7 +43,7 @@ fn a_wish_that_gave_way_is_a_warning() {
     task.plan.explanation.relaxed = vec!["quality".into(), "latency".into()];
     task.task.constraints.min_quality = Some(0.99);
     let (started_at, finished_at) = (start(), start());
-    let fact = finished(task, Ending { result: Ok(json!({})), made: Vec::new(), started_at, finished_at });
+    let fact = finished(task, Ending { result: Ok(answered()), made: Vec::new(), started_at, finished_at });
     let fields: Vec<&str> = fact.warnings.iter().map(|warning| warning.field.as_str()).collect();
     assert_eq!(fields, ["constraints.min_quality"], "the task asked for no latency, its route did");
 }
@@ -82,8 +94,31 @@ fn other_ends_say_what_to_do() {
 #[test]
 fn an_answer_that_cannot_be_stored_keeps_its_cost() {
     let made = vec![attempt("a", None, "0.5")];
-    let fact = finished(routed(), Ending { result: Ok(json!({})), made, started_at: start(), finished_at: start() });
+    let fact = finished(routed(), Ending { result: Ok(answered()), made, started_at: start(), finished_at: start() });
     let fact = without_output(fact, "too large".into());
     assert_eq!((fact.outcome, fact.output, fact.cost_usd), (Outcome::Failed, None, usd("0.5")));
     assert!(fact.error.unwrap().message.ends_with("too large"));
+}
+
+#[test]
+fn answers_that_are_all_wrong_are_why_and_the_last_is_kept() {
+    let wrong = |model: &str, problem: &str| {
+        let validation = Validation { passed: false, repaired: false, problems: vec![problem.into()] };
+        Attempt { validation: Some(validation), ..attempt(model, None, "0.1") }
+    };
+    let (first, second) = (wrong("a", "not JSON"), wrong("b", "/total: missing"));
+    let output = json!({"choices": []});
+    let ended = unanswered(End::Exhausted, &[&first, &second], Some(output.clone()));
+    assert_eq!(
+        (ended.outcome, ended.error.code.as_str(), &ended.output),
+        (Outcome::Failed, "output_invalid", &Some(output))
+    );
+    assert_eq!(ended.error.message, "no answer is what output asks for (a: not JSON; b: /total: missing)");
+    let problem = &ended.error.problems[0];
+    assert_eq!((problem.field.as_str(), problem.message.as_str()), ("output", "/total: missing"));
+    let failed = attempt("c", Some(ErrorClass::RateLimit), "0");
+    let ended = unanswered(End::Exhausted, &[&first, &failed], None);
+    assert!(ended.error.message.ends_with("; no model answered: c: rate limited (why)"), "{}", ended.error.message);
+    let late = unanswered(End::Expired, &[&first], Some(json!({})));
+    assert_eq!((late.outcome, late.error.code.as_str(), late.output), (Outcome::Expired, "deadline_exceeded", None));
 }

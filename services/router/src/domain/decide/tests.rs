@@ -8,9 +8,11 @@ use crate::domain::{
     statistics::{AnswerStatistics, ModelStatistics, Statistics},
 };
 use neptune_contracts::{
+    Timestamp,
     attempt::ErrorClass,
     names::{Lane, TaskType, Zone},
-    resource::{ModelSpec, Objective, Resources, RouteSpec},
+    plan::Strategy,
+    resource::{ModelSpec, Objective, Resources, RouteSpec, StrategySpec},
 };
 use neptune_testkit::builders;
 use serde_json::json;
@@ -20,6 +22,7 @@ mod headroom;
 mod laws;
 mod learning;
 mod limits;
+mod plans;
 mod split;
 
 /// Three models: cheap and weak, middling, dear and strong; and everything that is known.
@@ -96,6 +99,7 @@ impl World {
             cells: &self.cells,
             may_explore: self.may_explore,
             outlook: Outlook::default(),
+            may_hedge: true,
             now: self.now,
         };
         decide(&self.task, &self.admission, &snapshot)
@@ -188,6 +192,10 @@ fn route() -> RouteSpec {
         max_attempts: 3,
         split: Vec::new(),
         cache: None,
+        strategy: StrategySpec::Auto,
+        hedge: None,
+        cascade: None,
+        ensemble: None,
     }
 }
 

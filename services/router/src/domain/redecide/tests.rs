@@ -43,6 +43,7 @@ fn recorded(id: u128, resources: &Resources, good: [f64; 3]) -> TaskFinished {
         cells: &cells,
         may_explore: true,
         outlook: crate::domain::outlook::Outlook::default(),
+        may_hedge: false,
         now,
     };
     let admission = builders::admission(&names);

@@ -1,6 +1,11 @@
 //! What holds for every task, whatever the models.
 
 use super::*;
+use neptune_contracts::{
+    plan::{Combine, PlannedAttempt},
+    resource::EnsembleSpec,
+    task::OutputSpec,
+};
 use proptest::{
     collection, option,
     prelude::{ProptestConfig, any, prop, prop_assert, prop_assert_eq, prop_compose, proptest},
@@ -119,6 +124,43 @@ proptest! {
         expected.sort_unstable();
         prop_assert_eq!(told, expected);
         prop_assert!(explanation.removed.iter().all(|removed| !removed.reason.is_empty()));
+    }
+
+    #[test]
+    fn every_strategy_stays_within_cap_zone_and_rights(
+        world in world(),
+        strategy in prop::sample::select(vec![StrategySpec::Single, StrategySpec::Fallback, StrategySpec::Hedge, StrategySpec::Cascade, StrategySpec::Ensemble]),
+        is_judged in any::<bool>(),
+    ) {
+        let ensemble = is_judged.then(|| EnsembleSpec { models: 4, combine: Combine::Judge, judge: Some("p/m1".into()) });
+        let world = world.with(|world| {
+            world.resources.routes.insert("combined".into(), RouteSpec { strategy, ensemble, ..super::route() });
+            world.task.input.model = Some("combined".into());
+            world.task.output = Some(OutputSpec { max_characters: Some(9), ..OutputSpec::default() });
+        });
+        let Decision::Route(plan) = world.decide() else { return Ok(()) };
+        let at_once = match plan.strategy {
+            Strategy::Ensemble { .. } => plan.attempts.len(),
+            Strategy::Hedge { .. } => 2,
+            Strategy::Single => plan.attempts.len(),
+            _ => 1,
+        };
+        let together: Vec<&PlannedAttempt> = plan.attempts.iter().take(at_once).chain(&plan.judge).collect();
+        let cost: PicoUsd = together.iter().map(|planned| planned.expected_cost_usd).sum();
+        prop_assert!(world.admission.max_cost_usd.is_none_or(|cap| cost <= cap), "{plan:?}");
+        prop_assert!(together.iter().all(|planned| planned.zone == plan.attempts[0].zone), "{plan:?}");
+        for planned in plan.attempts.iter().chain(&plan.judge) {
+            prop_assert!(world.admission.allowed_models.contains(&planned.model));
+            prop_assert!(world.admission.allowed_zones.contains(&planned.zone));
+            prop_assert!(!world.resources.models[&planned.model].disabled);
+        }
+        let mut models: Vec<&str> = plan.attempts.iter().map(|attempt| attempt.model.as_str()).collect();
+        models.sort_unstable();
+        models.dedup();
+        prop_assert_eq!(models.len(), plan.attempts.len());
+        let choice = plan.explanation.strategy.unwrap();
+        prop_assert_eq!(choice.kind, plan.strategy.as_str());
+        prop_assert!(!choice.because.is_empty());
     }
 
     #[test]
