@@ -21,8 +21,10 @@ pub(crate) struct Counters {
     slow: AtomicU64,
     cut: AtomicU64,
     malformed: AtomicU64,
+    refused: AtomicU64,
     prompt: AtomicU64,
     cached: AtomicU64,
+    written: AtomicU64,
     completion: AtomicU64,
     reasoning: AtomicU64,
     cost_pico_usd: AtomicU64,
@@ -39,6 +41,8 @@ pub(crate) enum Outcome {
     ServerError,
     Cut,
     Malformed,
+    /// Turned away for another reason: key, credit, length, content, model or fault of the request.
+    Refused,
     /// The client went away first.
     Abandoned,
 }
@@ -63,12 +67,14 @@ struct FaultCounts {
     slow: u64,
     cut: u64,
     malformed: u64,
+    refused: u64,
 }
 
 #[derive(Debug, Default, Serialize)]
 struct TokenCounts {
     prompt: u64,
     cached: u64,
+    written: u64,
     completion: u64,
     reasoning: u64,
 }
@@ -105,6 +111,14 @@ impl Outcome {
             Some(Fault::ServerError) => Self::ServerError,
             Some(Fault::Cut) => Self::Cut,
             Some(Fault::Malformed) => Self::Malformed,
+            Some(
+                Fault::Auth
+                | Fault::Quota
+                | Fault::ContextLength
+                | Fault::Filter
+                | Fault::UnknownModel
+                | Fault::Invalid,
+            ) => Self::Refused,
         }
     }
 }
@@ -123,6 +137,7 @@ impl Counters {
             Outcome::ServerError => &self.server_error,
             Outcome::Cut => &self.cut,
             Outcome::Malformed => &self.malformed,
+            Outcome::Refused => &self.refused,
             Outcome::Abandoned => &self.abandoned,
         };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -133,6 +148,7 @@ impl Counters {
     pub(crate) fn charge(&self, usage: &Usage, cost_pico_usd: u64) {
         self.prompt.fetch_add(usage.prompt, Ordering::Relaxed);
         self.cached.fetch_add(usage.cached, Ordering::Relaxed);
+        self.written.fetch_add(usage.written, Ordering::Relaxed);
         self.completion.fetch_add(usage.completion, Ordering::Relaxed);
         self.reasoning.fetch_add(usage.reasoning, Ordering::Relaxed);
         self.cost_pico_usd.fetch_add(cost_pico_usd, Ordering::Relaxed);
@@ -154,10 +170,12 @@ impl Counters {
                 slow: read(&self.slow),
                 cut: read(&self.cut),
                 malformed: read(&self.malformed),
+                refused: read(&self.refused),
             },
             tokens: TokenCounts {
                 prompt: read(&self.prompt),
                 cached: read(&self.cached),
+                written: read(&self.written),
                 completion: read(&self.completion),
                 reasoning: read(&self.reasoning),
             },
@@ -177,8 +195,10 @@ impl Account {
         self.faults.slow += other.faults.slow;
         self.faults.cut += other.faults.cut;
         self.faults.malformed += other.faults.malformed;
+        self.faults.refused += other.faults.refused;
         self.tokens.prompt += other.tokens.prompt;
         self.tokens.cached += other.tokens.cached;
+        self.tokens.written += other.tokens.written;
         self.tokens.completion += other.tokens.completion;
         self.tokens.reasoning += other.tokens.reasoning;
         self.cost_pico_usd += other.cost_pico_usd;

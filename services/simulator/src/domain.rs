@@ -4,7 +4,9 @@
 
 pub mod answer;
 pub mod behaviour;
+pub mod dialect;
 pub mod draw;
+pub mod embedding;
 pub mod fault;
 pub mod latency;
 pub mod limits;

@@ -1,7 +1,9 @@
 //! The routes.
 
 mod admin;
+mod authorize;
 mod completions;
+mod embeddings;
 mod models;
 mod refusal;
 mod reply;
@@ -19,7 +21,13 @@ const BODY_LIMIT: usize = 32 * 1024 * 1024;
 
 pub(crate) fn router(provider: Arc<Provider>) -> Router {
     Router::new()
-        .route("/v1/chat/completions", post(completions::complete))
+        .route("/v1/chat/completions", post(completions::openai))
+        .route("/v1/messages", post(completions::anthropic))
+        .route("/v1beta/models/{*call}", post(completions::gemini))
+        .route("/v1/models/{*call}", post(completions::gemini))
+        .route("/model/{*call}", post(completions::bedrock))
+        .route("/openai/deployments/{*call}", post(completions::azure))
+        .route("/v1/embeddings", post(embeddings::embed))
         .route("/v1/models", get(models::list))
         .route("/admin/models", get(admin::models))
         .route("/admin/models/{*name}", get(admin::model).put(admin::put_model).delete(admin::delete_model))

@@ -1,7 +1,10 @@
-//! Stands in for model providers in demos, tests and load runs: an HTTP server that speaks OpenAI Chat Completions for
-//! any number of named models, each with its own latency, faults, token counts and prices.
+//! Stands in for model providers in demos, tests and load runs: an HTTP server that speaks the formats of OpenAI, Azure,
+//! Anthropic, Google and AWS Bedrock for any number of named models, each with its own latency, faults, token counts and
+//! prices.
 //!
-//! **In and out.** `POST /v1/chat/completions` (no streaming) and `GET /v1/models`, as providers serve them. Behind
+//! **In and out.** `POST /v1/chat/completions`, `/openai/deployments/{model}/chat/completions`, `/v1/messages`,
+//! `/v1beta/models/{model}:generateContent`, `/model/{model}/converse` (none of them streams), `/v1/embeddings` and
+//! `GET /v1/models`, as providers serve them; signatures of AWS are not checked beyond the id of their key. Behind
 //! `/admin`: how models behave (`GET`, `PUT`, `DELETE /admin/models/{name}`), the account (`GET /admin/account`), the
 //! last calls (`GET /admin/calls`) and `POST /admin/reset`. It never touches the bus: to the executor it is a provider
 //! like any other.

@@ -60,15 +60,15 @@ impl Provider {
             refused: Refused::default(),
             shutdown,
             numbers: AtomicU64::new(0),
-            api_key: config.api_key.map(|key| format!("Bearer {}", key.expose())),
+            api_key: config.api_key.map(|key| key.expose().to_owned()),
             models: RwLock::new(fresh(&config.declared)),
             declared: config.declared,
         })
     }
 
-    /// `authorization` is the header's value.
-    pub(crate) fn accepts(&self, authorization: Option<&[u8]>) -> bool {
-        self.api_key.as_ref().is_none_or(|key| authorization == Some(key.as_bytes()))
+    /// Whether calls with this key are answered.
+    pub(crate) fn accepts(&self, key: Option<&str>) -> bool {
+        self.api_key.as_deref().is_none_or(|wanted| key == Some(wanted))
     }
 
     pub(crate) fn next_number(&self) -> u64 {

@@ -75,7 +75,9 @@ fn is_usable(spec: &Value, is_set: &dyn Fn(&str) -> bool) -> bool {
     let text = |field: &str| spec.get(field).and_then(Value::as_str);
     // The simulator's address is given by `up` itself.
     let known = |variable: &str| variable == "NEPTUNE_SIMULATOR_URL" || is_set(variable);
-    text("credentialEnv").is_none_or(known) && placeholders(text("endpoint").unwrap_or_default()).all(known)
+    let headers = spec.get("headers").and_then(Value::as_object);
+    let headers = headers.into_iter().flat_map(serde_json::Map::values).filter_map(Value::as_str);
+    text("credentialEnv").is_none_or(known) && headers.chain(text("endpoint")).flat_map(placeholders).all(known)
 }
 
 pub(super) async fn stored(bus: &Bus) -> Result<Specs, Error> {

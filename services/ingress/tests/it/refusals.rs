@@ -65,7 +65,7 @@ async fn every_fault_of_an_input_is_named() {
     let error = check(world.post(COMPLETIONS, SUPPORT, &body), 400, &["messages", "temperature"]).await;
     assert_eq!(
         (&error["error"]["param"], &error["error"]["type"]),
-        (&json!("stream"), &json!("invalid_request_error"))
+        (&json!("messages"), &json!("invalid_request_error"))
     );
     let broken = world.ingress.post(COMPLETIONS, SUPPORT).header("content-type", "application/json");
     check(broken.body("{\"messages\":\n [}"), 400, &["not JSON", "line 2 column 3"]).await;

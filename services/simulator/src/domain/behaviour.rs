@@ -118,6 +118,18 @@ pub enum Fault {
     Cut,
     /// 200 with half of a JSON body.
     Malformed,
+    /// The key is refused.
+    Auth,
+    /// The account has no credit.
+    Quota,
+    /// The input is too long.
+    ContextLength,
+    /// A content filter stops the request.
+    Filter,
+    /// There is no such model.
+    UnknownModel,
+    /// The request is said to be wrong.
+    Invalid,
 }
 
 /// How tokens are counted. Prompt and completion tokens are always a quarter of the characters.
@@ -126,6 +138,8 @@ pub enum Fault {
 pub struct Tokens {
     /// The share of prompt tokens, 0 to 1, reported as read from the provider's cache.
     pub cached_share: f64,
+    /// The share of prompt tokens, 0 to 1, reported as written to the provider's cache, where it counts them.
+    pub cache_write_share: f64,
     /// Reasoning tokens added to each completion.
     pub reasoning: u64,
 }
@@ -158,6 +172,7 @@ impl Behaviour {
     pub fn check(&self) -> Result<(), Error> {
         self.faults.check()?;
         share("tokens.cachedShare", self.tokens.cached_share)?;
+        share("tokens.cacheWriteShare", self.tokens.cache_write_share)?;
         wait("perOutputTokenMs", self.per_output_token_ms)?;
         if self.limits.is_some_and(|limits| !(1..=MAX_WINDOW_MS).contains(&limits.window_ms)) {
             return Err(Error::Window);

@@ -15,6 +15,9 @@ pub struct Price {
     /// Prompt tokens from the cache; as `input_usd_per_mtok` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached_input_usd_per_mtok: Option<Usd>,
+    /// Prompt tokens written to the cache; as `input_usd_per_mtok` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_usd_per_mtok: Option<Usd>,
     /// Completion tokens, reasoning included.
     pub output_usd_per_mtok: Usd,
 }
@@ -28,7 +31,10 @@ impl Price {
     pub fn of(&self, usage: &Usage) -> u64 {
         let cached_price = self.cached_input_usd_per_mtok.unwrap_or(self.input_usd_per_mtok);
         let cost = |tokens: u64, price: Usd| u128::from(tokens) * u128::from(price.0);
-        let micro_pico = cost(usage.prompt.saturating_sub(usage.cached), self.input_usd_per_mtok)
+        let write_price = self.cache_write_usd_per_mtok.unwrap_or(self.input_usd_per_mtok);
+        let plain = usage.prompt.saturating_sub(usage.cached + usage.written);
+        let micro_pico = cost(plain, self.input_usd_per_mtok)
+            + cost(usage.written, write_price)
             + cost(usage.cached, cached_price)
             + cost(usage.completion, self.output_usd_per_mtok);
         u64::try_from(micro_pico.div_ceil(1_000_000)).unwrap_or(u64::MAX)
@@ -98,11 +104,17 @@ mod tests {
         let price = Price {
             input_usd_per_mtok: Usd(2_500_000_000_000),
             cached_input_usd_per_mtok: Some(Usd(1_250_000_000_000)),
+            cache_write_usd_per_mtok: Some(Usd(3_000_000_000_000)),
             output_usd_per_mtok: Usd(10_000_000_000_000),
         };
-        let usage = Usage { prompt: 1_000, cached: 400, completion: 50, reasoning: 10 };
-        assert_eq!(price.of(&usage), 600 * 2_500_000 + 400 * 1_250_000 + 50 * 10_000_000);
-        let tiny = Price { input_usd_per_mtok: Usd(1), cached_input_usd_per_mtok: None, output_usd_per_mtok: Usd(1) };
+        let usage = Usage { prompt: 1_000, cached: 400, written: 100, completion: 50, reasoning: 10 };
+        assert_eq!(price.of(&usage), 500 * 2_500_000 + 100 * 3_000_000 + 400 * 1_250_000 + 50 * 10_000_000);
+        let tiny = Price {
+            input_usd_per_mtok: Usd(1),
+            cached_input_usd_per_mtok: None,
+            cache_write_usd_per_mtok: None,
+            output_usd_per_mtok: Usd(1),
+        };
         assert_eq!(tiny.of(&usage), 1);
     }
 }

@@ -12,8 +12,8 @@ use super::draw::Digest;
 /// A chat completion request. Fields that do not change the answer are ignored, as providers ignore many.
 #[derive(Debug, Deserialize)]
 pub struct Request<'a> {
-    /// The model.
-    #[serde(borrow)]
+    /// The model; where the path names it, it may be absent.
+    #[serde(borrow, default)]
     pub model: Cow<'a, str>,
     /// The conversation.
     #[serde(borrow)]

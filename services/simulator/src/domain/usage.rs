@@ -15,6 +15,8 @@ pub struct Usage {
     pub prompt: u64,
     /// Those of them read from the cache.
     pub cached: u64,
+    /// Those of them written to the cache.
+    pub written: u64,
     /// All completion tokens.
     pub completion: u64,
     /// Those of them spent on reasoning.
@@ -29,7 +31,8 @@ impl Usage {
         let messages = u64::try_from(request.messages.len()).unwrap_or(u64::MAX);
         let prompt = texts + messages * PER_MESSAGE + request.images() * PER_IMAGE;
         let cached = (prompt as f64 * tokens.cached_share).floor() as u64;
-        Self { prompt, cached, completion: answer_tokens + tokens.reasoning, reasoning: tokens.reasoning }
+        let written = ((prompt as f64 * tokens.cache_write_share).floor() as u64).min(prompt - cached);
+        Self { prompt, cached, written, completion: answer_tokens + tokens.reasoning, reasoning: tokens.reasoning }
     }
 }
 

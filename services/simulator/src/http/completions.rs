@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions`.
+//! Calls of models, in each provider's format.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{ConnectInfo, State};
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::extract::{ConnectInfo, Path, RawQuery, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::models::authorize;
-use super::refusal::Refusal;
-use super::reply::Reply;
+use super::authorize::authorize;
+use super::refusal::{Refusal, no_route};
+use super::reply;
 use crate::account::Outcome;
 use crate::domain::answer::{Answer, answer};
 use crate::domain::behaviour::{Behaviour, Fault};
+use crate::domain::dialect::{Dialect, Reply, Wrong};
 use crate::domain::draw::Draws;
 use crate::domain::latency;
 use crate::domain::limits::Told;
@@ -37,15 +38,92 @@ struct Fate {
     told: Option<Told>,
 }
 
-pub(super) async fn complete(
-    State(provider): State<Arc<Provider>>,
-    ConnectInfo(wire): ConnectInfo<Wire>,
+/// A call as it came: its format, and the model when the path names it.
+struct Incoming {
+    dialect: Dialect,
+    model: Option<String>,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+type Arrived = (State<Arc<Provider>>, ConnectInfo<Wire>, HeaderMap, Result<Bytes, BytesRejection>);
+
+/// `POST /v1/chat/completions`.
+pub(super) async fn openai(
+    state: State<Arc<Provider>>,
+    wire: ConnectInfo<Wire>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
-    authorize(&provider, &headers)?;
-    let body = body.map_err(|error| invalid(&provider, Refusal::unreadable(error.status(), error.body_text())))?;
-    let (call, model, digest, fate) = begin(&provider, &headers, &body)?;
+    complete((state, wire, headers, body), Dialect::OpenAi, None).await
+}
+
+/// `POST /v1/messages`.
+pub(super) async fn anthropic(
+    state: State<Arc<Provider>>,
+    wire: ConnectInfo<Wire>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    if !headers.contains_key("anthropic-version") {
+        let wrong = Wrong::Invalid("anthropic-version: header is required".into());
+        return Err(invalid(&state, Refusal { wrong, dialect: Dialect::Anthropic }));
+    }
+    complete((state, wire, headers, body), Dialect::Anthropic, None).await
+}
+
+/// `POST /v1beta/models/{model}:generateContent`, which newer clients ask under `/v1`.
+pub(super) async fn gemini(
+    Path(call): Path<String>,
+    state: State<Arc<Provider>>,
+    wire: ConnectInfo<Wire>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let Some(model) = call.strip_suffix(":generateContent") else { return Ok(no_route().await) };
+    complete((state, wire, headers, body), Dialect::Gemini, Some(model.to_owned())).await
+}
+
+/// `POST /model/{model}/converse`.
+pub(super) async fn bedrock(
+    Path(call): Path<String>,
+    state: State<Arc<Provider>>,
+    wire: ConnectInfo<Wire>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let Some(model) = call.strip_suffix("/converse") else { return Ok(no_route().await) };
+    complete((state, wire, headers, body), Dialect::Bedrock, Some(model.to_owned())).await
+}
+
+/// `POST /openai/deployments/{deployment}/chat/completions?api-version=…`.
+pub(super) async fn azure(
+    Path(call): Path<String>,
+    RawQuery(query): RawQuery,
+    state: State<Arc<Provider>>,
+    wire: ConnectInfo<Wire>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let Some(model) = call.strip_suffix("/chat/completions") else { return Ok(no_route().await) };
+    if !query.unwrap_or_default().contains("api-version=") {
+        let wrong = Wrong::Invalid("The api-version query parameter is required.".into());
+        return Err(invalid(&state, Refusal { wrong, dialect: Dialect::Azure }));
+    }
+    complete((state, wire, headers, body), Dialect::Azure, Some(model.to_owned())).await
+}
+
+async fn complete(arrived: Arrived, dialect: Dialect, model: Option<String>) -> Result<Response, Refusal> {
+    let (State(provider), ConnectInfo(wire), headers, body) = arrived;
+    authorize(&provider, &headers, dialect)?;
+    let body = body.map_err(|error| {
+        let text = error.body_text();
+        let too_large = error.status() == StatusCode::PAYLOAD_TOO_LARGE;
+        let wrong = if too_large { Wrong::TooLarge(text) } else { Wrong::Invalid(text) };
+        invalid(&provider, Refusal { wrong, dialect })
+    })?;
+    let incoming = Incoming { dialect, model, headers, body };
+    let (call, model, digest, fate) = begin(&provider, incoming).map_err(|wrong| Refusal { wrong, dialect })?;
     if !fate.wait.is_zero() {
         tokio::select! {
             () = tokio::time::sleep(fate.wait) => {}
@@ -56,7 +134,8 @@ pub(super) async fn complete(
             }
         }
     }
-    let mut response = respond(call, &model, digest, &fate, &wire)?;
+    let refused = |wrong| Refusal { wrong, dialect };
+    let mut response = respond((call, &model, digest), &fate, dialect, &wire).map_err(refused)?;
     for (name, value) in fate.told.into_iter().flat_map(|told| told.headers) {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().insert(name, value);
@@ -66,24 +145,31 @@ pub(super) async fn complete(
 }
 
 /// Everything that depends on the request itself. The body is not needed afterwards, so long waits do not hold it.
-fn begin(
-    provider: &Arc<Provider>,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<(Running, Arc<Model>, u64, Fate), Refusal> {
-    let request: Request<'_> = serde_json::from_slice(body).map_err(|error| {
-        invalid(provider, Refusal::invalid(format!("The body is no chat completion request: {error}")))
-    })?;
-    check(&request).map_err(|message| invalid(provider, Refusal::invalid(message)))?;
+fn begin(provider: &Arc<Provider>, incoming: Incoming) -> Result<(Running, Arc<Model>, u64, Fate), Wrong> {
+    let Incoming { dialect, model, headers, body } = incoming;
+    let refused = |message: String| {
+        provider.refused.invalid.fetch_add(1, Ordering::Relaxed);
+        Wrong::Invalid(message)
+    };
+    let translated = dialect.read(model.as_deref(), &body).map_err(refused)?;
+    let translated = translated.map(|request| serde_json::to_vec(&request)).transpose();
+    let translated = translated.map_err(|error| refused(error.to_string()))?;
+    let mut request: Request<'_> = serde_json::from_slice(translated.as_deref().unwrap_or(&body))
+        .map_err(|error| refused(format!("The body is no request for a completion: {error}")))?;
+    if let Some(model) = &model {
+        request.model = model.into();
+    }
+    check(&request).map_err(|message| refused(message.to_owned()))?;
     let model = provider.model(&request.model).ok_or_else(|| {
         provider.refused.unknown_model.fetch_add(1, Ordering::Relaxed);
-        Refusal::unknown_model(&request.model)
+        Wrong::UnknownModel(request.model.clone().into_owned())
     })?;
     let digest = request.digest();
-    let call = Running::begin(provider, &model, digest, caller(headers));
+    let call = Running::begin(provider, &model, digest, caller(&headers));
     let mut draws = model.draws(digest);
     let fault = model.fault(&mut draws);
     let mut fate = decide(&model.behaviour, fault, &request, digest, &mut draws);
+    fate.usage = dialect.countable(fate.usage);
     fate.told = model.limit(fate.usage.prompt + fate.usage.completion, call.started_at_unix_ms());
     if fate.told.as_ref().is_some_and(|told| told.refused_for_ms.is_some()) {
         (fate.fault, fate.wait) = (Some(Fault::RateLimit), Duration::ZERO);
@@ -92,7 +178,7 @@ fn begin(
 }
 
 fn decide(behaviour: &Behaviour, fault: Option<Fault>, request: &Request<'_>, digest: u64, draws: &mut Draws) -> Fate {
-    if fault == Some(Fault::RateLimit) {
+    if fault.is_some_and(|fault| Outcome::of(Some(fault)) == Outcome::Refused || fault == Fault::RateLimit) {
         // Providers turn requests away before they work on them.
         return Fate { fault, wait: Duration::ZERO, answers: Vec::new(), usage: Usage::default(), told: None };
     }
@@ -106,33 +192,53 @@ fn decide(behaviour: &Behaviour, fault: Option<Fault>, request: &Request<'_>, di
     Fate { fault, wait: wait + Duration::from_millis(longer), answers, usage, told: None }
 }
 
-fn respond(call: Running, model: &Model, digest: u64, fate: &Fate, wire: &Wire) -> Result<Response, Refusal> {
+fn respond(
+    (call, model, digest): (Running, &Model, u64),
+    fate: &Fate,
+    dialect: Dialect,
+    wire: &Wire,
+) -> Result<Response, Wrong> {
     let outcome = Outcome::of(fate.fault);
-    let response = match fate.fault {
-        Some(Fault::RateLimit) => {
-            let limited_for_ms = fate.told.as_ref().and_then(|told| told.refused_for_ms);
-            rate_limited(limited_for_ms.unwrap_or(model.behaviour.faults.retry_after_ms))
-        }
-        Some(Fault::ServerError) => Refusal::server_error().into_response(),
-        Some(Fault::Cut) => {
+    let Some(fault) = fate.fault.filter(|fault| *fault != Fault::Slow) else {
+        let response = json(body(&call, model, digest, fate, dialect)?);
+        call.answered(outcome, &fate.usage);
+        return Ok(response);
+    };
+    let response = match fault {
+        Fault::Cut => {
             wire.cut();
             Response::default()
         }
-        Some(Fault::Malformed) => {
-            let body = body(&call, model, digest, fate)?;
+        Fault::Malformed => {
+            let body = body(&call, model, digest, fate, dialect)?;
             json(body.slice(..body.len() / 2))
         }
-        None | Some(Fault::Slow) => {
-            let response = json(body(&call, model, digest, fate)?);
-            call.answered(outcome, &fate.usage);
-            return Ok(response);
+        Fault::Filter if let Some(filtered) = dialect.filtered() => json(Bytes::from(filtered.to_string())),
+        fault => {
+            let limited_for_ms = fate.told.as_ref().and_then(|told| told.refused_for_ms);
+            let wrong = limited_for_ms.map_or_else(|| wrong(fault, model), Wrong::RateLimit);
+            Refusal { wrong, dialect }.into_response()
         }
     };
     call.failed(outcome);
     Ok(response)
 }
 
-fn body(call: &Running, model: &Model, digest: u64, fate: &Fate) -> Result<Bytes, Refusal> {
+/// The error that a fault is said with.
+pub(super) fn wrong(fault: Fault, model: &Model) -> Wrong {
+    match fault {
+        Fault::RateLimit => Wrong::RateLimit(model.behaviour.faults.retry_after_ms),
+        Fault::Auth => Wrong::Unauthorized,
+        Fault::Quota => Wrong::NoCredit,
+        Fault::ContextLength => Wrong::ContextLength,
+        Fault::Filter => Wrong::Filtered,
+        Fault::UnknownModel => Wrong::UnknownModel(model.name.as_ref().to_owned()),
+        Fault::Invalid => Wrong::Invalid("The request is wrong.".into()),
+        Fault::ServerError | Fault::Slow | Fault::Cut | Fault::Malformed => Wrong::Server,
+    }
+}
+
+fn body(call: &Running, model: &Model, digest: u64, fate: &Fate, dialect: Dialect) -> Result<Bytes, Wrong> {
     let reply = Reply {
         number: call.number,
         digest,
@@ -141,23 +247,22 @@ fn body(call: &Running, model: &Model, digest: u64, fate: &Fate) -> Result<Bytes
         answers: &fate.answers,
         usage: &fate.usage,
     };
-    reply.body().map_err(|_| Refusal::server_error())
+    match dialect.write(&reply) {
+        Some(body) => Ok(Bytes::from(body.to_string())),
+        None => reply::body(&reply).map_err(|_| Wrong::Server),
+    }
 }
 
 fn json(body: Bytes) -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
 }
 
-fn rate_limited(retry_after_ms: u64) -> Response {
-    let mut response = Refusal::rate_limit().into_response();
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after_ms.div_ceil(1_000)));
-    response.headers_mut().insert("retry-after-ms", HeaderValue::from(retry_after_ms));
-    response
-}
-
 fn check(request: &Request<'_>) -> Result<(), &'static str> {
     if request.stream == Some(true) {
         return Err("The simulator does not stream.");
+    }
+    if request.model.is_empty() {
+        return Err("`model` is missing.");
     }
     if request.messages.is_empty() {
         return Err("`messages` must not be empty.");
@@ -173,7 +278,7 @@ fn invalid(provider: &Provider, refusal: Refusal) -> Refusal {
     refusal
 }
 
-fn caller(headers: &HeaderMap) -> Caller {
+pub(super) fn caller(headers: &HeaderMap) -> Caller {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     Caller { request_id: text("x-request-id"), idempotency_key: text("idempotency-key") }
 }

@@ -1,60 +1,58 @@
-//! Errors in the shape that OpenAI's clients expect.
+//! Errors in the shape that the caller's provider has.
 
 use axum::Json;
+use axum::http::HeaderValue;
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::domain::dialect::{Dialect, Wrong};
+
 /// An answer that is an error.
 pub(super) struct Refusal {
-    status: StatusCode,
-    kind: &'static str,
-    code: Option<&'static str>,
-    message: String,
+    pub(super) wrong: Wrong,
+    pub(super) dialect: Dialect,
 }
 
 impl Refusal {
-    fn new(status: StatusCode, kind: &'static str, code: Option<&'static str>, message: impl Into<String>) -> Self {
-        Self { status, kind, code, message: message.into() }
-    }
-
-    pub(super) fn unauthorized() -> Self {
-        let message = "Incorrect API key provided.";
-        Self::new(StatusCode::UNAUTHORIZED, "invalid_request_error", Some("invalid_api_key"), message)
+    /// To a client that speaks OpenAI's format.
+    pub(super) fn new(wrong: Wrong) -> Self {
+        Self { wrong, dialect: Dialect::OpenAi }
     }
 
     pub(super) fn unknown_model(name: &str) -> Self {
-        let message = format!("The model `{name}` does not exist.");
-        Self::new(StatusCode::NOT_FOUND, "invalid_request_error", Some("model_not_found"), message)
+        Self::new(Wrong::UnknownModel(name.to_owned()))
     }
 
     pub(super) fn invalid(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", None, message)
-    }
-
-    /// The body could not be read; `status` says why.
-    pub(super) fn unreadable(status: StatusCode, message: String) -> Self {
-        Self::new(status, "invalid_request_error", None, message)
-    }
-
-    pub(super) fn rate_limit() -> Self {
-        let message = "Rate limit reached for requests.";
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "requests", Some("rate_limit_exceeded"), message)
-    }
-
-    pub(super) fn server_error() -> Self {
-        let message = "The server had an error while processing your request.";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", None, message)
+        Self::new(Wrong::Invalid(message.into()))
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let error = json!({ "message": self.message, "type": self.kind, "param": null, "code": self.code });
-        (self.status, Json(json!({ "error": error }))).into_response()
+        let status = StatusCode::from_u16(self.wrong.status(self.dialect)).unwrap_or(StatusCode::BAD_REQUEST);
+        let (body, kind) = self.wrong.body(self.dialect);
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        if let Some(kind) = kind {
+            headers.insert("x-amzn-errortype", HeaderValue::from_static(kind));
+        }
+        // Google says it in the body.
+        if let (Wrong::RateLimit(wait_ms), true) = (&self.wrong, self.dialect != Dialect::Gemini) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(wait_ms.div_ceil(1_000)));
+            if matches!(self.dialect, Dialect::OpenAi | Dialect::Azure) {
+                headers.insert("retry-after-ms", HeaderValue::from(*wait_ms));
+            }
+        }
+        response
     }
 }
 
-pub(super) async fn no_route() -> Refusal {
-    Refusal::new(StatusCode::NOT_FOUND, "invalid_request_error", Some("unknown_url"), "There is no such route.")
+pub(super) async fn no_route() -> Response {
+    let error = json!({
+        "message": "There is no such route.", "type": "invalid_request_error", "param": null, "code": "unknown_url",
+    });
+    (StatusCode::NOT_FOUND, Json(json!({ "error": error }))).into_response()
 }

@@ -4,17 +4,8 @@ use axum::body::Bytes;
 use serde::Serialize;
 
 use crate::domain::answer::{Answer, Content};
+use crate::domain::dialect::Reply;
 use crate::domain::usage::Usage;
-
-/// What one body is made from.
-pub(super) struct Reply<'a> {
-    pub(super) number: u64,
-    pub(super) digest: u64,
-    pub(super) created_unix_s: u64,
-    pub(super) model: &'a str,
-    pub(super) answers: &'a [Answer],
-    pub(super) usage: &'a Usage,
-}
 
 #[derive(Serialize)]
 struct Completion<'a> {
@@ -70,6 +61,8 @@ struct Tokens {
 #[derive(Serialize)]
 struct PromptDetails {
     cached_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_write_tokens: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -77,32 +70,29 @@ struct CompletionDetails {
     reasoning_tokens: u64,
 }
 
-impl Reply<'_> {
-    pub(super) fn body(&self) -> Result<Bytes, serde_json::Error> {
-        let choice = |(index, answer)| self.choice(index, answer);
-        let completion = Completion {
-            id: format!("chatcmpl-{:016x}-{}", self.digest, self.number),
-            object: "chat.completion",
-            created: self.created_unix_s,
-            model: self.model,
-            choices: self.answers.iter().enumerate().map(choice).collect(),
-            usage: tokens(self.usage),
-            system_fingerprint: "fp_simulator",
-        };
-        serde_json::to_vec(&completion).map(Bytes::from)
-    }
+pub(super) fn body(reply: &Reply<'_>) -> Result<Bytes, serde_json::Error> {
+    let completion = Completion {
+        id: format!("chatcmpl-{:016x}-{}", reply.digest, reply.number),
+        object: "chat.completion",
+        created: reply.created_unix_s,
+        model: reply.model,
+        choices: reply.answers.iter().enumerate().map(|(index, answer)| choice(reply, index, answer)).collect(),
+        usage: tokens(reply.usage),
+        system_fingerprint: "fp_simulator",
+    };
+    serde_json::to_vec(&completion).map(Bytes::from)
+}
 
-    fn choice<'b>(&'b self, index: usize, answer: &'b Answer) -> Choice<'b> {
-        let (content, tool_calls) = match &answer.content {
-            Content::Text(text) => (Some(text.as_str()), None),
-            Content::Call { name, arguments } => {
-                let id = format!("call_{:016x}_{index}", self.digest);
-                (None, Some([ToolCall { id, kind: "function", function: Function { name, arguments } }]))
-            }
-        };
-        let message = Message { role: "assistant", content, refusal: None, tool_calls };
-        Choice { index, message, logprobs: None, finish_reason: answer.finish_reason }
-    }
+fn choice<'a>(reply: &Reply<'_>, index: usize, answer: &'a Answer) -> Choice<'a> {
+    let (content, tool_calls) = match &answer.content {
+        Content::Text(text) => (Some(text.as_str()), None),
+        Content::Call { name, arguments } => {
+            let id = format!("call_{:016x}_{index}", reply.digest);
+            (None, Some([ToolCall { id, kind: "function", function: Function { name, arguments } }]))
+        }
+    };
+    let message = Message { role: "assistant", content, refusal: None, tool_calls };
+    Choice { index, message, logprobs: None, finish_reason: answer.finish_reason }
 }
 
 fn tokens(usage: &Usage) -> Tokens {
@@ -110,7 +100,10 @@ fn tokens(usage: &Usage) -> Tokens {
         prompt_tokens: usage.prompt,
         completion_tokens: usage.completion,
         total_tokens: usage.prompt + usage.completion,
-        prompt_tokens_details: PromptDetails { cached_tokens: usage.cached },
+        prompt_tokens_details: PromptDetails {
+            cached_tokens: usage.cached,
+            cache_write_tokens: Some(usage.written).filter(|written| *written > 0),
+        },
         completion_tokens_details: CompletionDetails { reasoning_tokens: usage.reasoning },
     }
 }

@@ -21,7 +21,7 @@ async fn tokens_and_costs_add_up() {
     }
     let account = server.account("m").await;
     // One call: 5 prompt tokens of which 2 are cached, 2 of the answer and 3 of reasoning.
-    assert_eq!(account["tokens"], json!({"prompt": 15, "cached": 6, "completion": 15, "reasoning": 9}));
+    assert_eq!(account["tokens"], json!({"prompt": 15, "cached": 6, "written": 0, "completion": 15, "reasoning": 9}));
     assert_eq!(account["cost_pico_usd"], (3 * (3 * 2_000_000 + 2 * 500_000 + 5 * 8_000_000)).to_string());
     let total = server.get("/admin/account").await.1["total"].clone();
     assert_eq!(total, account);
@@ -30,7 +30,7 @@ async fn tokens_and_costs_add_up() {
 #[tokio::test]
 async fn faults_cost_nothing() {
     let server = Server::start(PRICED).await;
-    for fault in ["rateLimit", "serverError", "cut", "malformed"] {
+    for fault in ["rateLimit", "serverError", "cut", "malformed", "quota"] {
         server
             .put(
                 "m",
@@ -40,8 +40,11 @@ async fn faults_cost_nothing() {
         let _ = server.ask("m", "?").await;
     }
     let account = server.account("m").await;
-    assert_eq!((&account["calls"], &account["successes"], &account["in_flight"]), (&json!(4), &json!(0), &json!(0)));
-    assert_eq!(account["faults"], json!({"rate_limit": 1, "server_error": 1, "slow": 0, "cut": 1, "malformed": 1}));
+    assert_eq!((&account["calls"], &account["successes"], &account["in_flight"]), (&json!(5), &json!(0), &json!(0)));
+    assert_eq!(
+        account["faults"],
+        json!({"rate_limit": 1, "server_error": 1, "slow": 0, "cut": 1, "malformed": 1, "refused": 1})
+    );
     assert_eq!(account["cost_pico_usd"], "0");
 }
 

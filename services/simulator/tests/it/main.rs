@@ -4,6 +4,7 @@
 mod account;
 mod completions;
 mod faults;
+mod formats;
 mod program;
 mod server;
 mod sink;

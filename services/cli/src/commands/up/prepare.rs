@@ -89,6 +89,15 @@ async fn write_env(stack: &Stack, args: &UpArgs, bus: &Bus) -> Result<(), Error>
     Ok(())
 }
 
+/// A credential's variable, with those that belong to it: a secret of AWS has an id, and a session if it is temporary.
+fn credentials(variable: &str) -> Vec<String> {
+    let mut variables = vec![variable.to_owned()];
+    if let Some(prefix) = variable.strip_suffix("SECRET_ACCESS_KEY") {
+        variables.extend(["ACCESS_KEY_ID", "SESSION_TOKEN"].map(|ending| format!("{prefix}{ending}")));
+    }
+    variables
+}
+
 /// The variables that models and channels name.
 fn references(stored: &BTreeMap<String, Value>) -> Referenced {
     let mut referenced = Referenced::default();
@@ -96,7 +105,10 @@ fn references(stored: &BTreeMap<String, Value>) -> Referenced {
         let text = |field: &str| spec.get(field).and_then(Value::as_str);
         if key.starts_with("model/") {
             let in_endpoint = text("endpoint").into_iter().flat_map(placeholders);
-            referenced.by_models.extend(text("credentialEnv").into_iter().chain(in_endpoint).map(str::to_owned));
+            let headers = spec.get("headers").and_then(Value::as_object);
+            let in_headers = headers.into_iter().flat_map(serde_json::Map::values).filter_map(Value::as_str);
+            let named = in_headers.flat_map(placeholders).chain(in_endpoint).map(str::to_owned);
+            referenced.by_models.extend(named.chain(text("credentialEnv").into_iter().flat_map(credentials)));
         } else if key.starts_with("channel/") {
             referenced
                 .by_channels
@@ -116,13 +128,19 @@ mod tests {
     fn the_variables_that_resources_name_are_found() {
         let stored = [
             ("model/a", json!({"endpoint": "${A_URL}/v1", "credentialEnv": "A_KEY"})),
+            ("model/b", json!({"endpoint": "https://b", "credentialEnv": "AWS_SECRET_ACCESS_KEY", "headers": {"x-org": "${ORG}"}})),
             ("channel/email", json!({"type": "email", "smtpEnv": "SMTP", "from": "x"})),
             ("channel/webhook", json!({"type": "webhook", "secretEnv": "SECRET"})),
             ("team/a", json!({"credentialEnv": "NO"})),
         ]
         .map(|(key, spec)| (key.to_owned(), spec));
         let found = references(&stored.into());
-        assert_eq!(found.by_models, ["A_KEY", "A_URL"].map(str::to_owned).into());
+        assert_eq!(
+            found.by_models,
+            ["A_KEY", "A_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "ORG"]
+                .map(str::to_owned)
+                .into()
+        );
         assert_eq!(found.by_channels, ["SECRET", "SMTP"].map(str::to_owned).into());
     }
 
