@@ -10,6 +10,7 @@ use crate::{
         step::{self, End, Step},
     },
     provider::{Call, Provider, upstream_name},
+    watch::Watch,
 };
 use neptune_bus::{Bus, Cause};
 use neptune_contracts::{
@@ -38,6 +39,8 @@ pub struct Caller {
     pub provider: Provider,
     /// Zones whose models may be called.
     pub zones: Vec<Zone>,
+    /// What was seen of models a moment ago.
+    pub watch: Watch,
 }
 
 /// How following a plan ended.
@@ -98,6 +101,7 @@ impl<'t> Attempts<'t> {
         let call = record::Call { id, planned, model, started_at, latency_us };
         let attempt = record::attempt(&call, &self.routed.task.input, &result);
         describe(&span, &attempt);
+        self.caller.watch.saw(&attempt, model);
         if !attempt.succeeded() {
             self.tell(&attempt);
         }
@@ -126,8 +130,8 @@ impl<'t> Attempts<'t> {
             .request(name)
             .map_err(|_| Failure::new(ErrorClass::BadRequest, "the request cannot be written as JSON"))?;
         let limit_ms = planned.timeout_ms.min(model.timeout_ms);
-        let allowed_ms =
-            time_for_attempt(limit_ms, self.routed.task.constraints.deadline, Timestamp::now()).unwrap_or(0);
+        let (plan, deadline) = (&self.routed.plan.attempts, self.routed.task.constraints.deadline);
+        let allowed_ms = time_for_attempt(limit_ms, (plan, self.made.len()), deadline, Timestamp::now()).unwrap_or(0);
         let call = Call { name: &planned.model, model, request, attempt, timeout: Duration::from_millis(allowed_ms) };
         self.caller.provider.call(call).await
     }

@@ -21,6 +21,7 @@ pub mod json;
 pub mod limits;
 pub mod money;
 pub mod names;
+pub mod parked;
 pub mod plan;
 pub mod problem;
 pub mod query;

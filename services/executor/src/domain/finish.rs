@@ -26,12 +26,17 @@ pub struct Ending {
 /// The fact. Takes the task apart rather than copying it.
 #[must_use]
 pub fn finished(routed: TaskRouted, ending: Ending) -> TaskFinished {
-    let TaskRouted { task, admission, plan, attempts_made: mut attempts } = routed;
+    let TaskRouted { task, admission, plan, attempts_made } = routed;
+    let at_work_us = task.micros_at_work(ending.finished_at);
+    let parked = task.parking();
+    let mut attempts = attempts_made;
     attempts.extend(ending.made);
+    let waited_us: u64 = attempts.iter().map(|attempt| attempt.latency_us).sum();
+    if let Some(before) = task.parked {
+        attempts.splice(..0, before.attempts);
+    }
     let mut warnings = task.warnings;
     warnings.extend(given_up(&task.constraints, &plan.explanation.relaxed));
-    let waited_us: u64 = attempts.iter().map(|attempt| attempt.latency_us).sum();
-    let total_us = ending.finished_at.micros_since(task.submitted_at);
     let (outcome, output, error) = match ending.result {
         Ok(output) => (Outcome::Completed, Some(output), None),
         Err((outcome, error)) => (outcome, None, Some(error)),
@@ -45,6 +50,7 @@ pub fn finished(routed: TaskRouted, ending: Ending) -> TaskFinished {
         error,
         cost_usd: attempts.iter().map(|attempt| attempt.cost_usd).sum::<PicoUsd>(),
         attempts,
+        parked,
         cache: None,
         task_type: Some(plan.explanation.task_type),
         lane: task.constraints.lane,
@@ -56,7 +62,7 @@ pub fn finished(routed: TaskRouted, ending: Ending) -> TaskFinished {
             routed_at: Some(plan.routed_at),
             started_at: Some(ending.started_at),
             finished_at: ending.finished_at,
-            added_us: total_us.saturating_sub(waited_us),
+            added_us: at_work_us.saturating_sub(waited_us),
         },
         admission: Some(admission),
         route: Some(plan.explanation),

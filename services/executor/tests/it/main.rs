@@ -7,3 +7,4 @@ mod world;
 mod attempts;
 mod deliveries;
 mod provider;
+mod watch;
