@@ -10,6 +10,7 @@ mod happy;
 mod kills;
 mod outage_of_a_model;
 mod outages;
+mod parking;
 mod poison;
 mod rejection;
 mod strategies;

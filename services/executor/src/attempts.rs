@@ -13,6 +13,7 @@ use crate::{
         step::{self, End, Progress, Step},
     },
     provider::Provider,
+    watch::Watch,
 };
 use call::{Ask, Made};
 use neptune_bus::{Bus, Cause};
@@ -41,6 +42,8 @@ pub struct Caller {
     pub provider: Provider,
     /// Zones whose models may be called.
     pub zones: Vec<Zone>,
+    /// What was seen of models a moment ago.
+    pub watch: Watch,
 }
 
 /// How following a plan ended.

@@ -25,6 +25,11 @@ pub const VARIABLES: &[Variable] = &[
         help: "other tasks at a time, per zone",
     },
     Variable {
+        name: "NEPTUNE_EXECUTOR_PARK_AT_MOST_MS",
+        default: Some("900000"),
+        help: "the longest that a task without a deadline waits until a model has room; 0 never waits",
+    },
+    Variable {
         name: "NEPTUNE_GOVERNANCE_PUBLIC_KEY",
         default: None,
         help: "base64 of governance's Ed25519 public key; admissions are checked against it",
@@ -42,6 +47,8 @@ pub struct Config {
     pub realtime_concurrency: usize,
     /// Other tasks at a time, per zone.
     pub batch_concurrency: usize,
+    /// The longest that a task without a deadline waits for a model with room, in milliseconds.
+    pub park_at_most_ms: u64,
     /// Governance's public key, 32 bytes.
     pub governance_key: VerifyingKey,
     /// Where credentials and endpoints' variables are looked up.
@@ -68,6 +75,7 @@ impl Config {
             zones: zones(&values.get::<String>("NEPTUNE_EXECUTOR_ZONES")?)?,
             realtime_concurrency: values.get("NEPTUNE_EXECUTOR_REALTIME_CONCURRENCY")?,
             batch_concurrency: values.get("NEPTUNE_EXECUTOR_BATCH_CONCURRENCY")?,
+            park_at_most_ms: values.get("NEPTUNE_EXECUTOR_PARK_AT_MOST_MS")?,
             governance_key,
             environment: Arc::new(
                 std::env::vars_os()

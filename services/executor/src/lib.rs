@@ -3,7 +3,8 @@
 //! **In:** `task.routed` for the zones it serves, in two lanes with a concurrency each;
 //! `task.cancel` signals.
 //! **Out:** the pieces of streamed answers as signals; `attempt.failed` at once for each failed call; `task.finished` once per task;
-//! `task.routed` again when the next attempt of a plan belongs to a zone it does not serve.
+//! `task.routed` again when the next attempt of a plan belongs to a zone it does not serve;
+//! `task.parked` when every model that was called is at its rate limit and the task may wait.
 //! **Owns:** nothing that outlives it. A lease on the bus keeps a task that was handed out twice
 //! from calling a model twice.
 //!
@@ -38,6 +39,7 @@ pub mod handlers;
 pub mod http;
 pub mod outlet;
 pub mod provider;
+pub mod watch;
 
 use attempts::Caller;
 use cancels::Cancels;
@@ -50,6 +52,7 @@ use neptune_contracts::names::{Lane, Service};
 use neptune_runtime::Shutdown;
 use provider::Provider;
 use std::sync::Arc;
+use watch::Watch;
 
 /// Why the executor ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -83,10 +86,10 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let bus = bus?;
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
     let provider = Provider::new(http, config.environment.clone());
-    let caller = Caller { bus: bus.clone(), resources, provider, zones: config.zones.clone() };
+    let caller = Caller { bus: bus.clone(), resources, provider, zones: config.zones.clone(), watch: Watch::default() };
+    let (governance_key, park_at_most_ms) = (config.governance_key, config.park_at_most_ms);
     let cancels = Cancels::default();
-    let handler =
-        Arc::new(TaskRoutedHandler { caller, governance_key: config.governance_key, cancels: cancels.clone() });
+    let handler = Arc::new(TaskRoutedHandler { caller, governance_key, cancels: cancels.clone(), park_at_most_ms });
     let mut parts = Parts::<Error>::new(&bus, &shutdown);
     for (spec, lane) in consumers(&config.zones) {
         let concurrency = match lane {

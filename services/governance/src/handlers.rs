@@ -3,4 +3,5 @@
 pub mod budget_query;
 pub mod delivery_requested;
 pub mod task_finished;
+pub mod task_resumed;
 pub mod task_submitted;

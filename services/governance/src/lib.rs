@@ -1,6 +1,6 @@
 //! Governance: allows.
 //!
-//! **In:** `task.submitted` (admit or reject), `task.finished` (settle the hold),
+//! **In:** `task.submitted` and `task.resumed` (admit or reject), `task.finished` (settle the hold),
 //! `delivery.requested` (admit or reject).
 //! **Out:** `task.admitted`, signed; `task.finished` for what is rejected; `delivery.admitted`;
 //! `delivery.finished` for deliveries that are rejected.
@@ -35,14 +35,14 @@ use arc_swap::ArcSwap;
 use budget::Budgets;
 use config::Config;
 use domain::policy::Policy;
-use handlers::{budget_query, delivery_requested, task_finished, task_submitted};
+use handlers::{budget_query, delivery_requested, task_finished, task_resumed, task_submitted};
 use neptune_bus::{Bus, BusError, ConnectError, ConsumeError, Parts};
 use neptune_contracts::{
     Timestamp,
     names::Service,
     query::BudgetQuery,
     resource::Resources,
-    topology::{GOVERNANCE_DELIVERY, GOVERNANCE_FINISHED, GOVERNANCE_SUBMITTED},
+    topology::{GOVERNANCE_DELIVERY, GOVERNANCE_FINISHED, GOVERNANCE_RESUMED, GOVERNANCE_SUBMITTED},
 };
 use neptune_runtime::Shutdown;
 use rebuild::{Rebuild, keep_complete};
@@ -105,6 +105,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let office = Arc::new(Office { bus: bus.clone(), policy, budgets, rebuild, signer: config.signer });
     let mut parts = Parts::<Error>::new(&bus, &shutdown);
     parts.consume(&GOVERNANCE_SUBMITTED, config.concurrency, &office, task_submitted::handle);
+    parts.consume(&GOVERNANCE_RESUMED, config.concurrency, &office, task_resumed::handle);
     parts.consume(&GOVERNANCE_FINISHED, SETTLE_CONCURRENCY, &office, task_finished::handle);
     parts.consume(&GOVERNANCE_DELIVERY, DELIVERY_CONCURRENCY, &office, delivery_requested::handle);
     parts.serve::<BudgetQuery, _, _, _>(&office, budget_query::handle);

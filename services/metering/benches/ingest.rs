@@ -66,6 +66,7 @@ fn fact(attempts: usize) -> TaskFinished {
         cost_usd: attempts.iter().map(|attempt| attempt.cost_usd).sum(),
         attempts,
         answered_by: None,
+        parked: None,
         cache: None,
         task_type: Some(TaskType::Summarization),
         lane: Lane::Realtime,

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 const REDIS_TIMEOUT: &str = "NEPTUNE_ROUTER_REDIS_TIMEOUT_MS";
 
+const PARK_AT_MOST: &str = "NEPTUNE_ROUTER_PARK_AT_MOST_MS";
+
 /// Variables of the router.
 pub const VARIABLES: &[Variable] = &[
     Variable { name: "NEPTUNE_ROUTER_CONCURRENCY", default: Some("256"), help: "urgent tasks routed at a time" },
@@ -14,6 +16,11 @@ pub const VARIABLES: &[Variable] = &[
         name: "NEPTUNE_ROUTER_REDIS_URL",
         default: Some("redis://127.0.0.1:16379"),
         help: "Redis that holds the routing statistics; the router works without it, from priors",
+    },
+    Variable {
+        name: PARK_AT_MOST,
+        default: Some("900000"),
+        help: "the longest that a task without a deadline waits until a model has room; 0 never waits",
     },
     Variable {
         name: REDIS_TIMEOUT,
@@ -35,6 +42,8 @@ pub struct Config {
     pub redis_url: String,
     /// An answer that takes longer counts as none.
     pub redis_timeout: Duration,
+    /// The longest that a task without a deadline waits for a model with room, in milliseconds.
+    pub park_at_most_ms: u64,
 }
 
 impl Config {
@@ -53,6 +62,7 @@ impl Config {
             batch_concurrency: values.get("NEPTUNE_ROUTER_BATCH_CONCURRENCY")?,
             redis_url: values.get("NEPTUNE_ROUTER_REDIS_URL")?,
             redis_timeout: Duration::from_millis(redis_timeout_ms),
+            park_at_most_ms: values.get(PARK_AT_MOST)?,
         })
     }
 }

@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod choose;
 pub mod circuit;
+pub mod credential;
 pub mod decide;
 pub mod draw;
 pub mod estimate;

@@ -2,8 +2,9 @@
 //!
 //! **In:** `task.admitted` in two lanes with a concurrency each; `task.finished`, `attempt.failed`
 //! and `feedback.given`, to learn from.
-//! **Out:** `task.routed` with a plan and the reason for it; `task.finished` for a task that no
-//! model can do, or that an answer in the cache will do for.
+//! **Out:** `task.routed` with a plan and the reason for it; `task.parked` for a task that no model
+//! has room for now and that may wait; `task.finished` for one that no model can do, or that an
+//! answer in the cache will do for.
 //! **Owns:** in Redis, routing statistics (success, latency and length of answers, circuits, and how
 //! good answers were) and the cache's index of who asked what.
 //!
@@ -89,7 +90,9 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let board = Arc::new(Board::default());
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
     let cache = Cache::new(store.connection(), bus.namespace().as_str());
-    let handler = Arc::new(TaskAdmittedHandler { bus: bus.clone(), resources, board: board.clone(), cache });
+    let park_at_most_ms = config.park_at_most_ms;
+    let handler =
+        Arc::new(TaskAdmittedHandler { bus: bus.clone(), resources, board: board.clone(), cache, park_at_most_ms });
     let mut parts = Parts::<Error>::new(&bus, &shutdown);
     parts.consume(&ROUTER_REALTIME, config.concurrency, &handler, task_admitted::handle);
     parts.consume(&ROUTER_BATCH, config.batch_concurrency, &handler, task_admitted::handle);

@@ -7,6 +7,7 @@ use crate::{Bus, pull::Pull, settle};
 use neptune_contracts::{
     Message, Timestamp,
     delivery::{DeliveryAdmitted, DeliveryRequested},
+    parked::TaskResumed,
     task::TaskSubmitted,
     topology::{AckPolicy, ConsumerSpec, StreamName},
 };
@@ -42,6 +43,7 @@ pub(crate) fn reader(spec: &ConsumerSpec) -> ConsumerSpec {
     // Consumer names are static in the catalogue; the reader's follows from one of them.
     let name = match spec.name {
         "governance-submitted" => "governance-submitted-exhausted",
+        "governance-resumed" => "governance-resumed-exhausted",
         "governance-delivery" => "governance-delivery-exhausted",
         "notifier-webhook" => "notifier-webhook-exhausted",
         _ => "notifier-email-exhausted",
@@ -106,6 +108,8 @@ async fn move_one(bus: &Bus, spec: &'static ConsumerSpec, notice: &Notice) -> Re
     let reason = format!("handed out {} times without being finished", notice.deliveries);
     if spec.name == neptune_contracts::topology::GOVERNANCE_SUBMITTED.name {
         give_up::<TaskSubmitted>(bus, spec, raw, reason).await?;
+    } else if spec.name == neptune_contracts::topology::GOVERNANCE_RESUMED.name {
+        give_up::<TaskResumed>(bus, spec, raw, reason).await?;
     } else if spec.name == neptune_contracts::topology::GOVERNANCE_DELIVERY.name {
         give_up::<DeliveryRequested>(bus, spec, raw, reason).await?;
     } else {

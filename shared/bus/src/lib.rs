@@ -25,6 +25,7 @@ pub mod exhausted;
 pub mod finish;
 pub mod lease;
 pub mod listen;
+pub mod park;
 pub mod parts;
 pub mod payload;
 pub mod progress;

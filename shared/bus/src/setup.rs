@@ -100,6 +100,7 @@ fn stream_config(bus: &Bus, spec: &StreamSpec) -> Config {
         max_age: Duration::from_secs(spec.max_age_seconds),
         duplicate_window: Duration::from_secs(spec.duplicate_window_seconds),
         allow_direct: spec.direct,
+        allow_message_schedules: spec.name.has_schedules(),
         num_replicas: 1,
         ..Config::default()
     }
@@ -154,6 +155,7 @@ async fn apply_stream(bus: &Bus, wanted: Config) -> Result<String, SetupError> {
     same(&name, "max_bytes", &stored.max_bytes, &wanted.max_bytes)?;
     same(&name, "max_msgs_per_subject", &stored.max_messages_per_subject, &wanted.max_messages_per_subject)?;
     same(&name, "allow_msg_ttl", &stored.allow_message_ttl, &wanted.allow_message_ttl)?;
+    same(&name, "allow_msg_schedules", &stored.allow_message_schedules, &wanted.allow_message_schedules)?;
     same(&name, "allow_direct", &stored.allow_direct, &wanted.allow_direct)?;
     Ok(name)
 }

@@ -7,6 +7,7 @@ use crate::{
     fingerprint::Fingerprint,
     ids::{HoldId, TaskId},
     names::{DataClass, Origin, Service, TaskType, Team, Zone},
+    parked::Parked,
     problem::Problem,
     task::{Constraints, OutputSpec, StepRef},
     topology::StreamName,
@@ -55,6 +56,9 @@ pub struct Task {
     /// Fields of the request that were ignored, each with what to do about it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Problem>,
+    /// Set once it had to wait until a model had room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked: Option<Box<Parked>>,
 }
 
 /// What governance decided about a task.

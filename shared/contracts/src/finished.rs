@@ -8,6 +8,7 @@ use crate::{
     fingerprint::Fingerprint,
     ids::{AttemptId, TaskId},
     names::{Lane, Origin, Service, TaskType, Team},
+    parked::Parking,
     plan::Explanation,
     problem::Problem,
     task::{CacheMode, StepRef},
@@ -41,6 +42,9 @@ pub struct TaskFinished {
     /// The attempt whose answer the output is; the last one that serves when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_by: Option<AttemptId>,
+    /// How often and how long it waited because no model had room for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked: Option<Parking>,
     /// Set when no model was called because an answer served again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheHit>,
@@ -164,7 +168,7 @@ pub struct Times {
     pub started_at: Option<Timestamp>,
     /// This fact was made.
     pub finished_at: Timestamp,
-    /// Time from submit to finish not spent waiting for models, in microseconds.
+    /// Time from submit to finish not spent waiting for models or for their limits, in microseconds.
     pub added_us: u64,
 }
 
@@ -198,7 +202,7 @@ impl TaskFinished {
         Self { error: Some(error), ..Self::without_calls(task, outcome, now) }
     }
 
-    /// The fact of a task for which no model was called, at `now`.
+    /// The fact of a task for which no model was called, or none since it was parked, at `now`.
     #[must_use]
     pub fn without_calls(task: &Task, outcome: Outcome, now: Timestamp) -> Self {
         Self {
@@ -208,10 +212,11 @@ impl TaskFinished {
             outcome,
             output: None,
             error: None,
-            attempts: Vec::new(),
             answered_by: None,
+            attempts: task.attempts_before().to_vec(),
+            parked: task.parking(),
             cache: None,
-            cost_usd: PicoUsd::ZERO,
+            cost_usd: task.spent_before(),
             task_type: task.task_type,
             lane: task.constraints.lane,
             key: task.key.clone(),
@@ -228,7 +233,7 @@ impl TaskFinished {
                 routed_at: None,
                 started_at: None,
                 finished_at: now,
-                added_us: now.micros_since(task.submitted_at),
+                added_us: task.micros_at_work(now),
             },
         }
     }

@@ -22,6 +22,7 @@ pub mod limits;
 pub mod money;
 pub mod names;
 pub mod output;
+pub mod parked;
 pub mod plan;
 pub mod problem;
 pub mod query;

@@ -227,6 +227,7 @@ impl TaskSubmitted {
             metadata: self.metadata,
             fingerprint: self.fingerprint,
             warnings: self.warnings,
+            parked: None,
         })
     }
 

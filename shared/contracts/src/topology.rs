@@ -30,6 +30,8 @@ pub enum StreamName {
     Results,
     /// All other facts.
     Facts,
+    /// Tasks that wait for their time, and those whose time has come.
+    Timers,
     /// Deliveries asked for and admitted.
     Deliveries,
     /// Messages that were given up, and the broker's own notices about such.
@@ -134,6 +136,20 @@ pub const STREAMS: &[StreamSpec] = &[
         direct: false,
     },
     StreamSpec {
+        name: StreamName::Timers,
+        holds: "tasks that wait until a model has room, and those whose time has come, until they are finished",
+        retention: Retention::WorkQueue,
+        storage: Storage::Synced,
+        max_age_seconds: 0,
+        // The broker allows schedules only in streams that drop the oldest when full; this one is never
+        // full, and what waits is bounded by the broker's storage, which refuses.
+        max_bytes: -1,
+        max_messages_per_subject: -1,
+        refuse_when_full: false,
+        duplicate_window_seconds: 600,
+        direct: false,
+    },
+    StreamSpec {
         name: StreamName::Deliveries,
         holds: "deliveries asked for and admitted, until they are made",
         retention: Retention::WorkQueue,
@@ -168,9 +184,18 @@ impl StreamName {
             Self::Stage => "STAGE",
             Self::Results => "RESULTS",
             Self::Facts => "FACTS",
+            Self::Timers => "TIMERS",
             Self::Deliveries => "DELIVERIES",
             Self::Dead => "DEAD",
         }
+    }
+}
+
+impl StreamName {
+    /// Whether its messages may be published by the broker at a later time.
+    #[must_use]
+    pub const fn has_schedules(self) -> bool {
+        matches!(self, Self::Timers)
     }
 }
 
@@ -243,6 +268,13 @@ pub const GOVERNANCE_SUBMITTED: ConsumerSpec = ConsumerSpec {
     max_deliver: 32,
     max_ack_pending: 2_048,
     ..consumer("governance-submitted", Service::Governance, StreamName::Tasks, "task.submitted.v1.<team>.<origin?>")
+};
+/// Parked tasks whose time has come: accepted tasks again.
+pub const GOVERNANCE_RESUMED: ConsumerSpec = ConsumerSpec {
+    name: "governance-resumed",
+    stream: StreamName::Timers,
+    filter: "task.resumed.v1.<team>.<origin>.<task>",
+    ..GOVERNANCE_SUBMITTED
 };
 /// Finished tasks, to settle holds.
 pub const GOVERNANCE_FINISHED: ConsumerSpec = finished("governance-finished", Service::Governance);
@@ -319,6 +351,7 @@ pub const NOTIFIER_EMAIL: ConsumerSpec = ConsumerSpec {
 /// Every consumer.
 pub const CONSUMERS: &[ConsumerSpec] = &[
     GOVERNANCE_SUBMITTED,
+    GOVERNANCE_RESUMED,
     GOVERNANCE_FINISHED,
     GOVERNANCE_DELIVERY,
     ROUTER_REALTIME,

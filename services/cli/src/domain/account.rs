@@ -33,6 +33,10 @@ pub fn summary(finished: &TaskFinished) -> String {
             plural(finished.attempts.len())
         ));
     }
+    if let Some(parked) = &finished.parked {
+        let (times, seconds) = (parked.times, millis(parked.total_ms));
+        lines.push(format!("waited    {seconds} s for a model with room, in {times} wait{}", plural(times as usize)));
+    }
     lines.push(format!("cost      ${}", finished.cost_usd));
     lines.push(format!("added     {} ms by Neptune", millis(finished.times.added_us)));
     if let Some(error) = &finished.error {
@@ -89,6 +93,9 @@ pub fn explanation(finished: &TaskFinished) -> String {
         if !found.is_empty() {
             parts.push(format!("Sensitive data was found: {}.", found.join(", ")));
         }
+    }
+    if let Some(parked) = &finished.parked {
+        parts.push(format!("\nIt waited, the last time because {}.", parked.because));
     }
     match &finished.route {
         Some(route) => parts.extend(choice(route)),

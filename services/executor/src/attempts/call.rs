@@ -11,7 +11,7 @@ use neptune_contracts::{
     attempt::{Attempt, ErrorClass, JUDGE},
     chat::ChatRequest,
     ids::AttemptId,
-    plan::PlannedAttempt,
+    plan::{PlannedAttempt, Strategy},
     resource::{ModelSpec, Resources},
 };
 use serde_json::Value;
@@ -80,6 +80,16 @@ impl Attempts<'_> {
         Begun { id, planned, purpose, resources, started_at, clock, span, outlet }
     }
 
+    /// The attempts among which the time until the deadline is shared, and the place of `planned` there.
+    fn place<'p>(&'p self, planned: &'p PlannedAttempt) -> (&'p [PlannedAttempt], usize) {
+        let plan = &self.routed.plan;
+        let at_once = matches!(plan.strategy, Strategy::Hedge { .. } | Strategy::Ensemble { .. });
+        match plan.attempts.iter().position(|other| std::ptr::eq(other, planned)) {
+            Some(place) if !at_once => (&plan.attempts, place),
+            _ => (std::slice::from_ref(planned), 0),
+        }
+    }
+
     fn outlet(&self, id: AttemptId) -> Outlet {
         let task = &self.routed.task;
         let with_usage = task.input.other.get("stream_options").and_then(|options| options.get("include_usage"));
@@ -115,6 +125,7 @@ impl Attempts<'_> {
             attempt.validation = Some(output::judge(output, checks));
         }
         describe(&begun.span, &attempt);
+        self.caller.watch.saw(&attempt, model);
         Made { attempt, output }
     }
 
@@ -129,11 +140,11 @@ impl Attempts<'_> {
         if model.zone != planned.zone {
             return Err(unusable("the model runs in another zone now"));
         }
+        let deadline = self.routed.task.constraints.deadline;
         let limit_ms = planned.timeout_ms.min(model.timeout_ms);
-        let allowed_ms =
-            time_for_attempt(limit_ms, self.routed.task.constraints.deadline, Timestamp::now()).unwrap_or(0);
+        let allowed_ms = time_for_attempt(limit_ms, self.place(planned), deadline, Timestamp::now()).unwrap_or(0);
         let timeout = Duration::from_millis(allowed_ms);
-        let left = self.routed.task.constraints.deadline.map(|deadline| deadline.micros_since(Timestamp::now()));
+        let left = deadline.map(|deadline| deadline.micros_since(Timestamp::now()));
         let whole = left.map_or(LONGEST_STREAM, Duration::from_micros).min(LONGEST_STREAM);
         let formed = ask.formed(model)?;
         let (input, prompt) = formed.as_ref().map_or((ask.input, ask.prompt), |(input, prompt)| (input, prompt));

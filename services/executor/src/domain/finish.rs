@@ -47,14 +47,19 @@ pub struct Unanswered {
 /// The fact. Takes the task apart rather than copying it.
 #[must_use]
 pub fn finished(routed: TaskRouted, ending: Ending) -> TaskFinished {
-    let TaskRouted { task, admission, plan, attempts_made: mut attempts } = routed;
+    let TaskRouted { task, admission, plan, attempts_made } = routed;
+    let at_work_us = task.micros_at_work(ending.finished_at);
+    let parked = task.parking();
+    let mut attempts = attempts_made;
     attempts.extend(ending.made);
+    let waited_us = waited_us(&attempts);
+    if let Some(before) = task.parked {
+        attempts.splice(..0, before.attempts);
+    }
     let mut warnings = task.warnings;
     let answered = attempts.iter().rev().find(|attempt| attempt.succeeded());
     warnings.extend(answered.into_iter().flat_map(|attempt| attempt.warnings.iter().cloned()));
     warnings.extend(given_up(&task.constraints, &plan.explanation.relaxed));
-    let waited_us = waited_us(&attempts);
-    let total_us = ending.finished_at.micros_since(task.submitted_at);
     let (outcome, output, answered_by, error) = match ending.result {
         Ok(Answered { output, by }) => (Outcome::Completed, Some(output), Some(by), None),
         Err(Unanswered { outcome, error, output }) => (outcome, output, None, Some(error)),
@@ -69,6 +74,7 @@ pub fn finished(routed: TaskRouted, ending: Ending) -> TaskFinished {
         cost_usd: attempts.iter().map(|attempt| attempt.cost_usd).sum::<PicoUsd>(),
         attempts,
         answered_by,
+        parked,
         cache: None,
         task_type: Some(plan.explanation.task_type),
         lane: task.constraints.lane,
@@ -80,7 +86,7 @@ pub fn finished(routed: TaskRouted, ending: Ending) -> TaskFinished {
             routed_at: Some(plan.routed_at),
             started_at: Some(ending.started_at),
             finished_at: ending.finished_at,
-            added_us: total_us.saturating_sub(waited_us),
+            added_us: at_work_us.saturating_sub(waited_us),
         },
         admission: Some(admission),
         route: Some(plan.explanation),

@@ -159,7 +159,8 @@ fn may_follow(routed: &TaskRouted, progress: &Progress<'_>) -> bool {
 
 fn over_cost(routed: &TaskRouted, made: &[Attempt], next: PicoUsd) -> Option<End> {
     let limit = routed.admission.max_cost_usd?;
-    let spent: PicoUsd = routed.attempts_made.iter().chain(made).map(|attempt| attempt.cost_usd).sum();
+    let before = routed.task.attempts_before().iter().chain(&routed.attempts_made);
+    let spent: PicoUsd = before.chain(made).map(|attempt| attempt.cost_usd).sum();
     (spent.saturating_add(next) > limit).then_some(End::OverCost { spent, next, limit })
 }
 

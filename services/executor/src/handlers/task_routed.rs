@@ -27,11 +27,13 @@ pub struct TaskRoutedHandler {
     pub governance_key: ed25519_dalek::VerifyingKey,
     /// Tasks whose answers are not wanted any more.
     pub cancels: Cancels,
+    /// The longest that a task without a deadline waits for a model with room, in milliseconds.
+    pub park_at_most_ms: u64,
 }
 
 /// Why a task was left to be handed out again.
 #[derive(Debug, thiserror::Error)]
-enum Left {
+pub(super) enum Left {
     /// The bus could not be asked.
     #[error("the bus could not be asked")]
     Bus(#[from] BusError),
@@ -44,9 +46,9 @@ enum Left {
 }
 
 /// The task as it came, and the right to end it.
-struct Work<'w> {
-    accept: &'w Accept,
-    cause: &'w Cause,
+pub(super) struct Work<'w> {
+    pub(super) accept: &'w Accept,
+    pub(super) cause: &'w Cause,
     held: Held,
     started_at: Timestamp,
 }
@@ -73,13 +75,18 @@ const FRESH_SECONDS: u64 = 540;
 impl TaskRoutedHandler {
     async fn handle(&self, routed: TaskRouted, accept: &Accept, cause: &Cause) -> Result<(), Left> {
         // An id that is old enough to have left the broker's duplicate window may be a repeat.
-        let may_be_repeat = !routed.task.id.is_younger_than(FRESH_SECONDS, Timestamp::now());
+        // And so may be a parked one: who stored its timer may have died before its first accept ended.
+        let is_parked = routed.task.parked.is_some();
+        let may_be_repeat = is_parked || !routed.task.id.is_younger_than(FRESH_SECONDS, Timestamp::now());
         if (accept.delivery() > 1 || may_be_repeat) && self.is_finished(&routed, accept, cause).await? {
             return Ok(());
         }
         let key = format!("{}.{}", routed.task.team, routed.task.id);
         // The admission is checked while the broker answers.
-        let (lease, prompt) = tokio::join!(self.caller.bus.lease_for(&key, accept), async { self.admitted(&routed) });
+        let lease = async {
+            if is_parked { self.caller.bus.lease(&key).await } else { self.caller.bus.lease_for(&key, accept).await }
+        };
+        let (lease, prompt) = tokio::join!(lease, async { self.admitted(&routed) });
         let Some(lease) = lease? else {
             tracing::debug!(task.id = %routed.task.id, "another executor works on it");
             return Ok(());
@@ -111,15 +118,31 @@ impl TaskRoutedHandler {
         Ok((prompt, checks))
     }
 
-    async fn follow(&self, routed: TaskRouted, asked: (&Prompt, Option<&Checks>), work: Work<'_>) -> Result<(), Left> {
-        let watch = self.cancels.watch(&routed.task.team, routed.task.id);
-        let mut attempts = Attempts::new(&self.caller, &routed, asked, (work.cause, watch.token()));
+    async fn follow(
+        &self,
+        mut routed: TaskRouted,
+        asked: (&Prompt, Option<&Checks>),
+        work: Work<'_>,
+    ) -> Result<(), Left> {
+        if self.wait_for_room(&mut routed, &work).await? {
+            work.held.release().await;
+            return Ok(());
+        }
+        let wanted = self.cancels.watch(&routed.task.team, routed.task.id);
+        let mut attempts = Attempts::new(&self.caller, &routed, asked, (work.cause, wanted.token()));
         let followed = tokio::select! {
             followed = attempts.follow() => Some(followed),
             () = work.held.lost() => None,
         };
         let made = attempts.settle().await;
-        let result = match followed.ok_or(Left::Lost)? {
+        let followed = followed.ok_or(Left::Lost)?;
+        if let Followed::Ended(end, _) = &followed
+            && self.park(&routed, (*end, &made), &work).await?
+        {
+            work.held.release().await;
+            return Ok(());
+        }
+        let result = match followed {
             Followed::HandOver(index) => return self.hand_over(routed, index, made, work).await,
             Followed::Answered(answered) => Ok(answered),
             Followed::Ended(end, invalid) => {

@@ -90,7 +90,7 @@ async fn a_task_whose_executor_died_in_the_call_is_made_again() {
 async fn the_rest_of_a_plan_goes_to_the_executor_of_its_zone() {
     let world = World::start(vec![planned("acme/a", Zone::External), planned("acme/b", Zone::Onprem)], |_| {}).await;
     let (a, b) =
-        (Upstream::that(Reply::With(500, "", String::new())).await, Upstream::answering("from the premises").await);
+        (Upstream::that(Reply::With(413, "", String::new())).await, Upstream::answering("from the premises").await);
     world.declare("acme/a", Zone::External, &a).await;
     world.declare("acme/b", Zone::Onprem, &b).await;
     world.execute(&[Zone::External]);

@@ -12,3 +12,4 @@ mod hedges;
 mod output;
 mod provider;
 mod streams;
+mod watch;

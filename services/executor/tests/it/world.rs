@@ -91,6 +91,7 @@ impl World {
             zones: zones.to_vec(),
             realtime_concurrency: 64,
             batch_concurrency: 4,
+            park_at_most_ms: 600_000,
             governance_key: signing_key().public_key().as_ref().try_into().unwrap(),
             environment: Arc::new(HashMap::from([("MODEL_KEY".to_owned(), "sk-test".to_owned())])),
         }

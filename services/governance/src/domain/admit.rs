@@ -11,7 +11,7 @@ use neptune_contracts::{
     finished::{Outcome, TaskError},
     names::{DataClass, Zone},
     resource::KeyRole,
-    task::TaskSubmitted,
+    task::{Constraints, TaskSubmitted},
 };
 
 /// An admission without a deadline is void after an hour.
@@ -38,11 +38,8 @@ pub enum Decision<'p> {
 /// # Errors
 /// The refusal that names every fault.
 pub fn check_form(submitted: &TaskSubmitted, policy: &Policy, now: Timestamp) -> Result<(), (Outcome, TaskError)> {
-    if submitted.constraints.deadline.is_some_and(|deadline| deadline <= now) {
-        return Err((
-            Outcome::Expired,
-            refusal("deadline_exceeded", "constraints.deadline is past; give a time to come"),
-        ));
+    if let Some(expired) = expired(&submitted.constraints, now) {
+        return Err(expired);
     }
     let problems = submitted.problems(now, policy.resources());
     if problems.is_empty() {
@@ -50,6 +47,14 @@ pub fn check_form(submitted: &TaskSubmitted, policy: &Policy, now: Timestamp) ->
     }
     let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
     Err((Outcome::Rejected, TaskError { problems, ..refusal("invalid_request", &text.join("; ")) }))
+}
+
+/// How a task ends whose time is over at `now`.
+#[must_use]
+pub fn expired(constraints: &Constraints, now: Timestamp) -> Option<(Outcome, TaskError)> {
+    let is_past = constraints.deadline.is_some_and(|deadline| deadline <= now);
+    let error = || refusal("deadline_exceeded", "constraints.deadline is past; give a time to come");
+    is_past.then(|| (Outcome::Expired, error()))
 }
 
 /// Decides about a well-formed task by the policy in force.

@@ -47,6 +47,11 @@ pub async fn handle(office: Arc<Office>, incoming: Incoming<TaskSubmitted>) -> O
         Err((outcome, error)) => office.refuse(&task, outcome, error, &accept, &cause).await,
         Ok(()) => office.govern(task, &policy, now, (&accept, &cause)).await,
     };
+    settled(done, id)
+}
+
+/// What becomes of a task's message after it was passed on, or was not.
+pub(super) fn settled(done: Result<(), PublishError>, id: TaskId) -> Outcome {
     match done {
         Ok(()) => Outcome::HandedOn,
         Err(error @ (PublishError::TooLarge { .. } | PublishError::Encode(_))) => {
@@ -60,7 +65,8 @@ pub async fn handle(office: Arc<Office>, incoming: Incoming<TaskSubmitted>) -> O
 }
 
 impl Office {
-    async fn govern(
+    /// Admits or refuses a task whose form is right.
+    pub(super) async fn govern(
         &self,
         task: Task,
         policy: &Policy,
@@ -138,7 +144,7 @@ impl Office {
         Ok(reserved)
     }
 
-    async fn refuse(
+    pub(super) async fn refuse(
         &self,
         task: &Task,
         outcome: TaskOutcome,

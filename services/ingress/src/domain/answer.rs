@@ -33,6 +33,8 @@ pub fn meaning(outcome: Outcome, error: &TaskError) -> Meaning {
         "model_not_found" => of(404, "invalid_request_error", Some(false)),
         // What is only held for other tasks is free again in a moment.
         "budget_exceeded" => of(429, "insufficient_quota", Some(error.retry_after_ms.is_some_and(|ms| ms <= SOON_MS))),
+        // The models' limits, not the caller's; there is room again by the time it says.
+        "rate_limit_exceeded" => of(429, "rate_limit_error", Some(true)),
         "budget_unavailable" | "no_capacity" => of(503, "service_unavailable", Some(true)),
         _ => match outcome {
             Outcome::Rejected => of(403, "permission_error", Some(false)),
@@ -105,6 +107,7 @@ mod tests {
             (Outcome::NoRoute, "no_capacity", 503, Some(true)),
             (Outcome::NoRoute, "no_route", 503, Some(false)),
             (Outcome::Expired, "deadline_exceeded", 504, Some(false)),
+            (Outcome::Failed, "rate_limit_exceeded", 429, Some(true)),
             (Outcome::Failed, "upstream_failed", 502, None),
             (Outcome::Failed, "dead_letter", 502, None),
         ] {

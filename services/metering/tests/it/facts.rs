@@ -61,6 +61,7 @@ pub fn finished(team: &str, attempts: Vec<Attempt>) -> TaskFinished {
         cost_usd: attempts.iter().map(|attempt| attempt.cost_usd).sum(),
         attempts,
         answered_by: None,
+        parked: None,
         cache: None,
         task_type: Some(TaskType::Summarization),
         lane: Lane::Realtime,

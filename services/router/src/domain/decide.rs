@@ -39,6 +39,19 @@ pub struct Refusal {
     pub error: TaskError,
     /// What was weighed; absent when nothing was.
     pub explanation: Option<Explanation>,
+    /// The soonest that a model has room again, when nothing else is in the way, in milliseconds.
+    pub back_in_ms: Option<u64>,
+}
+
+impl Refusal {
+    /// Adds why the task does not wait.
+    pub fn add(&mut self, reason: Option<&str>) {
+        let Some(reason) = reason else { return };
+        self.error.message = format!("{}; {reason}", self.error.message);
+        if let Some(explanation) = &mut self.explanation {
+            explanation.because.clone_from(&self.error.message);
+        }
+    }
 }
 
 /// Decides about an admitted task. The same arguments always give the same decision.
@@ -165,7 +178,8 @@ fn error(code: &str, message: &str) -> TaskError {
 }
 
 fn refuse(outcome: Outcome, error: TaskError, explanation: Option<Explanation>) -> Decision {
-    Decision::Refuse(Box::new(Refusal { outcome, error, explanation }))
+    let back_in_ms = error.retry_after_ms;
+    Decision::Refuse(Box::new(Refusal { outcome, error, explanation, back_in_ms }))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::{
     circuit::{Circuit, State},
+    credential::{Refusal, Refused},
     estimate::{Estimate, Work, estimate},
     headroom::Headroom,
     outlook::Outlook,
@@ -149,6 +150,7 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
         .map(|(task_type, weight)| (task_type, weight, beliefs.view(&Context::of(request.task, task_type))));
     let mut sorted = Sorted::default();
     let mut recovering = Vec::new();
+    let refused = Refused::of(snapshot);
     for (name, model) in &snapshot.resources.models {
         if !policy.pinned.is_empty() && !policy.pinned.contains(&name.as_str()) {
             continue;
@@ -165,6 +167,10 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
         };
         let mut eligible = judged(Candidate { name, model, estimate, fallback_only }, &view, second.as_ref());
         if !sorted.has_room(&mut eligible, request, snapshot) {
+            continue;
+        }
+        if let Some(refusal) = refused.get(model).filter(|refusal| refusal.model != name) {
+            sorted.refuse(name, &refusal);
             continue;
         }
         match state(name, snapshot) {
@@ -217,6 +223,14 @@ impl<'a> Sorted<'a> {
             .map(|class| format!(" after {} failures, the last one {class}", circuit.consecutive))
             .unwrap_or_default();
         self.remove(name, Reason::new("circuit", format!("its circuit is open for {for_ms} ms more{cause}")));
+    }
+
+    /// The model is called with a credential that was refused for another one.
+    fn refuse(&mut self, name: &'a str, refusal: &Refusal<'_>) {
+        let Refusal { model, cause, for_ms } = refusal;
+        self.comes_back(*for_ms);
+        let text = format!("its credential failed for {model} ({cause}) and is left alone for {for_ms} ms more");
+        self.remove(name, Reason::new("circuit", text));
     }
 
     /// Takes in how near the model is to its rate limits; false when it has no room for the task. Of
@@ -339,7 +353,8 @@ fn check_ability(
     Ok(estimate)
 }
 
-fn circuit(name: &str, snapshot: &Snapshot<'_>) -> Circuit {
+/// A model's circuit, by all that is known.
+pub(super) fn circuit(name: &str, snapshot: &Snapshot<'_>) -> Circuit {
     let shared = snapshot.statistics.models.get(name).map(|measured| measured.circuit).unwrap_or_default();
     snapshot.circuits.get(name).map_or(shared, |own| own.together(shared))
 }

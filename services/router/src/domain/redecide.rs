@@ -152,6 +152,7 @@ fn task(fact: &TaskFinished, route: &Explanation, input_tokens: u64) -> Task {
         output: None,
         deliver: Vec::new(),
         step: fact.step.clone(),
+        parked: None,
         metadata: fact.metadata.clone(),
         fingerprint: None,
         warnings: Vec::new(),

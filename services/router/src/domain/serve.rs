@@ -46,7 +46,7 @@ pub fn served(
             routed_at: Some(now),
             started_at: None,
             finished_at: now,
-            added_us: now.micros_since(task.submitted_at),
+            added_us: task.micros_at_work(now),
         },
         ..TaskFinished::without_calls(task, Outcome::Completed, now)
     })

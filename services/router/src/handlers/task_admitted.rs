@@ -1,6 +1,6 @@
 //! A task may go on: choose its models.
 
-use super::cached::Lookup;
+use super::{cached::Lookup, parking::Parked};
 use crate::{
     board::Board,
     cache::Cache,
@@ -34,6 +34,8 @@ pub struct TaskAdmittedHandler {
     pub board: Arc<Board>,
     /// Where tasks that asked for it are found again.
     pub cache: Cache,
+    /// The longest that a task without a deadline waits for a model with room, in milliseconds.
+    pub park_at_most_ms: u64,
 }
 
 /// Publishes the plan, or finishes the task when there is none.
@@ -68,7 +70,11 @@ impl TaskAdmittedHandler {
         }
         let task = admitted.task.id;
         match self.decide(&admitted) {
-            (Decision::Refuse(refusal), decided_in_us) => {
+            (Decision::Refuse(mut refusal), decided_in_us) => {
+                match self.park(&admitted.task, &refusal, (accept, cause)).await? {
+                    Parked::Waits => return Ok(()),
+                    Parked::Not(reason) => refusal.add(reason.as_deref()),
+                }
                 return self.refuse(admitted, *refusal, decided_in_us, (accept, cause)).await;
             }
             (Decision::Route(plan), decided_in_us) => self.route(admitted, *plan, decided_in_us, cause).await?,

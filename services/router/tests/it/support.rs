@@ -87,6 +87,7 @@ impl World {
             batch_concurrency: 4,
             redis_url: self.redis.url(),
             redis_timeout: SOON,
+            park_at_most_ms: 600_000,
         };
         tokio::spawn(neptune_router::run(config, self.shutdown.clone()));
         self.ask("are you there?").await;

@@ -8,6 +8,7 @@ mod dead_letters;
 mod gather;
 mod large_bodies;
 mod outage;
+mod park;
 mod permissions;
 mod queries;
 mod resources;

@@ -63,6 +63,9 @@ pub fn flow() -> String {
 }
 
 fn services(services: &[Service]) -> String {
+    if services.is_empty() {
+        return "the broker".into();
+    }
     services.iter().map(|service| service.as_str()).collect::<Vec<_>>().join(", ")
 }
 

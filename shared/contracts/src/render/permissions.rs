@@ -80,6 +80,7 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
         // A task that had ended before is answered with the fact that is stored.
         publish.insert(format!("$JS.API.DIRECT.GET.{}.>", namespace.resource(StreamName::Results.as_str())));
         publish.insert(format!("$JS.ACK.{}.governance-submitted.>", namespace.resource(StreamName::Tasks.as_str())));
+        publish.insert(format!("$JS.ACK.{}.governance-resumed.>", namespace.resource(StreamName::Timers.as_str())));
         publish.insert("_INBOX.>".into());
         publish.insert(format!("{namespace}.reply.>"));
     }

@@ -10,6 +10,7 @@ use neptune_contracts::{
     delivery::{DeliveryAdmitted, DeliveryAttempted, DeliveryFinished, DeliveryRequested},
     feedback::FeedbackGiven,
     finished::TaskFinished,
+    parked::{TaskParked, TaskResumed},
     plan::TaskRouted,
     task::TaskSubmitted,
 };
@@ -50,6 +51,8 @@ fn every_message_has_a_sample_that_decodes() {
     check::<TaskSubmitted>();
     check::<TaskAdmitted>();
     check::<TaskRouted>();
+    check::<TaskParked>();
+    check::<TaskResumed>();
     check::<AttemptFailed>();
     check::<FeedbackGiven>();
     check::<TaskFinished>();

@@ -18,6 +18,7 @@ use neptune_testkit::builders;
 use serde_json::json;
 use std::collections::HashMap;
 
+mod credentials;
 mod headroom;
 mod laws;
 mod learning;
