@@ -7,6 +7,7 @@ use crate::domain::{
     quality::Cells,
     statistics::Statistics,
 };
+use crate::tempo::Tempos;
 use arc_swap::ArcSwap;
 use neptune_contracts::names::Team;
 use std::{
@@ -26,6 +27,8 @@ pub struct Board {
     cells: ArcSwap<Cells>,
     explored: Mutex<HashMap<Team, Budget>>,
     rebuilding: AtomicBool,
+    /// Budgets that are kept in step with their period.
+    pub tempos: Tempos,
 }
 
 impl Board {

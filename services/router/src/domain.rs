@@ -26,3 +26,4 @@ pub mod session;
 pub mod split;
 pub mod statistics;
 pub mod task_type;
+pub mod tempo;

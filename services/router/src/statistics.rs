@@ -11,6 +11,7 @@
 mod feedback;
 mod rebuild;
 mod repeats;
+mod tempos;
 
 pub use crate::domain::lesson::Lesson;
 pub use feedback::Learnt;

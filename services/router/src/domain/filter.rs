@@ -31,7 +31,7 @@ pub struct Snapshot<'a> {
     /// Some of the team's exploration is left.
     pub may_explore: bool,
     /// What else is known.
-    pub outlook: Outlook,
+    pub outlook: Outlook<'a>,
     /// The time.
     pub now: Timestamp,
 }

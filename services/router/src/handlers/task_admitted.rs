@@ -7,7 +7,7 @@ use crate::{
     domain::{
         decide::{Decision, Refusal, decide},
         filter::Snapshot,
-        outlook::Outlook,
+        outlook::{Outlook, Tempo},
     },
 };
 use neptune_bus::{Accept, Bus, Cause, Incoming, Outcome, PublishError};
@@ -83,13 +83,15 @@ impl TaskAdmittedHandler {
         let (resources, statistics, circuits) =
             (self.resources.borrow().clone(), self.board.statistics(), self.board.circuits());
         let (cells, team) = (self.board.cells(), &admitted.task.team);
+        let seen = self.board.tempos.see(&admitted.admission.pace);
+        let tempo = seen.as_ref().map(|(factor, from)| Tempo { factor: *factor, from });
         let snapshot = Snapshot {
             resources: &resources,
             statistics: &statistics,
             circuits: &circuits,
             cells: &cells,
             may_explore: self.board.may_explore(team),
-            outlook: Outlook { rebuilding: self.board.is_rebuilding() },
+            outlook: Outlook { rebuilding: self.board.is_rebuilding(), tempo },
             now: Timestamp::now(),
         };
         let clock = Instant::now();

@@ -10,3 +10,4 @@ mod rebuild;
 mod routing;
 mod signals;
 mod statistics;
+mod tempo;
