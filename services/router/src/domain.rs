@@ -17,6 +17,7 @@ pub mod observe;
 pub mod outlook;
 pub mod pace;
 pub mod quality;
+pub mod quantile;
 pub mod repeat;
 pub mod replay;
 pub mod residual;

@@ -21,6 +21,7 @@ pub use repeats::Repeat;
 use crate::domain::{
     circuit::{Circuit, FAILURES_TO_OPEN, FIRST_PAUSE_MS, Health, LONGEST_PAUSE_MS},
     observe::Observation,
+    quantile::Spread,
     statistics::{AnswerStatistics, ModelStatistics, SUCCESS_FADES_MS, Statistics},
 };
 use neptune_contracts::names::TaskType;
@@ -67,6 +68,9 @@ struct AnswerRecord {
     answers: f64,
     latency_ms: f64,
     output_tokens: f64,
+    /// Absent in records of before it was measured.
+    #[serde(default)]
+    spread: Spread,
 }
 
 impl Store {
@@ -141,6 +145,7 @@ impl Store {
                 answers: record.answers,
                 latency_ms: record.latency_ms,
                 output_tokens: record.output_tokens,
+                spread: record.spread,
             };
             statistics.models.entry(model.to_owned()).or_default().by_type.insert(task_type, means);
         }
@@ -193,6 +198,7 @@ fn written(observation: &Observation) -> Value {
         ("pause_ms", pause_ms.map(Value::from)),
         ("task_type", observation.answer.map(|answer| Value::from(answer.task_type.as_str()))),
         ("latency_ms", observation.answer.map(|answer| Value::from(answer.latency_ms))),
+        ("cached_share", observation.answer.and_then(|answer| answer.cached_share()).map(Value::from)),
         ("output_tokens", observation.answer.and_then(|answer| answer.output_tokens).map(Value::from)),
     ];
     if let Value::Object(fields) = &mut written {

@@ -100,7 +100,15 @@ impl<'a> Replay<'a> {
 fn estimate(quality: f64, cost_usd: f64) -> Estimate {
     #[expect(clippy::cast_possible_truncation, reason = "saturates, and calls cost far less")]
     let cost = PicoUsd((cost_usd * 1e12).round() as i64);
-    Estimate { quality, success: 1.0, cautious_output_tokens: 0, cost, cautious_cost: cost, latency_ms: 0 }
+    Estimate {
+        quality,
+        success: 1.0,
+        cautious_output_tokens: 0,
+        cost,
+        cautious_cost: cost,
+        latency_ms: 0,
+        latency_p95_ms: 0,
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What was measured about models, as the router last read it.
 
-use super::circuit::Circuit;
+use super::{circuit::Circuit, quantile::Spread};
 use neptune_contracts::names::TaskType;
 use std::collections::HashMap;
 
@@ -46,6 +46,8 @@ pub struct AnswerStatistics {
     pub latency_ms: f64,
     /// Mean output tokens.
     pub output_tokens: f64,
+    /// How far single answers stray from these means.
+    pub spread: Spread,
 }
 
 impl Statistics {
