@@ -4,6 +4,7 @@ pub mod admit;
 pub mod budget;
 pub mod ceiling;
 pub mod deliver;
+pub mod pace;
 pub mod period;
 pub mod policy;
 pub mod rebuild;

@@ -36,7 +36,12 @@ fn world() -> (Task, Admission, Resources, Statistics) {
         resources
             .models
             .insert(name.clone(), ModelSpec { endpoint, ..builders::model(quality, &format!("0.{}", number + 10)) });
-        let answers = AnswerStatistics { answers: 32.0, latency_ms: 1_500.0, output_tokens: 220.0 };
+        let answers = AnswerStatistics {
+            answers: 32.0,
+            latency_ms: 1_500.0,
+            output_tokens: 220.0,
+            ..AnswerStatistics::default()
+        };
         let by_type = TaskType::ALL.iter().map(|task_type| (*task_type, answers)).collect();
         let measured = ModelStatistics { successes: 500.0, failures: 3.0, by_type, ..ModelStatistics::default() };
         statistics.models.insert(name.clone(), measured);

@@ -8,6 +8,7 @@ use crate::domain::{
     quality::Cells,
     statistics::Statistics,
 };
+use crate::tempo::Tempos;
 use arc_swap::ArcSwap;
 use neptune_contracts::names::Team;
 use std::{
@@ -29,6 +30,8 @@ pub struct Board {
     explored: Mutex<HashMap<Team, Budget>>,
     rebuilding: AtomicBool,
     hedged: Mutex<Budget>,
+    /// Budgets that are kept in step with their period.
+    pub tempos: Tempos,
 }
 
 impl Board {

@@ -31,6 +31,7 @@ pub mod handlers;
 pub mod read;
 pub mod rebuild;
 pub mod statistics;
+pub mod tempo;
 
 use board::Board;
 use cache::Cache;
@@ -51,6 +52,7 @@ use read::read_statistics;
 use rebuild::keep_whole;
 use statistics::Store;
 use std::{sync::Arc, time::Duration};
+use tempo::exchange_tempos;
 
 /// Finished tasks learnt from at a time; a script this long holds Redis up for about 2 ms.
 const LEARN_BATCH: BatchLimits = BatchLimits { max_messages: 64, linger: Duration::from_millis(20) };
@@ -98,6 +100,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     parts.consume(&ROUTER_BATCH, config.batch_concurrency, &handler, task_admitted::handle);
     learn(&mut parts, &bus, (&board, &store));
     parts.spawn_infallible(keep_whole(bus.clone(), store.clone()));
+    parts.spawn_infallible(share_tempos(board.clone(), store.clone()));
     parts.spawn_infallible(read_statistics(board, store));
     parts.run(env!("CARGO_PKG_VERSION")).await
 }
@@ -115,4 +118,8 @@ fn learn(parts: &mut Parts<Error>, bus: &Bus, (board, store): (&Arc<Board>, &Arc
         attempt_failed::notice_all(&board, failures).await;
         Ok(())
     });
+}
+
+async fn share_tempos(board: Arc<Board>, store: Arc<Store>) {
+    exchange_tempos(&board.tempos, &store).await;
 }

@@ -13,6 +13,7 @@ mod feedback;
 mod headroom;
 mod rebuild;
 mod repeats;
+mod tempos;
 
 pub use crate::domain::lesson::Lesson;
 pub use feedback::Learnt;
@@ -22,6 +23,7 @@ pub use repeats::Repeat;
 use crate::domain::{
     circuit::{Circuit, FAILURES_TO_OPEN, FIRST_PAUSE_MS, Health, LONGEST_PAUSE_MS},
     observe::Observation,
+    quantile::Spread,
     statistics::{AnswerStatistics, ModelStatistics, SUCCESS_FADES_MS, Statistics},
     tail::{MEMORY, Tail, bucket},
 };
@@ -72,6 +74,9 @@ struct AnswerRecord {
     answers: f64,
     latency_ms: f64,
     output_tokens: f64,
+    /// Absent in records of before it was measured.
+    #[serde(default)]
+    spread: Spread,
 }
 
 impl Store {
@@ -153,6 +158,7 @@ impl Store {
                 answers: record.answers,
                 latency_ms: record.latency_ms,
                 output_tokens: record.output_tokens,
+                spread: record.spread,
             };
             statistics.models.entry(model.to_owned()).or_default().by_type.insert(task_type, means);
         }
@@ -214,6 +220,7 @@ fn written(observation: &Observation) -> Value {
         ("task_type", observation.answer.map(|answer| Value::from(answer.task_type.as_str()))),
         ("latency_ms", observation.answer.map(|answer| Value::from(answer.latency_ms))),
         ("bucket", observation.answer.map(|answer| Value::from(bucket(answer.latency_ms)))),
+        ("cached_share", observation.answer.and_then(|answer| answer.cached_share()).map(Value::from)),
         ("output_tokens", observation.answer.and_then(|answer| answer.output_tokens).map(Value::from)),
     ];
     if let Value::Object(fields) = &mut written {

@@ -86,6 +86,10 @@ pub struct Admission {
     /// Money reserved for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// How the budgets that are to be kept in step with their period stand. Advice to the router, no
+    /// bound, so not signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pace: Vec<BudgetPace>,
     /// Version of the policy that decided.
     pub policy_version: String,
     /// SHA-256 of the task's input as canonical JSON, base64.
@@ -125,6 +129,17 @@ pub struct Hold {
     pub amount_usd: PicoUsd,
     /// The budgets it is held in.
     pub budgets: Vec<String>,
+}
+
+/// How much of a budget is spent, and how much of its period is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BudgetPace {
+    /// The budget and its period, `<budget>:<period>`.
+    pub budget: String,
+    /// Spent, as a share of the limit; 0 or more.
+    pub spent_share: f64,
+    /// Over, as a share of the period, 0 to 1.
+    pub elapsed_share: f64,
 }
 
 /// A task that may go on.

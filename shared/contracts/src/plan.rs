@@ -127,6 +127,9 @@ pub struct Explanation {
     pub statistics_age_ms: Option<u64>,
     /// What a right answer was taken to be worth.
     pub value_usd: PicoUsd,
+    /// What money and time were worth to each other, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub money: Option<Money>,
     /// Models that were removed, and why.
     pub removed: Vec<Removed>,
     /// Models that were weighed, best first.
@@ -158,6 +161,17 @@ pub struct StrategyChoice {
     pub kind: String,
     /// The reason in one sentence.
     pub because: String,
+}
+
+/// What money and time were worth to each other.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Money {
+    /// How many right answers a US dollar was worth: one by the value of a right answer.
+    pub lambda: f64,
+    /// Where that comes from: the route, or the budget that is kept in step with its period.
+    pub lambda_from: String,
+    /// What a second of waiting cost, in US dollars.
+    pub usd_per_second: f64,
 }
 
 /// What was learnt about quality, and what would have changed the choice.

@@ -215,6 +215,11 @@ pub struct BudgetSpec {
     /// What happens while the budget cannot be read.
     #[serde(default)]
     pub on_outage: OnOutage,
+    /// The router keeps spending in step with the period: while spending runs ahead, a right answer
+    /// is taken to be worth less, and more while it lags. Without it models are chosen as if the budget
+    /// were not there, until it is spent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pace: bool,
 }
 
 /// When a budget starts again, in UTC.

@@ -32,6 +32,7 @@ pub fn admission(models: &[&str]) -> Admission {
         allowed_zones: Zone::ALL.to_vec(),
         max_cost_usd: None,
         hold: None,
+        pace: Vec::new(),
         policy_version: "r1".into(),
         input_sha256: String::new(),
         signed_by: "test".into(),

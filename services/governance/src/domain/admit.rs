@@ -83,6 +83,7 @@ pub fn decide<'p>(task: &Task, policy: &'p Policy, now: Timestamp) -> Decision<'
         allowed_zones: team.zones.iter().copied().filter(|zone| is_controlled(*zone, class)).collect(),
         max_cost_usd,
         hold: None,
+        pace: Vec::new(),
         policy_version: policy.version.clone(),
         input_sha256: String::new(),
         signed_by: String::new(),

@@ -31,6 +31,8 @@ pub struct Budget {
     pub period: Period,
     /// What happens while it cannot be read.
     pub on_outage: OnOutage,
+    /// The router is told how it stands, to keep it in step with its period.
+    pub pace: bool,
 }
 
 /// A budget in one of its periods: what is counted together.
@@ -55,7 +57,8 @@ impl Budget {
     /// The budget as it was declared.
     #[must_use]
     pub fn of(name: &str, spec: &BudgetSpec) -> Self {
-        Self { name: name.into(), limit: spec.limit_usd, period: spec.period, on_outage: spec.on_outage }
+        let (limit, period, on_outage) = (spec.limit_usd, spec.period, spec.on_outage);
+        Self { name: name.into(), limit, period, on_outage, pace: spec.pace }
     }
 
     /// What is counted at `at`.
@@ -125,7 +128,7 @@ mod tests {
     }
 
     fn budget(name: &str, on_outage: OnOutage) -> Budget {
-        Budget { name: name.into(), limit: usd("10"), period: Period::Day, on_outage }
+        Budget { name: name.into(), limit: usd("10"), period: Period::Day, on_outage, pace: false }
     }
 
     fn check(spent: &str, held: &str, amount: &str, retry_after_ms: Option<u64>) {

@@ -6,13 +6,14 @@ use crate::{
     domain::{
         admit::{Decision, check_form, decide, refusal},
         budget::{Budget, Scope, exceeded, hold_expiry, hold_id, hold_name, unavailable},
+        pace::pace,
         policy::Policy,
     },
 };
 use neptune_bus::{Accept, Cause, Incoming, Outcome, PublishError};
 use neptune_contracts::{
     PicoUsd, Timestamp,
-    admission::{Admission, Hold, Task, TaskAdmitted},
+    admission::{Admission, BudgetPace, Hold, Task, TaskAdmitted},
     fingerprint::{Fingerprint, input_sum},
     finished::{Outcome as TaskOutcome, TaskError, TaskFinished},
     ids::TaskId,
@@ -77,7 +78,8 @@ impl Office {
             Decision::Refuse(outcome, error) => Err((outcome, error)),
             Decision::Admit { admission, ceiling, budgets } => {
                 let held = self.hold(&task, &admission, ceiling, budgets).await;
-                held.map(|hold| Admission { hold, ..*admission }).map_err(|error| (TaskOutcome::Rejected, error))
+                let pace = if held.is_ok() { self.pace(budgets, now).await } else { Vec::new() };
+                held.map(|hold| Admission { hold, pace, ..*admission }).map_err(|error| (TaskOutcome::Rejected, error))
             }
         };
         match held {
@@ -124,6 +126,18 @@ impl Office {
                 unavailable(budgets).map_or(Ok(None), Err)
             }
         }
+    }
+
+    /// How the budgets that are to be kept in step stand. While they cannot be read the task goes on
+    /// without, as it does for a team that has none.
+    async fn pace(&self, budgets: &[Budget], now: Timestamp) -> Vec<BudgetPace> {
+        let paced: Vec<&Budget> = budgets.iter().filter(|budget| budget.pace).collect();
+        if paced.is_empty() {
+            return Vec::new();
+        }
+        let scopes: Vec<Scope> = paced.iter().map(|budget| budget.scope(now)).collect();
+        let counts = self.budgets.read(&scopes).await.ok().flatten().unwrap_or_default();
+        paced.into_iter().zip(counts).filter_map(|(budget, counts)| pace(budget, counts, now)).collect()
     }
 
     /// Reserves; where a budget is incomplete, again after attempts to fill it.

@@ -11,6 +11,7 @@ mod budget;
 mod deliver;
 mod laws;
 mod outage;
+mod pace;
 mod rebuild;
 mod service;
 mod settle;

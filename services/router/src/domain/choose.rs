@@ -18,9 +18,9 @@ const FULL_LOAD: f64 = 0.25;
 pub struct Wishes {
     /// Expected quality, at least.
     pub min_quality: f64,
-    /// Expected latency, at most, in milliseconds.
+    /// Latency that 95 % of calls stay within, at most, in milliseconds.
     pub max_latency_ms: u64,
-    /// Cost of an unusually long answer, at most. That of an expected one is never above the cap.
+    /// Cost that nine of ten answers stay within, at most. That of an expected one is never above the cap.
     pub max_cost: PicoUsd,
 }
 
@@ -75,7 +75,7 @@ impl Wishes {
     fn meets(&self, wish: Wish, estimate: &Estimate) -> bool {
         match wish {
             Wish::Quality => estimate.quality >= self.min_quality,
-            Wish::Latency => estimate.latency_ms <= self.max_latency_ms,
+            Wish::Latency => estimate.latency_p95_ms <= self.max_latency_ms,
             Wish::Cost => estimate.cautious_cost <= self.max_cost,
         }
     }
@@ -86,10 +86,12 @@ impl Wishes {
                 format!("its expected quality is {:.2}, the floor is {:.2}", estimate.quality, self.min_quality)
             }
             Wish::Latency => {
-                format!("it is expected to take {} ms, the limit is {} ms", estimate.latency_ms, self.max_latency_ms)
+                let (p95, limit) = (estimate.latency_p95_ms, self.max_latency_ms);
+                format!("95 % of its calls are expected to take up to {p95} ms, the limit is {limit} ms")
             }
             Wish::Cost => {
-                format!("a long answer would cost {} US dollars, the cap is {}", estimate.cautious_cost, self.max_cost)
+                let (p90, cap) = (estimate.cautious_cost, self.max_cost);
+                format!("90 % of its answers are expected to cost up to {p90} US dollars, the cap is {cap}")
             }
         };
         Removed { model: name.to_owned(), by: wish.as_str().to_owned(), reason }
@@ -151,9 +153,9 @@ pub fn order<'a>(ranked: &[Eligible<'a>], policy: &Policy<'_>, left_ms: u64) -> 
     let mut spent_ms = 0_u64;
     while let Some(index) = next {
         let option = rest.remove(index);
-        spent_ms = spent_ms.saturating_add(option.estimate.latency_ms);
+        spent_ms = spent_ms.saturating_add(option.estimate.latency_p95_ms);
         ordered.push(option);
-        rest.retain(|option| spent_ms.saturating_add(option.estimate.latency_ms) <= left_ms);
+        rest.retain(|option| spent_ms.saturating_add(option.estimate.latency_p95_ms) <= left_ms);
         next = (ordered.len() < policy.max_attempts)
             .then(|| hierarchy(&rest, policy).or_else(|| by_fate(&rest, &ordered, policy)))
             .flatten();

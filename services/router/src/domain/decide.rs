@@ -8,6 +8,7 @@ use super::{
     filter::{Eligible, Request, Snapshot, sort},
     learnt::Drawn,
     limit::fault,
+    outlook::{money, paced},
     plan::{Planning, Shape, shape},
     propensity::propensity,
     quality::Context,
@@ -65,6 +66,7 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
         Ok(policy) => policy,
         Err(unknown) => return refuse(Outcome::NoRoute, not_found(unknown), None),
     };
+    let policy = paced(policy, &snapshot.outlook);
     let kind = kind(task);
     let context = Context::of(task, kind.task_type);
     let second = kind.mixture().nth(1);
@@ -113,6 +115,7 @@ fn explain(kind: &Kind, policy: &Policy<'_>, snapshot: &Snapshot<'_>) -> Explana
         config_revision: snapshot.resources.revision,
         statistics_age_ms: snapshot.statistics.age_ms(snapshot.now.unix_micros() / 1_000),
         value_usd: dollars(policy.weights.value_usd),
+        money: Some(money(policy, &snapshot.outlook)),
         removed: Vec::new(),
         candidates: Vec::new(),
         relaxed: Vec::new(),

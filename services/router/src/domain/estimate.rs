@@ -5,8 +5,6 @@ use neptune_contracts::{PicoUsd, admission::Task, names::TaskType, resource::Mod
 
 /// Measured means count as much as the prior after so many answers.
 const PRIOR_ANSWERS: f64 = 4.0;
-/// An answer is seldom longer than this many times the expected length.
-const CAUTION: u64 = 2;
 
 /// What a task asks of a model, in numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,16 +28,18 @@ pub struct Estimate {
     pub success: f64,
     /// Output tokens per answer.
     pub output_tokens: u64,
-    /// Output tokens per answer that should be allowed for.
+    /// Output tokens per answer that nine of ten answers stay within.
     pub cautious_output_tokens: u64,
     /// Cost of an answered call.
     pub cost: PicoUsd,
-    /// Cost of an answered call whose answer is unusually long.
+    /// Cost that nine of ten answered calls stay within, none of the input cached.
     pub cautious_cost: PicoUsd,
     /// Milliseconds.
     pub latency_ms: u64,
     /// How near the model is to its provider's rate limits, 0 to 1.
     pub load: f64,
+    /// Milliseconds that 95 % of answered calls stay within.
+    pub latency_p95_ms: u64,
 }
 
 impl Work {
@@ -62,23 +62,31 @@ pub fn estimate(work: &Work, model: &ModelSpec, measured: Option<&ModelStatistic
     let limit = work.output_limit.unwrap_or(u64::MAX).min(model.capabilities.max_output_tokens);
     let output_tokens =
         whole(mixed(answers.answers, answers.output_tokens, usual_output_tokens(work))).clamp(1, limit.max(1));
-    let cautious_output_tokens = output_tokens.saturating_mul(CAUTION).min(limit.max(1));
+    let spread = &answers.spread;
+    let cautious_output_tokens = whole(float(output_tokens) * spread.length_p90()).min(limit.max(1));
+    let latency_ms = latency_ms(model, &answers, output_tokens);
     Estimate {
         quality: model.prior_quality(work.task_type),
         success: measured.map_or_else(prior_success, |measured| measured.success(now_ms)),
         output_tokens,
         cautious_output_tokens,
-        cost: cost(work, model, output_tokens),
-        cautious_cost: cost(work, model, cautious_output_tokens),
-        latency_ms: whole(latency_ms(model, &answers, output_tokens)),
+        cost: cost(work, model, output_tokens, spread.expected_cached_share()),
+        cautious_cost: cost(work, model, cautious_output_tokens, 0.0),
+        latency_ms: whole(latency_ms),
+        latency_p95_ms: whole(latency_ms * spread.latency_p95()),
         load: 0.0,
     }
 }
 
-fn cost(work: &Work, model: &ModelSpec, output_tokens: u64) -> PicoUsd {
+fn cost(work: &Work, model: &ModelSpec, output_tokens: u64, cached_share: f64) -> PicoUsd {
     let output = output_tokens.saturating_mul(work.choices);
+    let cached = whole(float(work.input_tokens) * cached_share).min(work.input_tokens);
     let price = model.price.at(work.input_tokens);
-    PicoUsd::of_quantities(&[(work.input_tokens, price.input_usd_per_mtok), (output, price.output_usd_per_mtok)])
+    PicoUsd::of_quantities(&[
+        (work.input_tokens - cached, price.input_usd_per_mtok),
+        (cached, price.cached_input_usd_per_mtok.unwrap_or(price.input_usd_per_mtok)),
+        (output, price.output_usd_per_mtok),
+    ])
 }
 
 /// The declared speed, times how much slower or faster the model proved to be than declared.

@@ -35,7 +35,7 @@ pub struct Snapshot<'a> {
     /// Some of the team's exploration is left.
     pub may_explore: bool,
     /// What else is known.
-    pub outlook: Outlook,
+    pub outlook: Outlook<'a>,
     /// Few enough calls were hedged lately.
     pub may_hedge: bool,
     /// The time.

@@ -27,6 +27,19 @@ pub struct Answer {
     pub latency_ms: u64,
     /// Output tokens; nothing when they were estimated.
     pub output_tokens: Option<u64>,
+    /// Input tokens read from the provider's cache, and all of them.
+    pub input_tokens: (u64, u64),
+}
+
+impl Answer {
+    /// The share of the input that was read from the provider's cache; nothing of no input.
+    #[must_use]
+    pub fn cached_share(&self) -> Option<f64> {
+        let (cached, all) = self.input_tokens;
+        #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 15 digits")]
+        let share = (all > 0).then(|| cached as f64 / all as f64);
+        share
+    }
 }
 
 /// What `attempt` teaches; nothing when its failure was the task's own.
@@ -42,6 +55,7 @@ pub fn observe(attempt: &Attempt, task_type: Option<TaskType>) -> Option<Observa
         task_type,
         latency_ms,
         output_tokens: Some(attempt.usage.output_total()).filter(|_| !attempt.estimated),
+        input_tokens: (attempt.usage.cache_read, attempt.usage.input_total()),
     });
     Some(Observation {
         attempt: attempt.id,

@@ -14,6 +14,7 @@ use super::{
     filter::Snapshot,
     outlook::Outlook,
     quality::{Cell, Cells, Context, DECLARED_MASS},
+    quantile::Spread,
     statistics::{AnswerStatistics, ModelStatistics, Statistics},
 };
 use neptune_contracts::{
@@ -172,6 +173,7 @@ fn statistics(route: &Explanation, before: &Resources, (input_tokens, now_ms): (
             answers: CERTAIN,
             latency_ms: float(candidate.latency_ms),
             output_tokens: output_tokens(candidate, spec, input_tokens),
+            spread: Spread::default(),
         };
         let measured = ModelStatistics {
             successes: candidate.success * CERTAIN,

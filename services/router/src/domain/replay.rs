@@ -109,6 +109,7 @@ fn estimate(quality: f64, cost_usd: f64) -> Estimate {
         cautious_cost: cost,
         latency_ms: 0,
         load: 0.0,
+        latency_p95_ms: 0,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What was measured about models, as the router last read it.
 
-use super::{circuit::Circuit, headroom::Headroom, tail::Tail};
+use super::{circuit::Circuit, headroom::Headroom, quantile::Spread, tail::Tail};
 use neptune_contracts::names::TaskType;
 use std::collections::HashMap;
 
@@ -50,6 +50,8 @@ pub struct AnswerStatistics {
     pub latency_ms: f64,
     /// Mean output tokens.
     pub output_tokens: f64,
+    /// How far single answers stray from these means.
+    pub spread: Spread,
 }
 
 impl Statistics {

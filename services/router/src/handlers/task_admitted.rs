@@ -7,7 +7,7 @@ use crate::{
     domain::{
         decide::{Decision, Refusal, decide},
         filter::Snapshot,
-        outlook::Outlook,
+        outlook::{Outlook, Tempo},
     },
 };
 use neptune_bus::{Accept, Bus, Cause, Incoming, Outcome, PublishError};
@@ -89,6 +89,8 @@ impl TaskAdmittedHandler {
         let (resources, statistics) = (self.resources.borrow().clone(), self.board.statistics());
         let (circuits, headroom) = (self.board.circuits(), self.board.headroom());
         let (cells, team) = (self.board.cells(), &admitted.task.team);
+        let seen = self.board.tempos.see(&admitted.admission.pace);
+        let tempo = seen.as_ref().map(|(factor, from)| Tempo { factor: *factor, from });
         let snapshot = Snapshot {
             resources: &resources,
             statistics: &statistics,
@@ -96,8 +98,8 @@ impl TaskAdmittedHandler {
             headroom: &headroom,
             cells: &cells,
             may_explore: self.board.may_explore(team),
-            outlook: Outlook { rebuilding: self.board.is_rebuilding() },
             may_hedge: self.board.may_hedge(),
+            outlook: Outlook { rebuilding: self.board.is_rebuilding(), tempo },
             now: Timestamp::now(),
         };
         let clock = Instant::now();

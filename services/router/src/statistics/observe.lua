@@ -55,6 +55,21 @@ local function answer(record, seen)
   record.succeeded_at_ms = math.max(record.succeeded_at_ms, seen.at_ms)
 end
 
+-- Moments of single answers; those of domain/quantile.rs.
+local function spread(kept, seen)
+  local latency, output = math.log(math.max(seen.latency_ms, 1)), math.log(math.max(seen.output_tokens, 1))
+  local values = {
+    latency_log = latency, latency_log_square = latency * latency,
+    output_log = output, output_log_square = output * output,
+    cached_share = seen.cached_share or 0,
+  }
+  kept.answers = math.min(number(kept.answers) + 1, rules.mean_memory)
+  for name, value in pairs(values) do
+    kept[name] = number(kept[name]) + (value - number(kept[name])) / kept.answers
+  end
+  return kept
+end
+
 local function learn_answer(seen)
   if not seen.task_type or not seen.output_tokens then return end
   local field = seen.task_type .. '|' .. seen.model
@@ -63,6 +78,7 @@ local function learn_answer(seen)
   means.answers = math.min(means.answers + 1, rules.mean_memory)
   means.latency_ms = means.latency_ms + (seen.latency_ms - means.latency_ms) / means.answers
   means.output_tokens = means.output_tokens + (seen.output_tokens - means.output_tokens) / means.answers
+  means.spread = spread(means.spread or {}, seen)
   redis.call('HSET', KEYS[2], field, cjson.encode(means))
 end
 

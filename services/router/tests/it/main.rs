@@ -11,3 +11,4 @@ mod rebuild;
 mod routing;
 mod signals;
 mod statistics;
+mod tempo;

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 const START_MS: i64 = 1_800_000_000_000;
 
 fn observation(at_ms: i64, health: Health) -> Observation {
-    let answer = Answer { task_type: TaskType::Chat, latency_ms: 100, output_tokens: Some(10) };
+    let answer = Answer { task_type: TaskType::Chat, latency_ms: 100, output_tokens: Some(10), input_tokens: (20, 80) };
     let answer = (health == Health::Answered).then_some(answer);
     Observation { attempt: AttemptId::mint(), model: "a/first".into(), at_ms, health, answer }
 }
@@ -117,7 +117,7 @@ async fn means_forget() {
     let redis = Redis::start().await;
     let store = store(&redis).await;
     let of = |latency_ms: u64| {
-        let answer = Answer { task_type: TaskType::Chat, latency_ms, output_tokens: Some(10) };
+        let answer = Answer { task_type: TaskType::Chat, latency_ms, output_tokens: Some(10), input_tokens: (20, 80) };
         Observation { answer: Some(answer), ..observation(START_MS, Health::Answered) }
     };
     let mean = async || store.read(START_MS).await.unwrap().models["a/first"].by_type[&TaskType::Chat].latency_ms;
@@ -125,6 +125,26 @@ async fn means_forget() {
     assert!((mean().await - 100.0).abs() < 1e-9);
     store.observe(&(0..100).map(|_| of(1_100)).collect::<Vec<_>>()).await.unwrap();
     assert!(mean().await > 1_000.0, "a hundred slow answers outweigh a thousand quick ones: {}", mean().await);
+}
+
+#[tokio::test]
+async fn the_spread_of_answers_and_the_cached_share_of_inputs_are_measured() {
+    let redis = Redis::start().await;
+    let store = store(&redis).await;
+    let of = |number: u64| {
+        let (latency_ms, output_tokens) = (if number < 8 { 100 } else { 400 }, Some(if number < 8 { 10 } else { 40 }));
+        let answer = Answer { task_type: TaskType::Chat, latency_ms, output_tokens, input_tokens: (20, 80) };
+        Observation { answer: Some(answer), ..observation(START_MS, Health::Answered) }
+    };
+    store.observe(&(0..16).map(of).collect::<Vec<_>>()).await.unwrap();
+    let spread = store.read(START_MS).await.unwrap().models["a/first"].by_type[&TaskType::Chat].spread;
+    // Half of the logarithm of four, on both sides of the mean.
+    let deviation = (spread.latency_log_square - spread.latency_log * spread.latency_log).sqrt();
+    assert!((deviation - 4.0_f64.ln() / 2.0).abs() < 1e-6 && spread.answers == 16.0, "{spread:?}");
+    assert!(
+        (spread.cached_share - 0.25).abs() < 1e-9 && (spread.expected_cached_share() - 0.25 * 16.0 / 24.0).abs() < 1e-9
+    );
+    assert!((spread.output_log_square - spread.output_log * spread.output_log - deviation * deviation).abs() < 1e-6);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use neptune_bus::{Accept, Bus, BusConfig, Cause, Incoming, Outcome, setup};
 use neptune_contracts::{
     Timestamp,
+    admission::BudgetPace,
     attempt::{Attempt, AttemptFailed},
     finished::{Outcome as TaskOutcome, TaskError, TaskFinished},
     ids::TaskId,
@@ -16,7 +17,7 @@ use neptune_contracts::{
 use neptune_router::{config::Config, statistics::Store};
 use neptune_runtime::Shutdown;
 use neptune_testkit::{Nats, Redis, builders, wait_until};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::{Mutex, mpsc};
 
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -27,6 +28,7 @@ pub(crate) struct World {
     pub(crate) namespace: Namespace,
     pub(crate) executor: Bus,
     routed: Mutex<mpsc::UnboundedReceiver<Arrived>>,
+    pace: Arc<Mutex<Vec<BudgetPace>>>,
     shutdown: Shutdown,
 }
 
@@ -63,7 +65,8 @@ impl World {
         let (governance, executor, shutdown) =
             (connect(Service::Governance).await, connect(Service::Executor).await, Shutdown::new());
         let names: Vec<String> = models.iter().map(|(name, _)| (*name).to_owned()).collect();
-        admit_everything(governance, names, shutdown.clone());
+        let pace = Arc::<Mutex<Vec<BudgetPace>>>::default();
+        admit_everything(governance, (names, pace.clone()), shutdown.clone());
         let (sender, routed) = mpsc::unbounded_channel();
         for spec in [&EXECUTOR_EXTERNAL_REALTIME, &EXECUTOR_EXTERNAL_BATCH] {
             let (bus, stop, sender) = (executor.clone(), shutdown.clone(), sender.clone());
@@ -76,7 +79,12 @@ impl World {
                 bus.consume(spec, 64, &stop, take).await.unwrap();
             });
         }
-        Self { nats, redis, namespace, executor, routed: Mutex::new(routed), shutdown }
+        Self { nats, redis, namespace, executor, routed: Mutex::new(routed), pace, shutdown }
+    }
+
+    /// From now on tasks are admitted with this news of their budgets.
+    pub(crate) async fn pace(&self, pace: Vec<BudgetPace>) {
+        *self.pace.lock().await = pace;
     }
 
     /// A router of its own process, as far as it can tell; returns once it routes.
@@ -169,17 +177,18 @@ impl Arrived {
     }
 }
 
-fn admit_everything(bus: Bus, models: Vec<String>, shutdown: Shutdown) {
+fn admit_everything(bus: Bus, (models, pace): (Vec<String>, Arc<Mutex<Vec<BudgetPace>>>), shutdown: Shutdown) {
     tokio::spawn(async move {
         let publisher = bus.clone();
         let admit = move |incoming: Incoming<TaskSubmitted>| {
-            let (bus, models) = (publisher.clone(), models.clone());
+            let (bus, models, pace) = (publisher.clone(), models.clone(), pace.clone());
             async move {
                 let cause = incoming.cause();
                 let task = incoming.message.settle(TaskId::mint(), Timestamp::now()).unwrap();
                 let models: Vec<&str> = models.iter().map(String::as_str).collect();
                 let mut admission = builders::admission(&models);
                 admission.max_cost_usd = task.constraints.max_cost_usd;
+                admission.pace = pace.lock().await.clone();
                 bus.hand_on(&neptune_contracts::admission::TaskAdmitted { task, admission }, &cause).await.unwrap();
                 Outcome::HandedOn
             }

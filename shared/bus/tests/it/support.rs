@@ -48,6 +48,7 @@ pub(crate) fn admitted(task: Task) -> TaskAdmitted {
         allowed_zones: Zone::ALL.to_vec(),
         max_cost_usd: None,
         hold: None,
+        pace: Vec::new(),
         policy_version: "r1".into(),
         input_sha256: String::new(),
         signed_by: "g1".into(),

@@ -402,7 +402,12 @@ fn what_was_measured_changes_the_order() {
     });
     assert_eq!(forgiven.plan().attempts[0].model, "b/medium");
     let wordy = World::new().with(|world| {
-        let answers = AnswerStatistics { answers: 32.0, latency_ms: 40_000.0, output_tokens: 4_000.0 };
+        let answers = AnswerStatistics {
+            answers: 32.0,
+            latency_ms: 40_000.0,
+            output_tokens: 4_000.0,
+            ..AnswerStatistics::default()
+        };
         let by_type = [(TaskType::QuestionAnswering, answers)].into();
         let measured = ModelStatistics { by_type, counted_at_ms: NOW_MS, ..ModelStatistics::default() };
         world.statistics = Statistics { read_at_ms: Some(NOW_MS), models: [("b/medium".into(), measured)].into() };
@@ -434,9 +439,12 @@ fn what_shares_a_failed_endpoint_is_tried_later() {
 #[test]
 fn the_deadline_bounds_the_attempts() {
     let in_ms = |ms: i64| World::new().with(|world| world.task.constraints.deadline = Some(world.now.plus_millis(ms)));
-    // An answer takes 600 ms and 200 tokens at 60 a second: 3,933 ms.
+    // An answer takes 600 ms and 200 tokens at 60 a second: 3,933 ms, and 95 % of them 6,163 ms at most.
     check(&in_ms(20_000), &["b/medium", "a/small", "c/large"], &[]);
-    check(&in_ms(9_000), &["b/medium", "a/small"], &[]);
+    check(&in_ms(13_000), &["b/medium", "a/small"], &[]);
+    check(&in_ms(9_000), &["b/medium"], &[]);
+    // Expected in time, but not with 95 %.
+    assert_eq!(in_ms(5_000).plan().explanation.relaxed, ["latency"]);
     assert_eq!(in_ms(9_000).plan().attempts[0].timeout_ms, 9_000);
     assert_eq!(in_ms(60_000).plan().attempts[0].timeout_ms, 30_000);
     assert_eq!(in_ms(0).refusal().outcome, Outcome::Expired);

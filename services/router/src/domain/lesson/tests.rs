@@ -1,7 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 use super::*;
 use neptune_contracts::{
-    Timestamp,
     attempt::Validation,
     finished::Outcome,
     plan::{EvidenceLevel, Learning},
@@ -26,7 +25,7 @@ pub(crate) fn finished(answers: &[(&str, Option<(bool, bool)>)]) -> TaskFinished
     TaskFinished {
         attempts: answers.iter().map(attempt).collect(),
         route: Some(route),
-        ..TaskFinished::without_calls(&task, Outcome::Completed, Timestamp::now())
+        ..TaskFinished::without_calls(&task, Outcome::Completed, task.submitted_at)
     }
 }
 

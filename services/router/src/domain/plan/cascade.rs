@@ -147,6 +147,7 @@ mod tests {
             cost,
             cautious_cost: cost,
             latency_ms: 1_000,
+            latency_p95_ms: 2_000,
             load: 0.0,
         }
     }

@@ -20,6 +20,7 @@ fn options<'a>(spec: &'a ModelSpec, given: &[(&'a str, f64, f64, i64)]) -> Vec<E
             cost: PicoUsd(micro_usd * 1_000_000),
             cautious_cost: PicoUsd(micro_usd * 1_000_000),
             latency_ms: 500,
+            latency_p95_ms: 1_000,
             load: 0.0,
         },
         quality: Posterior { mean: *mean, mass: *mass },
