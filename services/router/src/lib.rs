@@ -3,7 +3,8 @@
 //! **In:** `task.admitted` in two lanes with a concurrency each; `task.finished`, `attempt.failed`
 //! and `feedback.given`, to learn from.
 //! **Out:** `task.routed` with a plan and the reason for it; `task.finished` for a task that no
-//! model can do, or that an answer in the cache will do for.
+//! model can do, or that an answer in the cache will do for; `task.submitted` of the origin `shadow`,
+//! copies of tasks for models that a route compares (off the path of the task, lost in a crash).
 //! **Owns:** in Redis, routing statistics (success, latency and length of answers, circuits, and how
 //! good answers were) and the cache's index of who asked what.
 //!
@@ -24,6 +25,7 @@ pub mod cache;
 pub mod config;
 pub mod domain;
 pub mod handlers;
+pub mod shadow;
 pub mod statistics;
 
 use board::Board;
@@ -42,6 +44,7 @@ use neptune_contracts::{
     topology::{ROUTER_BATCH, ROUTER_FAILED, ROUTER_FEEDBACK, ROUTER_FINISHED, ROUTER_REALTIME},
 };
 use neptune_runtime::Shutdown;
+use shadow::Shadows;
 use statistics::Store;
 use std::{sync::Arc, time::Duration};
 use tokio::time::MissedTickBehavior;
@@ -86,8 +89,10 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let board = Arc::new(Board::default());
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
     let cache = Cache::new(store.connection(), bus.namespace().as_str());
-    let handler = Arc::new(TaskAdmittedHandler { bus: bus.clone(), resources, board: board.clone(), cache });
+    let (shadows, copying) = Shadows::new(bus.clone(), store.clone());
+    let handler = Arc::new(TaskAdmittedHandler { bus: bus.clone(), resources, board: board.clone(), cache, shadows });
     let mut parts = Parts::<Error>::new(&bus, &shutdown);
+    parts.spawn_infallible(copying);
     parts.consume(&ROUTER_REALTIME, config.concurrency, &handler, task_admitted::handle);
     parts.consume(&ROUTER_BATCH, config.batch_concurrency, &handler, task_admitted::handle);
     learn(&mut parts, &bus, (&board, &store));

@@ -1,13 +1,15 @@
 //! Routing statistics in Redis: one script takes observations in, each attempt once; one read
 //! gives everything back.
 //!
-//! Feedback about answers is taken in by a second script, in `feedback.rs`.
+//! Feedback about answers is taken in by a second script, in `feedback.rs`; what copies of tasks may
+//! cost and how many were answered is counted in `shadow.rs`.
 //!
 //! Keys (hash tag = namespace): `{ns}:r:models` one JSON per model with faded counts and circuit;
 //! `{ns}:r:answers` one JSON per model and kind of work with means; `{ns}:r:seen:…` attempts
 //! counted, by the minute they ended in.
 
 mod feedback;
+mod shadow;
 
 pub use feedback::{Learnt, Lesson};
 
@@ -39,6 +41,8 @@ pub struct Store {
     connection: ConnectionManager,
     observe: Script,
     learn: Script,
+    reserve_shadow: Script,
+    count_shadow: Script,
     tag: String,
 }
 
@@ -78,6 +82,8 @@ impl Store {
             connection: ConnectionManager::new_lazy_with_config(Client::open(info)?, config)?,
             observe: Script::new(include_str!("statistics/observe.lua")),
             learn: Script::new(include_str!("statistics/learn.lua")),
+            reserve_shadow: Script::new(include_str!("statistics/reserve_shadow.lua")),
+            count_shadow: Script::new(include_str!("statistics/count_shadow.lua")),
             tag: format!("{{{namespace}}}"),
         })
     }
@@ -110,9 +116,11 @@ impl Store {
     /// # Errors
     /// Redis does not answer.
     pub async fn read(&self, now_ms: i64) -> Result<Statistics, RedisError> {
-        let (models, answers): (HashMap<String, String>, HashMap<String, String>) = redis::pipe()
+        type Records = HashMap<String, String>;
+        let (models, answers, shadows): (Records, Records, HashMap<String, u32>) = redis::pipe()
             .hgetall(self.key("models"))
             .hgetall(self.key("answers"))
+            .hgetall(self.key("shadows"))
             .query_async(&mut self.connection.clone())
             .await?;
         let mut statistics = Statistics { read_at_ms: Some(now_ms), models: HashMap::with_capacity(models.len()) };
@@ -135,6 +143,9 @@ impl Store {
             };
             statistics.models.entry(model.to_owned()).or_default().by_type.insert(task_type, means);
         }
+        for (model, answered) in shadows {
+            statistics.models.entry(model).or_default().shadow_answers = answered;
+        }
         Ok(statistics)
     }
 
@@ -153,6 +164,7 @@ fn model_of(record: &str) -> Option<ModelStatistics> {
         counted_at_ms,
         circuit: record.circuit,
         by_type: HashMap::new(),
+        shadow_answers: 0,
     })
 }
 

@@ -25,6 +25,7 @@ pub mod problem;
 pub mod query;
 pub mod render;
 pub mod resource;
+pub mod shadow;
 pub mod subject;
 pub mod task;
 pub mod timestamp;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 mod route;
 
-pub use route::{CacheSpec, Objective, RouteSpec, SplitSpec};
+pub use route::{CacheSpec, MOST_NURSERY, Objective, RouteSpec, ShadowSpec, SplitSpec};
 
 /// The version every resource file names.
 pub const API_VERSION: &str = "neptune/v1";

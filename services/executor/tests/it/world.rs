@@ -213,6 +213,7 @@ fn explanation() -> Explanation {
         because: "the test says so".into(),
         decided_in_us: 1,
         propensity: None,
+        shadows: Vec::new(),
         learning: None,
     }
 }

@@ -113,6 +113,7 @@ fn explain(kind: &Kind, policy: &Policy<'_>, snapshot: &Snapshot<'_>) -> Explana
         because: String::new(),
         decided_in_us: 0,
         propensity: None,
+        shadows: Vec::new(),
         learning: None,
     }
 }

@@ -4,7 +4,7 @@ use super::{session::lot, split::part};
 use neptune_contracts::{
     admission::Task,
     names::Lane,
-    resource::{Objective, Resources, RouteSpec},
+    resource::{Objective, Resources, RouteSpec, ShadowSpec},
 };
 
 /// Attempts of a plan when no route says otherwise.
@@ -40,6 +40,8 @@ pub struct Policy<'a> {
     pub min_quality: Option<f64>,
     /// Most attempts.
     pub max_attempts: usize,
+    /// Which models do copies of the route's tasks.
+    pub shadow: Option<&'a ShadowSpec>,
 }
 
 /// Why there is no policy.
@@ -99,6 +101,7 @@ fn built_in(name: &str, objective: Objective, lane: Lane) -> Policy<'_> {
         weights: weights(objective, lane),
         min_quality: None,
         max_attempts: DEFAULT_ATTEMPTS,
+        shadow: None,
     }
 }
 
@@ -116,6 +119,7 @@ fn declared<'a>(name: &'a str, spec: &'a RouteSpec, task: &Task) -> Policy<'a> {
         weights: Weights { value_usd, ..weights },
         min_quality: spec.min_quality,
         max_attempts: spec.max_attempts.clamp(1, 8) as usize,
+        shadow: spec.shadow.as_ref(),
         ..built_in(name, spec.objective, lane)
     }
 }

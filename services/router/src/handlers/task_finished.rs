@@ -9,7 +9,7 @@ use crate::{
     statistics::Store,
 };
 use neptune_bus::{Incoming, Outcome};
-use neptune_contracts::finished::TaskFinished;
+use neptune_contracts::{finished::TaskFinished, ids::TaskId, names::Origin};
 use std::time::Duration;
 
 /// Pause before statistics that could not be stored are tried again.
@@ -28,7 +28,17 @@ pub async fn handle(board: &Board, store: &Store, batch: Vec<Incoming<TaskFinish
     for success in observations.iter().filter(|observation| observation.health == Health::Answered) {
         board.notice(success);
     }
+    if let Err(error) = store.count_shadows(&answered_copies(&batch)).await {
+        tracing::debug!(%error, "cannot count copies yet");
+        return Outcome::Retry { after: RETRY };
+    }
     keep(store, &observations).await
+}
+
+/// The copies of tasks that were answered, with the models that did.
+fn answered_copies(batch: &[Incoming<TaskFinished>]) -> Vec<(String, TaskId)> {
+    let copies = batch.iter().map(|incoming| &incoming.message).filter(|finished| finished.origin == Origin::Shadow);
+    copies.filter_map(|finished| Some((finished.winner()?.model.clone(), finished.id))).collect()
 }
 
 /// Stores observations, or asks for them again when Redis is away.

@@ -7,4 +7,5 @@ mod circuits;
 mod feedback;
 mod learning;
 mod routing;
+mod shadow;
 mod statistics;

@@ -181,6 +181,7 @@ fn route() -> RouteSpec {
         max_attempts: 3,
         split: Vec::new(),
         cache: None,
+        shadow: None,
     }
 }
 
