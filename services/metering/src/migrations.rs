@@ -3,6 +3,7 @@
 mod m0001_ledger;
 mod m0002_saved;
 mod m0003_feedback;
+mod m0004_shadow;
 
 use sea_orm_migration::prelude::*;
 
@@ -13,6 +14,11 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_ledger::Migration), Box::new(m0002_saved::Migration), Box::new(m0003_feedback::Migration)]
+        vec![
+            Box::new(m0001_ledger::Migration),
+            Box::new(m0002_saved::Migration),
+            Box::new(m0003_feedback::Migration),
+            Box::new(m0004_shadow::Migration),
+        ]
     }
 }

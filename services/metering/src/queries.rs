@@ -4,6 +4,7 @@ mod attempts;
 mod decisions;
 mod quality;
 mod routing;
+mod shadows;
 mod spend;
 mod task;
 

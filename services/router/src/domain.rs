@@ -30,6 +30,7 @@ pub mod residual;
 pub mod route;
 pub mod serve;
 pub mod session;
+pub mod shadow;
 pub mod split;
 pub mod statistics;
 pub mod tail;

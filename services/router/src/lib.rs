@@ -4,7 +4,8 @@
 //! and `feedback.given`, to learn from.
 //! **Out:** `task.routed` with a plan and the reason for it; `task.parked` for a task that no model
 //! has room for now and that may wait; `task.finished` for one that no model can do, or that an
-//! answer in the cache will do for.
+//! answer in the cache will do for; `task.submitted` of the origin `shadow`,
+//! copies of tasks for models that a route compares (off the path of the task, lost in a crash).
 //! **Owns:** in Redis, routing statistics (success, latency and length of answers, circuits, and how
 //! good answers were) and the cache's index of who asked what.
 //!
@@ -30,6 +31,7 @@ pub mod domain;
 pub mod handlers;
 pub mod read;
 pub mod rebuild;
+pub mod shadow;
 pub mod statistics;
 pub mod tempo;
 
@@ -50,6 +52,7 @@ use neptune_contracts::{
 use neptune_runtime::Shutdown;
 use read::read_statistics;
 use rebuild::keep_whole;
+use shadow::Shadows;
 use statistics::Store;
 use std::{sync::Arc, time::Duration};
 use tempo::exchange_tempos;
@@ -93,9 +96,18 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
     let cache = Cache::new(store.connection(), bus.namespace().as_str());
     let park_at_most_ms = config.park_at_most_ms;
-    let handler =
-        Arc::new(TaskAdmittedHandler { bus: bus.clone(), resources, board: board.clone(), cache, park_at_most_ms });
+    let (shadows, copying) = Shadows::new(bus.clone(), store.clone());
+    let (bus_of_tasks, board_of_tasks) = (bus.clone(), board.clone());
+    let handler = Arc::new(TaskAdmittedHandler {
+        bus: bus_of_tasks,
+        resources,
+        board: board_of_tasks,
+        cache,
+        park_at_most_ms,
+        shadows,
+    });
     let mut parts = Parts::<Error>::new(&bus, &shutdown);
+    parts.spawn_infallible(copying);
     parts.consume(&ROUTER_REALTIME, config.concurrency, &handler, task_admitted::handle);
     parts.consume(&ROUTER_BATCH, config.batch_concurrency, &handler, task_admitted::handle);
     learn(&mut parts, &bus, (&board, &store));

@@ -2,7 +2,8 @@
 //! gives everything back.
 //!
 //! What is said about answers is taken in by a second script, in `feedback.rs`; repeated requests are
-//! found by a third, in `repeats.rs`.
+//! found by a third, in `repeats.rs`; what copies of tasks may cost and how many were answered is
+//! counted in `shadow.rs`.
 //!
 //! Keys (hash tag = namespace): `{ns}:r:models` one JSON per model with faded counts and circuit;
 //! `{ns}:r:answers` one JSON per model and kind of work with means; `{ns}:r:latency` one JSON per model
@@ -13,6 +14,7 @@ mod feedback;
 mod headroom;
 mod rebuild;
 mod repeats;
+mod shadow;
 mod tempos;
 
 pub use crate::domain::lesson::Lesson;
@@ -51,6 +53,8 @@ pub struct Store {
     observe: Script,
     learn: Script,
     repeats: Script,
+    reserve_shadow: Script,
+    count_shadow: Script,
     tag: String,
 }
 
@@ -97,6 +101,8 @@ impl Store {
             observe: Script::new(include_str!("statistics/observe.lua")),
             learn: Script::new(include_str!("statistics/learn.lua")),
             repeats: Script::new(include_str!("statistics/repeats.lua")),
+            reserve_shadow: Script::new(include_str!("statistics/reserve_shadow.lua")),
+            count_shadow: Script::new(include_str!("statistics/count_shadow.lua")),
             tag: format!("{{{namespace}}}"),
         })
     }
@@ -129,11 +135,13 @@ impl Store {
     /// # Errors
     /// Redis does not answer.
     pub async fn read(&self, now_ms: i64) -> Result<Statistics, RedisError> {
-        let (models, answers, accounts, latencies): (Record, Record, Record, Record) = redis::pipe()
+        type Counts = HashMap<String, u32>;
+        let (models, answers, accounts, latencies, shadows): (Record, Record, Record, Record, Counts) = redis::pipe()
             .hgetall(self.key("models"))
             .hgetall(self.key("answers"))
             .hgetall(self.key(headroom::KEY))
             .hgetall(self.key("latency"))
+            .hgetall(self.key("shadows"))
             .query_async(&mut self.connection.clone())
             .await?;
         let mut statistics = Statistics { read_at_ms: Some(now_ms), models: HashMap::with_capacity(models.len()) };
@@ -167,6 +175,9 @@ impl Store {
             let counts = counts.into_iter().filter_map(|(bucket, count)| Some((bucket.parse().ok()?, count)));
             statistics.models.entry(model).or_default().tail = Tail::of(counts);
         }
+        for (model, answered) in shadows {
+            statistics.models.entry(model).or_default().shadow_answers = answered;
+        }
         Ok(statistics)
     }
 
@@ -187,6 +198,7 @@ fn model_of(record: &str) -> Option<ModelStatistics> {
         headroom: None,
         tail: Tail::default(),
         by_type: HashMap::new(),
+        shadow_answers: 0,
     })
 }
 

@@ -28,6 +28,7 @@ pub mod problem;
 pub mod query;
 pub mod render;
 pub mod resource;
+pub mod shadow;
 pub mod signal;
 pub mod subject;
 pub mod task;

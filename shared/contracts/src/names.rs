@@ -185,6 +185,8 @@ Origin {
     Bus = "bus",
     /// A step of a workflow run.
     Run = "run",
+    /// A copy of another task, for a model that is only compared.
+    Shadow = "shadow",
 });
 
 tokens!(/// The parts that speak on the bus.

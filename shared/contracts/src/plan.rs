@@ -149,6 +149,9 @@ pub struct Explanation {
     /// records made before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub propensity: Option<f64>,
+    /// Models that do a copy of the task, unseen by the caller.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shadows: Vec<String>,
     /// What was learnt about quality, and what would have changed the choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning: Option<Learning>,
@@ -231,7 +234,8 @@ pub struct Belief {
 pub struct Removed {
     /// The model.
     pub model: String,
-    /// `governance`, `capability`, `circuit`, `rate`, `latency`, `cost`, `quality`, `route` or `constraint`.
+    /// `governance`, `capability`, `circuit`, `rate`, `latency`, `cost`, `quality`, `route`, `constraint`
+    /// or `nursery`.
     pub by: String,
     /// The reason in words.
     pub reason: String,

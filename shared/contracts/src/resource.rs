@@ -17,7 +17,7 @@ mod route;
 pub use combine::{CascadeSpec, EnsembleSpec, HedgeSpec, StrategySpec};
 pub use price::{LongContextSpec, PriceSpec};
 pub use provider::{Provider, Reasoning};
-pub use route::{CacheSpec, Objective, RouteSpec, SplitSpec};
+pub use route::{CacheSpec, MOST_NURSERY, Objective, RouteSpec, ShadowSpec, SplitSpec};
 
 /// The version every resource file names.
 pub const API_VERSION: &str = "neptune/v1";

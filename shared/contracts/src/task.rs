@@ -136,7 +136,8 @@ pub struct StepRef {
 impl Message for TaskSubmitted {
     const SUBJECT: &'static str = "task.submitted.v1.<team>.<origin?>";
     const STREAM: StreamName = StreamName::Tasks;
-    const PRODUCERS: &'static [Service] = &[Service::Client, Service::Ingress, Service::Executor, Service::Operator];
+    const PRODUCERS: &'static [Service] =
+        &[Service::Client, Service::Ingress, Service::Router, Service::Executor, Service::Operator];
     const CONSUMERS: &'static [Service] = &[Service::Governance];
 
     fn parameters(&self) -> Vec<String> {

@@ -3,7 +3,7 @@
 use super::table::Table;
 use neptune_contracts::query::routing::{
     Exploration, FallbackReason, Method, PolicyName, PolicyOutcome, QualityEstimate, RemovedBy, RoutingReport,
-    RoutingRow,
+    RoutingRow, ShadowRow,
 };
 
 /// The report as text.
@@ -31,6 +31,9 @@ pub fn render(report: &RoutingReport) -> String {
     }
     if !report.fallbacks.is_empty() {
         parts.push(format!("\nCalls that failed\n{}", fallbacks(&report.fallbacks)));
+    }
+    if !report.shadows.is_empty() {
+        parts.push(format!("\nDone unseen, beside what was served\n{}", shadows(&report.shadows)));
     }
     parts.join("\n")
 }
@@ -136,6 +139,40 @@ fn fallbacks(rows: &[FallbackReason]) -> String {
     let mut table = Table::new(&["model", "because", ">calls"]);
     for row in rows {
         table.row([row.model.clone(), row.class.clone(), row.calls.to_string()]);
+    }
+    table.render()
+}
+
+fn shadows(rows: &[ShadowRow]) -> String {
+    let columns = [
+        "model",
+        "kind",
+        ">copies",
+        ">answered",
+        ">invalid",
+        ">same answer",
+        ">cost",
+        ">served",
+        ">took",
+        ">served took",
+    ];
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let [copies, answered, invalid] = [row.copies, row.answered, row.invalid].map(|count| count.to_string());
+        let took =
+            |latency_ms: Option<f64>| latency_ms.map_or("-".to_owned(), |latency_ms| format!("{latency_ms:.0} ms"));
+        table.row([
+            row.model.clone(),
+            row.task_type.map_or("unknown", |kind| kind.as_str()).to_owned(),
+            copies,
+            answered,
+            invalid,
+            format!("{} of {}", row.agreed, row.compared),
+            format!("${}", row.cost_usd),
+            format!("${}", row.served_cost_usd),
+            took(row.latency_ms),
+            took(row.served_latency_ms),
+        ]);
     }
     table.render()
 }

@@ -220,6 +220,7 @@ fn explanation() -> Explanation {
         because: "the test says so".into(),
         decided_in_us: 1,
         propensity: None,
+        shadows: Vec::new(),
         learning: None,
         strategy: None,
     }

@@ -10,6 +10,7 @@ use neptune_contracts::{
     finished::{CacheHit, TaskFinished},
     ids::{FeedbackId, TaskId},
     names::{Channel, Lane, TaskType, Team, Zone},
+    shadow,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -119,6 +120,8 @@ struct TaskRow<'a> {
     started_at: Option<Timestamp>,
     finished_at: Timestamp,
     added_us: i64,
+    shadow_of: Option<TaskId>,
+    answer_mark: Option<Uuid>,
     fact: &'a TaskFinished,
 }
 
@@ -163,6 +166,7 @@ struct FeedbackRow<'a> {
 /// # Errors
 /// A number is too large.
 pub fn of_task_finished(mut fact: TaskFinished) -> Result<Records, Unrecordable> {
+    let answer_mark = shadow::answer_mark(&fact);
     // Outputs are not kept in the ledger.
     fact.output = None;
     let calls = fact.attempts.iter().enumerate().map(|(rank, attempt)| attempt_entry(&fact, rank, attempt));
@@ -193,6 +197,8 @@ pub fn of_task_finished(mut fact: TaskFinished) -> Result<Records, Unrecordable>
         started_at: fact.times.started_at,
         finished_at: fact.times.finished_at,
         added_us: bigint("times.added_us", fact.times.added_us)?,
+        shadow_of: shadow::original(&fact),
+        answer_mark,
         fact: &fact,
     };
     Ok(Records { entries: entries.collect::<Result<_, _>>()?, tasks: vec![Row::of(&row)?], ..Records::default() })

@@ -75,6 +75,8 @@ pub(super) const TASK: Table = Table {
         ("started_at", "timestamptz"),
         ("finished_at", "timestamptz"),
         ("added_us", "bigint"),
+        ("shadow_of", "uuid"),
+        ("answer_mark", "uuid"),
         ("fact", "jsonb"),
     ],
 };

@@ -1,6 +1,6 @@
 //! How routing went: exact sums by the database, and what the recorded decisions add up to.
 
-use super::Unanswered;
+use super::{Unanswered, shadows};
 use crate::{
     domain::{
         decided::{Decided, exploration, policies, removed},
@@ -46,12 +46,13 @@ pub(super) async fn answer(ledger: Ledger, query: RoutingQuery) -> Result<Routin
         exploration: exploration(&decided),
         removed: removed(&decided),
         fallbacks: fallbacks(&ledger, &query).await?,
+        shadows: shadows::rows(&ledger, &query).await?,
         as_of: as_of.map(Timestamp::from),
     })
 }
 
 /// A statement whose first three parameters are the query's.
-fn statement<const N: usize>(query: &RoutingQuery, sql: &str, more: [Value; N]) -> Statement {
+pub(super) fn statement<const N: usize>(query: &RoutingQuery, sql: &str, more: [Value; N]) -> Statement {
     let narrowing: [Value; 3] = [
         query.team.as_ref().map(|team| team.as_str().to_owned()).into(),
         query.since.map(|since| since.as_offset_date_time()).into(),
@@ -154,6 +155,6 @@ async fn fallbacks(ledger: &Ledger, query: &RoutingQuery) -> Result<Vec<Fallback
     rows.iter().map(reason).collect()
 }
 
-fn unsigned(count: i64) -> u64 {
+pub(super) fn unsigned(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }

@@ -17,3 +17,4 @@ mod outage;
 mod queries;
 mod routing;
 mod schema;
+mod shadow;

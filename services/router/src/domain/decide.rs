@@ -123,6 +123,7 @@ fn explain(kind: &Kind, policy: &Policy<'_>, snapshot: &Snapshot<'_>) -> Explana
         strategy: None,
         decided_in_us: 0,
         propensity: None,
+        shadows: Vec::new(),
         learning: None,
     }
 }

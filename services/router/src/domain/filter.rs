@@ -8,6 +8,7 @@ use super::{
     outlook::Outlook,
     quality::{Beliefs, Cells, Context, LEVELS, Labelled, Posterior, View},
     route::{Policy, is_bare_name},
+    shadow::nursery,
     statistics::Statistics,
 };
 use neptune_contracts::{
@@ -149,7 +150,7 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
         .second
         .map(|(task_type, weight)| (task_type, weight, beliefs.view(&Context::of(request.task, task_type))));
     let mut sorted = Sorted::default();
-    let mut recovering = Vec::new();
+    let (mut recovering, mut learning) = (Vec::new(), Vec::new());
     let refused = Refused::of(snapshot);
     for (name, model) in &snapshot.resources.models {
         if !policy.pinned.is_empty() && !policy.pinned.contains(&name.as_str()) {
@@ -173,6 +174,10 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
             sorted.refuse(name, &refusal);
             continue;
         }
+        if let Some(text) = nursery(policy.shadow, name, snapshot.statistics) {
+            learning.push((eligible, text));
+            continue;
+        }
         match state(name, snapshot) {
             State::Open { for_ms } => sorted.cut_off(name, for_ms, snapshot),
             State::Recovering { share } if request.task.id.0.as_u128() % 100 >= u128::from(share) => {
@@ -183,6 +188,7 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
         }
     }
     sorted.settle_recovering(recovering);
+    sorted.settle_nursery(learning);
     sorted
 }
 
@@ -262,6 +268,20 @@ impl<'a> Sorted<'a> {
             } else {
                 let text = format!("it recovers from failures and gets {share} % of the tasks for now");
                 self.remove(eligible.name, Reason::new("circuit", text));
+            }
+        }
+    }
+}
+
+impl<'a> Sorted<'a> {
+    /// Models that are only compared yet are better than none.
+    fn settle_nursery(&mut self, learning: Vec<(Eligible<'a>, String)>) {
+        let is_needed = self.eligible.is_empty();
+        for (eligible, text) in learning {
+            if is_needed {
+                self.eligible.push(eligible);
+            } else {
+                self.remove(eligible.name, Reason::new("nursery", text));
             }
         }
     }

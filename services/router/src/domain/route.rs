@@ -4,7 +4,7 @@ use super::{session::lot, split::part};
 use neptune_contracts::{
     admission::Task,
     names::Lane,
-    resource::{Objective, Resources, RouteSpec, StrategySpec},
+    resource::{Objective, Resources, RouteSpec, ShadowSpec, StrategySpec},
 };
 
 /// Attempts of a plan when no route says otherwise.
@@ -42,6 +42,8 @@ pub struct Policy<'a> {
     pub max_attempts: usize,
     /// The route as declared, for how its models are combined.
     pub spec: Option<&'a RouteSpec>,
+    /// Which models do copies of the route's tasks.
+    pub shadow: Option<&'a ShadowSpec>,
 }
 
 impl Policy<'_> {
@@ -110,6 +112,7 @@ fn built_in(name: &str, objective: Objective, lane: Lane) -> Policy<'_> {
         min_quality: None,
         max_attempts: DEFAULT_ATTEMPTS,
         spec: None,
+        shadow: None,
     }
 }
 
@@ -128,6 +131,7 @@ fn declared<'a>(name: &'a str, spec: &'a RouteSpec, task: &Task) -> Policy<'a> {
         min_quality: spec.min_quality,
         max_attempts: spec.max_attempts.clamp(1, 8) as usize,
         spec: Some(spec),
+        shadow: spec.shadow.as_ref(),
         ..built_in(name, spec.objective, lane)
     }
 }

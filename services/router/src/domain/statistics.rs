@@ -39,6 +39,8 @@ pub struct ModelStatistics {
     pub tail: Tail,
     /// What its answers were like, by kind of work.
     pub by_type: HashMap<TaskType, AnswerStatistics>,
+    /// Copies of tasks that it answered unseen, counted up to as many as a nursery can ask for.
+    pub shadow_answers: u32,
 }
 
 /// What answers were like.

@@ -8,7 +8,9 @@ use crate::{
         decide::{Decision, Refusal, decide},
         filter::Snapshot,
         outlook::{Outlook, Tempo},
+        shadow::shadows,
     },
+    shadow::Shadows,
 };
 use neptune_bus::{Accept, Bus, Cause, Incoming, Outcome, PublishError};
 use neptune_contracts::{
@@ -36,6 +38,8 @@ pub struct TaskAdmittedHandler {
     pub cache: Cache,
     /// The longest that a task without a deadline waits for a model with room, in milliseconds.
     pub park_at_most_ms: u64,
+    /// Where copies for other models are handed in.
+    pub shadows: Shadows,
 }
 
 /// Publishes the plan, or finishes the task when there is none.
@@ -119,8 +123,17 @@ impl TaskAdmittedHandler {
     ) -> Result<(), PublishError> {
         plan.explanation.decided_in_us = decided_in_us;
         let TaskAdmitted { task, admission } = admitted;
+        let resources = self.resources.borrow().clone();
+        let spec = resources.routes.get(&plan.explanation.route).and_then(|route| route.shadow.as_ref());
+        if let Some((spec, first)) = spec.zip(plan.attempts.first()) {
+            plan.explanation.shadows = shadows(&task, &admission, &first.model, spec);
+        }
         let routed = TaskRouted { task, admission, plan, attempts_made: Vec::new() };
         self.bus.hand_on(&routed, cause).await?;
+        if let Some(spec) = spec {
+            let explanation = &routed.plan.explanation;
+            self.shadows.hand_in((&routed.task, &routed.admission), explanation, (spec, &resources));
+        }
         let model = routed.plan.attempts.first().map_or("", |attempt| attempt.model.as_str());
         tracing::info!(task.id = %routed.task.id, model.id = model, decided_in_us, "routed a task");
         Ok(())

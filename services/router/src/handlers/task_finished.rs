@@ -12,7 +12,7 @@ use crate::{
     statistics::{Learnt, Store},
 };
 use neptune_bus::{Incoming, Outcome};
-use neptune_contracts::{attempt::HEDGE, finished::TaskFinished};
+use neptune_contracts::{attempt::HEDGE, finished::TaskFinished, ids::TaskId, names::Origin};
 use redis::RedisError;
 use std::time::Duration;
 
@@ -32,14 +32,22 @@ pub async fn handle(board: &Board, store: &Store, batch: Vec<Incoming<TaskFinish
     for success in observations(&finished).iter().filter(|observation| observation.health == Health::Answered) {
         board.notice(success);
     }
-    let (taken, heard) = tokio::join!(take_in(store, &finished), store.hear(&limits));
-    match taken.and(heard) {
-        Ok(_) => Outcome::Done,
+    let copies = answered_copies(&batch);
+    let (taken, heard, counted) =
+        tokio::join!(take_in(store, &finished), store.hear(&limits), store.count_shadows(&copies));
+    match taken.and(heard.map(drop)).and(counted.map(drop)) {
+        Ok(()) => Outcome::Done,
         Err(error) => {
             tracing::debug!(%error, count = finished.len(), "cannot store statistics yet");
             Outcome::Retry { after: RETRY }
         }
     }
+}
+
+/// The copies of tasks that were answered, with the models that did.
+fn answered_copies(batch: &[Incoming<TaskFinished>]) -> Vec<(String, TaskId)> {
+    let copies = batch.iter().map(|incoming| &incoming.message).filter(|finished| finished.origin == Origin::Shadow);
+    copies.filter_map(|finished| Some((finished.winner()?.model.clone(), finished.id))).collect()
 }
 
 /// Takes in everything that finished tasks teach. Again it changes nothing.

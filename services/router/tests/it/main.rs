@@ -9,6 +9,7 @@ mod learning;
 mod limits;
 mod rebuild;
 mod routing;
+mod shadow;
 mod signals;
 mod statistics;
 mod tempo;

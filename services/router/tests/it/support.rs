@@ -18,7 +18,10 @@ use neptune_router::{config::Config, statistics::Store};
 use neptune_runtime::Shutdown;
 use neptune_testkit::{Nats, Redis, builders, wait_until};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{Mutex, mpsc};
+use tokio::{
+    sync::{Mutex, mpsc},
+    task::JoinHandle,
+};
 
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
@@ -29,6 +32,7 @@ pub(crate) struct World {
     pub(crate) executor: Bus,
     routed: Mutex<mpsc::UnboundedReceiver<Arrived>>,
     pace: Arc<Mutex<Vec<BudgetPace>>>,
+    routers: Mutex<Vec<JoinHandle<()>>>,
     shutdown: Shutdown,
 }
 
@@ -79,7 +83,8 @@ impl World {
                 bus.consume(spec, 64, &stop, take).await.unwrap();
             });
         }
-        Self { nats, redis, namespace, executor, routed: Mutex::new(routed), pace, shutdown }
+        let routers = Mutex::new(Vec::new());
+        Self { nats, redis, namespace, executor, routed: Mutex::new(routed), pace, routers, shutdown }
     }
 
     /// From now on tasks are admitted with this news of their budgets.
@@ -97,8 +102,18 @@ impl World {
             redis_timeout: SOON,
             park_at_most_ms: 600_000,
         };
-        tokio::spawn(neptune_router::run(config, self.shutdown.clone()));
+        let shutdown = self.shutdown.clone();
+        let running = tokio::spawn(async move { neptune_router::run(config, shutdown).await.unwrap() });
+        self.routers.lock().await.push(running);
         self.ask("are you there?").await;
+    }
+
+    /// Ends every router where it stands, as a kill does.
+    pub(crate) async fn kill_routers(&self) {
+        for router in self.routers.lock().await.drain(..) {
+            router.abort();
+            router.await.unwrap_err();
+        }
     }
 
     pub(crate) fn store(&self) -> Store {
@@ -121,9 +136,14 @@ impl World {
 
     pub(crate) async fn follow(&self, task: &TaskSubmitted) -> Arrived {
         let id = self.submit(task).await;
+        self.arrival(id).await
+    }
+
+    /// Takes a task as the executor does, when it comes; those before it are left.
+    pub(crate) async fn arrival(&self, id: TaskId) -> Arrived {
         let mut routed = self.routed.lock().await;
         loop {
-            let arrived = tokio::time::timeout(SOON, routed.recv()).await.expect("no plan").unwrap();
+            let arrived = tokio::time::timeout(2 * SOON, routed.recv()).await.expect("no plan").unwrap();
             if arrived.routed.task.id == id {
                 return arrived;
             }

@@ -84,3 +84,40 @@ async fn governance_may_ask_what_was_spent_and_how_far_that_goes() {
     shutdown.cancel();
     serving.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_hears_of_its_tasks_and_of_no_copies_which_the_router_alone_submits() {
+    let namespace = neptune_testkit::namespace();
+    let nats = broker(&namespace).await;
+    let operator =
+        Bus::connect(&as_user(&nats, &namespace, "operator", "password-OPERATOR"), Service::Operator).await.unwrap();
+    setup::apply(&operator).await.unwrap();
+    let subject =
+        |origin: &str| namespace.subject("task.finished.v1.<team>.<origin>.<task>", &["support", origin, "x"]);
+    let options = ConnectOptions::with_user_and_password("client-support".into(), "password-CLIENT_SUPPORT".into())
+        .custom_inbox_prefix("_INBOX.support");
+    let client = options.connect(nats.url()).await.unwrap();
+    let mut heard = client.subscribe(format!("{namespace}.task.finished.v1.support.>")).await.unwrap();
+    client.flush().await.unwrap();
+    let executor = ConnectOptions::with_user_and_password("executor".into(), "password-EXECUTOR".into());
+    let executor = executor.custom_inbox_prefix("_INBOX_executor").connect(nats.url()).await.unwrap();
+    for origin in ["shadow", "api", "shadow", "bus"] {
+        executor.publish(subject(origin), "{}".into()).await.unwrap();
+    }
+    executor.flush().await.unwrap();
+    for origin in ["api", "bus"] {
+        let next = tokio::time::timeout(Duration::from_secs(20), futures::StreamExt::next(&mut heard)).await;
+        assert_eq!(next.unwrap().unwrap().subject.as_str(), subject(origin));
+    }
+    let router = ConnectOptions::with_user_and_password("router".into(), "password-ROUTER".into());
+    let router = router.custom_inbox_prefix("_INBOX_router").connect(nats.url()).await.unwrap();
+    let mut router = jetstream::new(router);
+    router.set_timeout(Duration::from_secs(1));
+    let submit = async |parameters: &[&str]| {
+        let subject = namespace.subject("task.submitted.v1.<team>.<origin?>", parameters);
+        router.publish(subject, "{}".into()).await.unwrap().await.map(|ack| ack.sequence)
+    };
+    submit(&["support", "api"]).await.unwrap_err();
+    submit(&["support"]).await.unwrap_err();
+    assert_eq!(submit(&["support", "shadow"]).await.unwrap(), 1, "copies, and nothing before them");
+}

@@ -41,6 +41,9 @@ pub struct RoutingReport {
     pub removed: Vec<RemovedBy>,
     /// Why calls failed and others were made in their place, the most frequent first, 20 at most.
     pub fallbacks: Vec<FallbackReason>,
+    /// What models did unseen, beside what was served, the most used first.
+    #[serde(default)]
+    pub shadows: Vec<ShadowRow>,
     /// When the newest task of the ledger was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
@@ -189,6 +192,36 @@ pub struct FallbackReason {
     pub class: String,
     /// Calls.
     pub calls: u64,
+}
+
+/// What copies of tasks were like for one model and kind of work, beside the tasks themselves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ShadowRow {
+    /// The model that did the copies.
+    pub model: String,
+    /// The kind of work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_type: Option<TaskType>,
+    /// Copies that ended, but for those that governance refused.
+    pub copies: u64,
+    /// Of these, copies that were answered.
+    pub answered: u64,
+    /// Copies whose answer could not be used, by its form or its schema.
+    pub invalid: u64,
+    /// Copies that were answered as well as their tasks, so that both answers can be compared.
+    pub compared: u64,
+    /// Of these, copies with the same answer: the same JSON, or the same words.
+    pub agreed: u64,
+    /// What the compared copies cost.
+    pub cost_usd: PicoUsd,
+    /// What their tasks cost.
+    pub served_cost_usd: PicoUsd,
+    /// Mean latency of the compared copies' answers, in milliseconds; absent when none was compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<f64>,
+    /// The same of their tasks' answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served_latency_ms: Option<f64>,
 }
 
 impl Query for RoutingQuery {

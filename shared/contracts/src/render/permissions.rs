@@ -6,7 +6,7 @@ use crate::{
     catalogue::CATALOGUE,
     delivery::DeliveryRequested,
     feedback::FeedbackGiven,
-    names::Service,
+    names::{Origin, Service},
     query::{QUERIES, Query as _, SpendQuery, TaskQuery},
     signal::{SIGNALS, STREAM_CHUNK, TASK_CANCEL},
     subject::Namespace,
@@ -29,6 +29,8 @@ pub struct Permissions {
     pub publish: BTreeSet<String>,
     /// Subjects it may subscribe to.
     pub subscribe: BTreeSet<String>,
+    /// Subjects it never hears, whatever it subscribes to.
+    pub unheard: BTreeSet<String>,
 }
 
 /// Teams whose own programs speak on the bus: each has a broker user in `deploy/nats/users.conf`.
@@ -58,12 +60,6 @@ pub fn nats_users(namespace: &Namespace, teams: &[&str]) -> String {
 pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
     let mut permissions = Permissions::default();
     let publish = &mut permissions.publish;
-    publish.extend(
-        CATALOGUE
-            .iter()
-            .filter(|entry| entry.producers.contains(&service))
-            .map(|entry| namespace.wildcard(entry.subject)),
-    );
     for signal in SIGNALS {
         if signal.producers.contains(&service) {
             publish.insert(namespace.wildcard(signal.subject));
@@ -72,6 +68,13 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
             permissions.subscribe.insert(namespace.wildcard(signal.subject));
         }
     }
+    publish.extend(CATALOGUE.iter().filter(|entry| entry.producers.contains(&service)).map(|entry| match service {
+        // It submits copies of tasks and nothing else.
+        Service::Router if entry.subject == TaskSubmitted::SUBJECT => {
+            namespace.subject(entry.subject, &["*", Origin::Shadow.as_str()])
+        }
+        _ => namespace.wildcard(entry.subject),
+    }));
     for consumer in CONSUMERS.iter().filter(|consumer| consumer.service == service) {
         consuming(publish, namespace, consumer);
     }
@@ -152,6 +155,8 @@ pub fn of_client(namespace: &Namespace, team: &str) -> Permissions {
     permissions.subscribe.insert(format!("{namespace}.task.finished.v1.{team}.>"));
     permissions.subscribe.insert(namespace.subject(STREAM_CHUNK.subject, &[team]));
     permissions.publish.insert(namespace.subject(TASK_CANCEL.subject, &[team]));
+    // Copies of tasks are compared by the operator; nobody who asked hears of them.
+    permissions.unheard.insert(format!("{namespace}.task.finished.v1.{team}.{}.>", Origin::Shadow));
     permissions
 }
 
@@ -213,11 +218,16 @@ fn user(block: &mut String, name: &str, permissions: &Permissions) {
     let list = |subjects: &BTreeSet<String>| {
         subjects.iter().map(|subject| format!("          {subject:?}\n")).collect::<String>()
     };
+    let subscribe = if permissions.unheard.is_empty() {
+        format!("[\n{}        ]", list(&permissions.subscribe))
+    } else {
+        let (allowed, denied) = (list(&permissions.subscribe), list(&permissions.unheard));
+        format!("{{\n        allow = [\n{allowed}        ]\n        deny = [\n{denied}        ]\n        }}")
+    };
     // Writing to a string cannot fail.
     let _written = write!(
         block,
-        "    {{\n      user: {name}, password: $NEPTUNE_NATS_PASSWORD_{variable}\n      permissions {{\n        publish = [\n{}        ]\n        subscribe = [\n{}        ]\n      }}\n    }}\n",
+        "    {{\n      user: {name}, password: $NEPTUNE_NATS_PASSWORD_{variable}\n      permissions {{\n        publish = [\n{}        ]\n        subscribe = {subscribe}\n      }}\n    }}\n",
         list(&permissions.publish),
-        list(&permissions.subscribe)
     );
 }

@@ -48,6 +48,57 @@ pub struct RouteSpec {
     /// Settings of the strategy `ensemble`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ensemble: Option<EnsembleSpec>,
+    /// Models that do copies of some tasks, unseen by the caller, so that they can be compared; none
+    /// when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<ShadowSpec>,
+}
+
+/// Copies of tasks for models that are compared. They are tasks of the team in the batch lane, go
+/// through governance and cost the team's budgets. No copy is made of data that is confidential or
+/// in which something sensitive was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ShadowSpec {
+    /// The models, by name.
+    pub models: Vec<String>,
+    /// The share of the tasks that each of them does too, above 0 and at most 1.
+    #[serde(default = "default_shadow_share")]
+    pub share: f64,
+    /// What the route's copies may be expected to cost on a day (UTC), all together.
+    pub max_cost_usd_per_day: PicoUsd,
+    /// A model of the list is no candidate of the route until it has answered so many copies, 1 to
+    /// 1000, unless no other model is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nursery: Option<u32>,
+}
+
+/// Most copies that a nursery can ask for.
+pub const MOST_NURSERY: u32 = 1_000;
+/// Most models that do copies.
+const MAX_SHADOWS: usize = 8;
+
+fn default_shadow_share() -> f64 {
+    0.05
+}
+
+fn check_shadow(shadow: &ShadowSpec) -> Result<(), String> {
+    if shadow.models.is_empty() || shadow.models.len() > MAX_SHADOWS {
+        return Err(format!("shadow.models has {} models; the limit is 1 to {MAX_SHADOWS}", shadow.models.len()));
+    }
+    if let Some(pattern) = shadow.models.iter().find(|model| model.ends_with('*')) {
+        return Err(format!("shadow.models has {pattern:?}; name each model, because each costs"));
+    }
+    if !(shadow.share > 0.0 && shadow.share <= 1.0) {
+        return Err(format!("shadow.share is {}; the limit is above 0 and at most 1", shadow.share));
+    }
+    if shadow.max_cost_usd_per_day < PicoUsd::ZERO {
+        return Err("shadow.maxCostUsdPerDay is negative; the limit is 0 or more".into());
+    }
+    if let Some(count) = shadow.nursery.filter(|count| !(1..=MOST_NURSERY).contains(count)) {
+        return Err(format!("shadow.nursery is {count}; the limit is 1 to {MOST_NURSERY}"));
+    }
+    Ok(())
 }
 
 /// A part of a route's traffic.
@@ -129,6 +180,7 @@ impl RouteSpec {
             return Err(format!("maxAttempts is {}; the limit is 1 to 8", self.max_attempts));
         }
         check_split(&self.split)?;
+        self.shadow.as_ref().map_or(Ok(()), check_shadow)?;
         if !self.split.is_empty() && self.candidates.is_empty() && self.fallback.is_empty() {
             return Err("split has nothing to fall back to; list all its models in candidates".into());
         }

@@ -28,6 +28,8 @@ fn report() -> RoutingReport {
         "exploration": {"tasks": 1, "cost_usd": "0.002", "forgone_usd": 0.0001},
         "removed": [{"by": "governance", "models": 4, "tasks": 2}],
         "fallbacks": [{"model": "a/small", "class": "timeout", "calls": 2}],
+        "shadows": [{"model": "c/new", "task_type": "chat", "copies": 3, "answered": 2, "invalid": 1, "compared": 2, "agreed": 1,
+            "cost_usd": "0.001", "served_cost_usd": "0.004", "latency_ms": 410.4, "served_latency_ms": 800.0}],
     }))
     .unwrap()
 }
@@ -55,6 +57,7 @@ x/y:1 do/0 (extraction)        b/large            1  100 %  $0.004       0      
         "believed: what was believed when the decision was made; nobody judged it",
         "Tried out of turn: 1 tasks, which cost $0.002",
         "a/small  timeout      2",
+        "1 of 2  $0.001  $0.004  410 ms       800 ms",
     ] {
         assert!(text.contains(wanted), "{wanted:?} is missing in\n{text}");
     }

@@ -197,6 +197,7 @@ fn route() -> RouteSpec {
         hedge: None,
         cascade: None,
         ensemble: None,
+        shadow: None,
     }
 }
 
