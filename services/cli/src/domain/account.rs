@@ -236,7 +236,7 @@ fn plural(count: usize) -> &'static str {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use neptune_contracts::problem::Problem;
+    use neptune_contracts::{parked::Parking, problem::Problem};
     use serde_json::{Value, json};
 
     fn finished() -> TaskFinished {
@@ -318,6 +318,16 @@ Attempts
 1  openai/a   external  120.4 ms  40   12  $0.00031  the provider answered 500
 2  mistral/b  external  120.4 ms  40   12  $0.00031  answered";
         assert_eq!(explanation(&finished()), expected);
+    }
+
+    #[test]
+    fn waiting_for_room_is_told() {
+        let because = "every model is at its rate limit".to_owned();
+        let parked = Some(Parking { times: 2, total_ms: 61_530, because });
+        let fact = TaskFinished { parked, ..finished() };
+        let text = explanation(&fact);
+        assert!(text.contains("\nwaited    61.5 s for a model with room, in 2 waits\n"), "{text}");
+        assert!(text.contains("\nIt waited, the last time because every model is at its rate limit.\n"), "{text}");
     }
 
     #[test]
