@@ -263,7 +263,7 @@ fn plural(count: usize) -> &'static str {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use neptune_contracts::problem::Problem;
+    use neptune_contracts::{parked::Parking, problem::Problem};
     use serde_json::{Value, json};
 
     fn finished() -> TaskFinished {
@@ -360,6 +360,16 @@ Attempts
         });
         let wanted = "ledger    $0\nquality   0.70 by person at 2026-11-23T10:00:00Z; it outweighs 2 other\n";
         assert!(told.contains(wanted), "{told}");
+    }
+
+    #[test]
+    fn waiting_for_room_is_told() {
+        let because = "every model is at its rate limit".to_owned();
+        let parked = Some(Parking { times: 2, total_ms: 61_530, because });
+        let fact = TaskFinished { parked, ..finished() };
+        let text = explanation(&fact);
+        assert!(text.contains("\nwaited    61.5 s for a model with room, in 2 waits\n"), "{text}");
+        assert!(text.contains("\nIt waited, the last time because every model is at its rate limit.\n"), "{text}");
     }
 
     #[test]

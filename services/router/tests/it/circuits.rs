@@ -1,7 +1,10 @@
 //! A model that fails loses its traffic by itself, and gets it back.
 
 use crate::support::{SOON, World, two_models};
-use neptune_contracts::attempt::{Attempt, AttemptError, ErrorClass};
+use neptune_contracts::{
+    attempt::{Attempt, AttemptError, ErrorClass},
+    resource::ModelSpec,
+};
 use neptune_router::domain::circuit::{FAILURES_TO_OPEN, State};
 use neptune_testkit::{builders, wait_until};
 use std::time::{Duration, Instant};
@@ -88,4 +91,30 @@ async fn a_model_that_answers_again_gets_its_traffic_back() {
     })
     .await;
     assert!(opened.elapsed() < Duration::from_secs(15), "it recovered only by time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_credential_takes_its_models_out_for_every_replica() {
+    let [(first, a), (second, b)] = two_models();
+    let third = ModelSpec { endpoint: "http://127.0.0.1:7/v1".into(), ..builders::model(0.5, "1") };
+    let keyed = |model: ModelSpec| ModelSpec {
+        endpoint: "http://127.0.0.1:9/v1".into(),
+        credential_env: Some("ONE_KEY".into()),
+        ..model
+    };
+    let world = World::start(&[(first, keyed(a)), (second, keyed(b)), ("c/third", third)]).await;
+    world.start_router().await;
+    assert_eq!(world.favourite().await, first);
+    world.fail(builders::failed(first, ErrorClass::Auth)).await;
+    let all_elsewhere = async || {
+        for _ in 0..20 {
+            if world.favourite().await != "c/third" {
+                return false;
+            }
+        }
+        true
+    };
+    wait_until("all goes to the model with another key", SOON, all_elsewhere).await;
+    let removed = world.ask("What is a router?").await.routed.plan.explanation.removed;
+    assert!(removed[1].reason.starts_with("its credential failed for a/first (auth)"), "{removed:?}");
 }

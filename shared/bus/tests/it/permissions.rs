@@ -16,13 +16,13 @@ use neptune_testkit::Nats;
 use std::time::Duration;
 
 /// The published users, with passwords that follow from their names.
-async fn broker(namespace: &Namespace) -> Nats {
+pub(crate) async fn broker(namespace: &Namespace) -> Nats {
     let users = nats_users(namespace, &["support"]).replace("$NEPTUNE_NATS_PASSWORD_", "password-");
     // The settings of JetStream end here; its closing brace ends the users.
     Nats::start_with(&format!("}}\n{}", users.trim_end().trim_end_matches('}'))).await
 }
 
-fn as_user(nats: &Nats, namespace: &Namespace, user: &str, password: &str) -> BusConfig {
+pub(crate) fn as_user(nats: &Nats, namespace: &Namespace, user: &str, password: &str) -> BusConfig {
     let credentials = Some((user.to_owned(), Secret::new(password)));
     BusConfig { credentials, ..BusConfig::open(nats.url(), namespace.clone()) }
 }

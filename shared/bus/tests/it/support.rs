@@ -1,5 +1,6 @@
 //! What every test needs.
 
+use crate::permissions::{as_user, broker};
 use neptune_bus::{Bus, BusConfig, setup};
 use neptune_contracts::{
     Timestamp,
@@ -16,19 +17,35 @@ use neptune_testkit::Nats;
 pub(crate) struct World {
     pub(crate) nats: Nats,
     pub(crate) namespace: Namespace,
+    /// Every service is a broker user of its own, with the published permissions.
+    has_users: bool,
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
         let nats = Nats::start().await;
         let namespace: Namespace = neptune_testkit::namespace();
-        let world = Self { nats, namespace };
+        let world = Self { nats, namespace, has_users: false };
+        setup::apply(&world.bus(Service::Operator).await).await.unwrap();
+        world
+    }
+
+    /// The same with the permissions that a deployment has.
+    pub(crate) async fn start_with_users() -> Self {
+        let namespace: Namespace = neptune_testkit::namespace();
+        let world = Self { nats: broker(&namespace).await, namespace, has_users: true };
         setup::apply(&world.bus(Service::Operator).await).await.unwrap();
         world
     }
 
     pub(crate) async fn bus(&self, service: Service) -> Bus {
-        Bus::connect(&BusConfig::open(self.nats.url(), self.namespace.clone()), service).await.unwrap()
+        let config = if self.has_users {
+            let password = format!("password-{}", service.as_str().to_ascii_uppercase());
+            as_user(&self.nats, &self.namespace, service.as_str(), &password)
+        } else {
+            BusConfig::open(self.nats.url(), self.namespace.clone())
+        };
+        Bus::connect(&config, service).await.unwrap()
     }
 }
 
