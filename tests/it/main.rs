@@ -14,5 +14,6 @@ mod parking;
 mod poison;
 mod rejection;
 mod strategies;
+mod streams;
 mod support;
 mod traces;

@@ -111,6 +111,7 @@ impl Outcome {
             Some(Fault::ServerError) => Self::ServerError,
             Some(Fault::Cut) => Self::Cut,
             Some(Fault::Malformed) => Self::Malformed,
+            Some(Fault::Stall) => Self::Abandoned,
             Some(
                 Fault::Auth
                 | Fault::Quota

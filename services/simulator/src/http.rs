@@ -7,6 +7,7 @@ mod embeddings;
 mod models;
 mod refusal;
 mod reply;
+mod streamed;
 
 use std::sync::Arc;
 

@@ -87,6 +87,11 @@ pub struct Faults {
     pub cut: f64,
     /// 200 with half of a JSON body.
     pub malformed: f64,
+    /// A stream stops in the middle and stays open.
+    pub stall: f64,
+    /// A stream that goes wrong does so after so many pieces; in the middle when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaks_after: Option<u32>,
 }
 
 impl Default for Faults {
@@ -99,6 +104,8 @@ impl Default for Faults {
             slow_ms: 5_000,
             cut: 0.0,
             malformed: 0.0,
+            stall: 0.0,
+            breaks_after: None,
         }
     }
 }
@@ -116,8 +123,10 @@ pub enum Fault {
     Slow,
     /// The connection closes without an answer.
     Cut,
-    /// 200 with half of a JSON body.
+    /// 200 with half of a JSON body; a stream goes wrong in the middle.
     Malformed,
+    /// A stream stops in the middle and stays open; a whole answer is cut.
+    Stall,
     /// The key is refused.
     Auth,
     /// The account has no credit.
@@ -200,7 +209,8 @@ impl Faults {
         share("faults.slow", self.slow)?;
         share("faults.cut", self.cut)?;
         share("faults.malformed", self.malformed)?;
-        let sum = self.rate_limit + self.server_error + self.slow + self.cut + self.malformed;
+        share("faults.stall", self.stall)?;
+        let sum = self.rate_limit + self.server_error + self.slow + self.cut + self.malformed + self.stall;
         // Ten times 0.1 is a little more than 1 in floats.
         if sum <= 1.0 + 1e-9 { Ok(()) } else { Err(Error::TooManyFaults) }
     }

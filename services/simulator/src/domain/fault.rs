@@ -10,6 +10,7 @@ pub fn choose(faults: &Faults, fraction: f64) -> Option<Fault> {
         (faults.slow, Fault::Slow),
         (faults.cut, Fault::Cut),
         (faults.malformed, Fault::Malformed),
+        (faults.stall, Fault::Stall),
     ];
     let mut end = 0.0;
     shares.into_iter().find_map(|(share, fault)| {
@@ -20,7 +21,7 @@ pub fn choose(faults: &Faults, fraction: f64) -> Option<Fault> {
 
 /// Whether any call can go wrong by chance.
 pub fn possible(faults: &Faults) -> bool {
-    faults.rate_limit + faults.server_error + faults.slow + faults.cut + faults.malformed > 0.0
+    faults.rate_limit + faults.server_error + faults.slow + faults.cut + faults.malformed + faults.stall > 0.0
 }
 
 #[cfg(test)]

@@ -36,9 +36,20 @@ pub struct Request<'a> {
     /// How many answers.
     #[serde(default)]
     pub n: Option<u64>,
-    /// Not spoken here.
+    /// The answer comes in pieces, where the format has them here.
     #[serde(default)]
     pub stream: Option<bool>,
+    /// How.
+    #[serde(default)]
+    pub stream_options: Option<StreamOptions>,
+}
+
+/// Options of a stream.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct StreamOptions {
+    /// The last piece says what was counted.
+    #[serde(default)]
+    pub include_usage: bool,
 }
 
 /// One message.

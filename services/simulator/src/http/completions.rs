@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use super::authorize::authorize;
 use super::refusal::{Refusal, no_route};
 use super::reply;
+use super::streamed::{self, Course};
 use crate::account::Outcome;
 use crate::domain::answer::{Answer, answer};
 use crate::domain::behaviour::{Behaviour, Fault};
@@ -36,6 +37,8 @@ struct Fate {
     usage: Usage,
     /// How it stands towards the model's rate limits.
     told: Option<Told>,
+    /// How it goes when it was asked for in pieces.
+    course: Option<Course>,
 }
 
 /// A call as it came: its format, and the model when the path names it.
@@ -160,6 +163,9 @@ fn begin(provider: &Arc<Provider>, incoming: Incoming) -> Result<(Running, Arc<M
         request.model = model.into();
     }
     check(&request).map_err(|message| refused(message.to_owned()))?;
+    if request.stream == Some(true) && !matches!(dialect, Dialect::OpenAi | Dialect::Azure) {
+        return Err(refused("The simulator does not stream in this format.".to_owned()));
+    }
     let model = provider.model(&request.model).ok_or_else(|| {
         provider.refused.unknown_model.fetch_add(1, Ordering::Relaxed);
         Wrong::UnknownModel(request.model.clone().into_owned())
@@ -180,16 +186,32 @@ fn begin(provider: &Arc<Provider>, incoming: Incoming) -> Result<(Running, Arc<M
 fn decide(behaviour: &Behaviour, fault: Option<Fault>, request: &Request<'_>, digest: u64, draws: &mut Draws) -> Fate {
     if fault.is_some_and(|fault| Outcome::of(Some(fault)) == Outcome::Refused || fault == Fault::RateLimit) {
         // Providers turn requests away before they work on them.
-        return Fate { fault, wait: Duration::ZERO, answers: Vec::new(), usage: Usage::default(), told: None };
+        return Fate {
+            fault,
+            wait: Duration::ZERO,
+            answers: Vec::new(),
+            usage: Usage::default(),
+            told: None,
+            course: None,
+        };
     }
     let limit = request.token_limit().map(|limit| limit.saturating_sub(behaviour.tokens.reasoning));
     let choices = 0..request.n.unwrap_or(1);
     let fixed = behaviour.answer.as_deref();
     let answers: Vec<Answer> = choices.map(|choice| answer(request, digest, fixed, limit, choice)).collect();
     let usage = Usage::new(request, answers.iter().map(|answer| answer.tokens).sum(), &behaviour.tokens);
-    let wait = latency::wait(behaviour.latency, behaviour.per_output_token_ms, usage.completion, draws);
+    let per_token_ms = behaviour.per_output_token_ms;
+    let course = (request.stream == Some(true)).then(|| Course {
+        per_token: Duration::try_from_secs_f64(per_token_ms / 1_000.0).unwrap_or(Duration::ZERO),
+        with_usage: request.stream_options.is_some_and(|options| options.include_usage),
+        fault,
+        breaks_after: behaviour.faults.breaks_after,
+    });
+    // A stream takes its time between the pieces.
+    let per_token_ms = if course.is_some() { 0.0 } else { per_token_ms };
+    let wait = latency::wait(behaviour.latency, per_token_ms, usage.completion, draws);
     let longer = if fault == Some(Fault::Slow) { behaviour.faults.slow_ms } else { 0 };
-    Fate { fault, wait: wait + Duration::from_millis(longer), answers, usage, told: None }
+    Fate { fault, wait: wait + Duration::from_millis(longer), answers, usage, told: None, course }
 }
 
 fn respond(
@@ -199,13 +221,19 @@ fn respond(
     wire: &Wire,
 ) -> Result<Response, Wrong> {
     let outcome = Outcome::of(fate.fault);
+    let in_pieces = matches!(fate.fault, None | Some(Fault::Slow | Fault::Cut | Fault::Malformed | Fault::Stall));
+    if let Some(course) = fate.course.filter(|_| in_pieces) {
+        let (number, started_at_unix_ms) = (call.number, call.started_at_unix_ms());
+        let reply = reply_of((number, started_at_unix_ms), model, digest, fate);
+        return Ok(streamed::respond(call, &reply, course, wire));
+    }
     let Some(fault) = fate.fault.filter(|fault| *fault != Fault::Slow) else {
         let response = json(body(&call, model, digest, fate, dialect)?);
         call.answered(outcome, &fate.usage);
         return Ok(response);
     };
     let response = match fault {
-        Fault::Cut => {
+        Fault::Cut | Fault::Stall => {
             wire.cut();
             Response::default()
         }
@@ -234,23 +262,21 @@ pub(super) fn wrong(fault: Fault, model: &Model) -> Wrong {
         Fault::Filter => Wrong::Filtered,
         Fault::UnknownModel => Wrong::UnknownModel(model.name.as_ref().to_owned()),
         Fault::Invalid => Wrong::Invalid("The request is wrong.".into()),
-        Fault::ServerError | Fault::Slow | Fault::Cut | Fault::Malformed => Wrong::Server,
+        Fault::ServerError | Fault::Slow | Fault::Cut | Fault::Malformed | Fault::Stall => Wrong::Server,
     }
 }
 
 fn body(call: &Running, model: &Model, digest: u64, fate: &Fate, dialect: Dialect) -> Result<Bytes, Wrong> {
-    let reply = Reply {
-        number: call.number,
-        digest,
-        created_unix_s: call.started_at_unix_ms() / 1_000,
-        model: &model.name,
-        answers: &fate.answers,
-        usage: &fate.usage,
-    };
+    let reply = reply_of((call.number, call.started_at_unix_ms()), model, digest, fate);
     match dialect.write(&reply) {
         Some(body) => Ok(Bytes::from(body.to_string())),
         None => reply::body(&reply).map_err(|_| Wrong::Server),
     }
+}
+
+fn reply_of<'a>((number, started_at_unix_ms): (u64, u64), model: &'a Model, digest: u64, fate: &'a Fate) -> Reply<'a> {
+    let created_unix_s = started_at_unix_ms / 1_000;
+    Reply { number, digest, created_unix_s, model: &model.name, answers: &fate.answers, usage: &fate.usage }
 }
 
 fn json(body: Bytes) -> Response {
@@ -258,9 +284,6 @@ fn json(body: Bytes) -> Response {
 }
 
 fn check(request: &Request<'_>) -> Result<(), &'static str> {
-    if request.stream == Some(true) {
-        return Err("The simulator does not stream.");
-    }
     if request.model.is_empty() {
         return Err("`model` is missing.");
     }

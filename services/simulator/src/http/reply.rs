@@ -50,7 +50,7 @@ struct Function<'a> {
 }
 
 #[derive(Serialize)]
-struct Tokens {
+pub(super) struct Tokens {
     prompt_tokens: u64,
     completion_tokens: u64,
     total_tokens: u64,
@@ -72,7 +72,7 @@ struct CompletionDetails {
 
 pub(super) fn body(reply: &Reply<'_>) -> Result<Bytes, serde_json::Error> {
     let completion = Completion {
-        id: format!("chatcmpl-{:016x}-{}", reply.digest, reply.number),
+        id: id(reply),
         object: "chat.completion",
         created: reply.created_unix_s,
         model: reply.model,
@@ -83,11 +83,19 @@ pub(super) fn body(reply: &Reply<'_>) -> Result<Bytes, serde_json::Error> {
     serde_json::to_vec(&completion).map(Bytes::from)
 }
 
+pub(super) fn id(reply: &Reply<'_>) -> String {
+    format!("chatcmpl-{:016x}-{}", reply.digest, reply.number)
+}
+
+pub(super) fn call_id(reply: &Reply<'_>, index: usize) -> String {
+    format!("call_{:016x}_{index}", reply.digest)
+}
+
 fn choice<'a>(reply: &Reply<'_>, index: usize, answer: &'a Answer) -> Choice<'a> {
     let (content, tool_calls) = match &answer.content {
         Content::Text(text) => (Some(text.as_str()), None),
         Content::Call { name, arguments } => {
-            let id = format!("call_{:016x}_{index}", reply.digest);
+            let id = call_id(reply, index);
             (None, Some([ToolCall { id, kind: "function", function: Function { name, arguments } }]))
         }
     };
@@ -95,7 +103,7 @@ fn choice<'a>(reply: &Reply<'_>, index: usize, answer: &'a Answer) -> Choice<'a>
     Choice { index, message, logprobs: None, finish_reason: answer.finish_reason }
 }
 
-fn tokens(usage: &Usage) -> Tokens {
+pub(super) fn tokens(usage: &Usage) -> Tokens {
     Tokens {
         prompt_tokens: usage.prompt,
         completion_tokens: usage.completion,
