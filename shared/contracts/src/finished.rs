@@ -238,10 +238,14 @@ impl TaskFinished {
         }
     }
 
-    /// The text of the first choice of the output.
+    /// The text of the first choice of the answer. An answer that is not as it must be is none.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
-        self.output.as_ref()?.pointer("/choices/0/message/content")?.as_str()
+        self.output
+            .as_ref()
+            .filter(|_| self.outcome == Outcome::Completed)?
+            .pointer("/choices/0/message/content")?
+            .as_str()
     }
 
     /// The attempt that answered.

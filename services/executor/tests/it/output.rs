@@ -101,7 +101,8 @@ async fn when_no_answer_is_right_the_task_fails_and_keeps_the_last() {
     assert_eq!((fact.outcome, error.code.as_str()), (Outcome::Failed, "output_invalid"));
     assert!(error.problems[0].message.contains("not JSON"), "{error:?}");
     assert!(error.message.contains("acme/a: /total"), "{error:?}");
-    assert_eq!((fact.text(), fact.winner()), (Some("It is seven."), None));
+    assert_eq!(fact.output.as_ref().unwrap()["choices"][0]["message"]["content"], "It is seven.");
+    assert_eq!((fact.text(), fact.winner()), (None, None), "it is no answer");
     assert_eq!((a.calls(), b.calls(), fact.attempts.len()), (2, 2, 4));
     assert_eq!(fact.cost_usd, usd("0.01"));
 }

@@ -54,10 +54,11 @@ fn data(fact: &TaskFinished) -> Value {
     data.insert("task".into(), json!(fact.id));
     data.insert("outcome".into(), json!(fact.outcome));
     data.insert("cost_usd".into(), json!(fact.cost_usd));
+    let is_completed = fact.outcome == Outcome::Completed;
     let optional = [
         ("model", fact.winner().map(|attempt| json!(attempt.model))),
         ("text", fact.text().map(|text| json!(text))),
-        ("output", fact.output.clone().filter(|_| fact.text().is_none())),
+        ("output", fact.output.clone().filter(|_| is_completed && fact.text().is_none())),
         ("error", fact.error.as_ref().map(|error| json!({"code": error.code, "message": error.message}))),
         ("metadata", Some(json!(fact.metadata)).filter(|_| !fact.metadata.is_empty())),
     ];
@@ -113,6 +114,16 @@ mod tests {
         let found = deliveries(&fact(Outcome::Completed, Some(output.clone())));
         assert_eq!(found[0].content.data["output"], output);
         assert!(found[0].content.text.ends_with("Its answer is not a text."));
+    }
+
+    #[test]
+    fn an_answer_that_is_not_as_it_must_be_is_not_delivered() {
+        let mut fact = fact(Outcome::Failed, Some(json!({"choices": [{"message": {"content": "perhaps"}}]})));
+        let (code, message) = ("output_invalid".into(), "no answer is what output asks for".into());
+        fact.error = Some(TaskError { code, message, problems: Vec::new(), retry_after_ms: None });
+        let found = deliveries(&fact);
+        assert!(found[0].content.text.ends_with("no answer is what output asks for (output_invalid)"));
+        assert!(!found[0].content.data.to_string().contains("perhaps"));
     }
 
     #[test]

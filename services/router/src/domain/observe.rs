@@ -1,7 +1,11 @@
 //! What a finished or failed attempt teaches.
 
 use super::circuit::{Health, health};
-use neptune_contracts::{attempt::Attempt, ids::AttemptId, names::TaskType};
+use neptune_contracts::{
+    attempt::{Attempt, JUDGE},
+    ids::AttemptId,
+    names::TaskType,
+};
 
 /// One attempt as the statistics see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +55,9 @@ pub fn observe(attempt: &Attempt, task_type: Option<TaskType>) -> Option<Observa
     }
     let latency_ms = attempt.latency_us / 1_000;
     let started_ms = attempt.started_at.unix_micros() / 1_000;
-    let answer = task_type.filter(|_| health == Health::Answered).map(|task_type| Answer {
+    // A judge's word says nothing of how long the model's answers to such tasks are.
+    let is_answer = health == Health::Answered && attempt.purpose.as_deref() != Some(JUDGE);
+    let answer = task_type.filter(|_| is_answer).map(|task_type| Answer {
         task_type,
         latency_ms,
         output_tokens: Some(attempt.usage.output_total()).filter(|_| !attempt.estimated),

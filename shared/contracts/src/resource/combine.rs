@@ -30,6 +30,14 @@ pub enum StrategySpec {
     Ensemble,
 }
 
+impl StrategySpec {
+    /// Whether it is left to the router: then nothing is written, as before there were strategies.
+    #[must_use]
+    pub fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
+}
+
 /// Settings of a hedge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

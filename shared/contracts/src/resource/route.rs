@@ -37,7 +37,7 @@ pub struct RouteSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheSpec>,
     /// How its models are combined; by what is worth the most when `auto`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "StrategySpec::is_auto")]
     pub strategy: StrategySpec,
     /// Settings of the strategy `hedge`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
