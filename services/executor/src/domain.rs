@@ -1,6 +1,7 @@
 //! What the executor decides, without any I/O.
 
 pub mod answer;
+pub mod bindings;
 pub mod classify;
 pub mod failure;
 pub mod finish;

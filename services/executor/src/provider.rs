@@ -7,13 +7,16 @@ use crate::{
     config::Environment,
     domain::{
         answer::Answer,
+        bindings::Bindings,
         failure::{Billed, Failure},
         prompt::Prompt,
         retry_after,
         wire::{self, Asked, Outgoing, Refusal, Wire},
     },
+    http::Clients,
 };
 use bytes::Bytes;
+use endpoint::Reach;
 use neptune_contracts::{
     Timestamp,
     attempt::ErrorClass,
@@ -37,8 +40,9 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Calls models over one HTTP client.
 pub struct Provider {
-    http: reqwest::Client,
+    http: Clients,
     environment: Environment,
+    bindings: Bindings,
 }
 
 /// One call.
@@ -58,10 +62,11 @@ pub struct Call<'c> {
 }
 
 impl Provider {
-    /// Calls over `http`, with endpoints and credentials filled in from `environment`.
+    /// Calls over `http`, with endpoints and credentials filled in from `environment`; `bindings` say
+    /// where credentials may go.
     #[must_use]
-    pub fn new(http: reqwest::Client, environment: Environment) -> Self {
-        Self { http, environment }
+    pub fn new(http: Clients, environment: Environment, bindings: Bindings) -> Self {
+        Self { http, environment, bindings }
     }
 
     /// The model's answer. Sending and reading together are bounded by the call's timeout, and the
@@ -88,7 +93,11 @@ impl Provider {
         };
         let Outgoing { path, headers, body, warnings } = wire.request(&asked)?;
         let request = self.request(call, &path, (headers, body))?;
-        let mut response = self.http.execute(request).await.map_err(|error| connection_failure(&error))?;
+        let http = match endpoint::reach(call.model, request.url())? {
+            Reach::Public => &self.http.public,
+            Reach::Private => &self.http.private,
+        };
+        let mut response = http.execute(request).await.map_err(|error| connection_failure(&error))?;
         if !response.status().is_success() {
             return Err(refused(wire, &mut response).await);
         }
@@ -117,6 +126,11 @@ impl Provider {
             fields.insert(name, header(endpoint::fill_in(value, &self.environment)?)?);
         }
         *request.body_mut() = Some(body.into());
+        if let Some(variable) = &call.model.credential_env {
+            let host = request.url().host_str().unwrap_or_default();
+            let bound = self.bindings.check(variable, host, endpoint::is_named_by_environment(call.model));
+            bound.map_err(|reason| Failure::new(ErrorClass::Auth, reason))?;
+        }
         authorize::authorize(&mut request, call.model, &self.environment)?;
         Ok(request)
     }
@@ -151,6 +165,9 @@ pub fn upstream_name<'m>(name: &'m str, model: &'m ModelSpec) -> &'m str {
 fn connection_failure(error: &reqwest::Error) -> Failure {
     if error.is_builder() {
         return Failure::new(ErrorClass::Network, "the request cannot be made");
+    }
+    if neptune_runtime::http::is_forbidden(error) {
+        return Failure::new(ErrorClass::Network, endpoint::NOT_PUBLIC);
     }
     if error.is_connect() {
         return Failure::new(ErrorClass::Network, "cannot connect");

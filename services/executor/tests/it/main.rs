@@ -6,5 +6,6 @@ mod world;
 
 mod attempts;
 mod deliveries;
+mod formats;
 mod golden;
 mod provider;
