@@ -1,5 +1,6 @@
 //! How an executor is set up.
 
+use crate::domain::bindings::Bindings;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ed25519_dalek::VerifyingKey;
 use neptune_bus::BusConfig;
@@ -30,6 +31,11 @@ pub const VARIABLES: &[Variable] = &[
         help: "the longest that a task without a deadline waits until a model has room; 0 never waits",
     },
     Variable {
+        name: "NEPTUNE_EXECUTOR_CREDENTIAL_HOSTS",
+        default: Some(""),
+        help: "hosts that credentials may be sent to besides the usual ones: VARIABLE=host|host,VARIABLE=host",
+    },
+    Variable {
         name: "NEPTUNE_GOVERNANCE_PUBLIC_KEY",
         default: None,
         help: "base64 of governance's Ed25519 public key; admissions are checked against it",
@@ -51,6 +57,8 @@ pub struct Config {
     pub park_at_most_ms: u64,
     /// Governance's public key, 32 bytes.
     pub governance_key: VerifyingKey,
+    /// Hosts that credentials may be sent to.
+    pub credential_hosts: Bindings,
     /// Where credentials and endpoints' variables are looked up.
     pub environment: Environment,
 }
@@ -77,6 +85,7 @@ impl Config {
             batch_concurrency: values.get("NEPTUNE_EXECUTOR_BATCH_CONCURRENCY")?,
             park_at_most_ms: values.get("NEPTUNE_EXECUTOR_PARK_AT_MOST_MS")?,
             governance_key,
+            credential_hosts: values.optional("NEPTUNE_EXECUTOR_CREDENTIAL_HOSTS")?.unwrap_or_else(Bindings::usual),
             environment: Arc::new(
                 std::env::vars_os()
                     .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

@@ -79,13 +79,13 @@ pub enum Error {
 /// # Errors
 /// The bus refuses the connection or closes it for good.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
-    let http = http::client()?;
+    let http = http::Clients::new()?;
     let Some(bus) = shutdown.run_until_cancelled(Bus::connect(&config.bus, Service::Executor)).await else {
         return Ok(());
     };
     let bus = bus?;
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
-    let provider = Provider::new(http, config.environment.clone());
+    let provider = Provider::new(http, config.environment.clone(), config.credential_hosts);
     let caller = Caller { bus: bus.clone(), resources, provider, zones: config.zones.clone(), watch: Watch::default() };
     let (governance_key, park_at_most_ms) = (config.governance_key, config.park_at_most_ms);
     let cancels = Cancels::default();

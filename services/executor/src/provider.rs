@@ -8,13 +8,16 @@ use crate::{
     config::Environment,
     domain::{
         answer::Answer,
+        bindings::Bindings,
         failure::{Billed, Failure},
         prompt::Prompt,
         rate_headers, retry_after,
         wire::{self, Asked, Outgoing, Refusal, Wire},
     },
+    http::Clients,
 };
 use bytes::Bytes;
+use endpoint::Reach;
 use neptune_contracts::{
     Timestamp,
     attempt::ErrorClass,
@@ -39,8 +42,9 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Calls models over one HTTP client.
 pub struct Provider {
-    http: reqwest::Client,
+    http: Clients,
     environment: Environment,
+    bindings: Bindings,
 }
 
 /// One call.
@@ -67,10 +71,11 @@ impl Call<'_> {
 }
 
 impl Provider {
-    /// Calls over `http`, with endpoints and credentials filled in from `environment`.
+    /// Calls over `http`, with endpoints and credentials filled in from `environment`; `bindings` say
+    /// where credentials may go.
     #[must_use]
-    pub fn new(http: reqwest::Client, environment: Environment) -> Self {
-        Self { http, environment }
+    pub fn new(http: Clients, environment: Environment, bindings: Bindings) -> Self {
+        Self { http, environment, bindings }
     }
 
     /// The model's answer. Sending and reading together are bounded by the call's timeout, and the
@@ -91,7 +96,7 @@ impl Provider {
         let wire = wire::of(call.model.provider);
         let Outgoing { path, headers, body, warnings } = wire.request(&call.asked())?;
         let request = self.request(call, &path, (headers, body))?;
-        let mut response = self.http.execute(request).await.map_err(|error| connection_failure(&error))?;
+        let mut response = self.execute(call, request).await?;
         let limits = limits(&response);
         let result = if response.status().is_success() {
             let body = read_body(&mut response).await;
@@ -100,6 +105,15 @@ impl Provider {
             Err(refused(wire, &mut response).await)
         };
         rate_headers::attach(result.map(|answer| Answer { warnings, ..answer }), limits)
+    }
+
+    /// Sends the request to where the model may be called.
+    async fn execute(&self, call: &Call<'_>, request: Request) -> Result<Response, Failure> {
+        let http = match endpoint::reach(call.model, request.url())? {
+            Reach::Public => &self.http.public,
+            Reach::Private => &self.http.private,
+        };
+        http.execute(request).await.map_err(|error| connection_failure(&error))
     }
 
     fn request(
@@ -123,6 +137,11 @@ impl Provider {
             fields.insert(name, header(endpoint::fill_in(value, &self.environment)?)?);
         }
         *request.body_mut() = Some(body.into());
+        if let Some(variable) = &call.model.credential_env {
+            let host = request.url().host_str().unwrap_or_default();
+            let bound = self.bindings.check(variable, host, endpoint::is_named_by_environment(call.model));
+            bound.map_err(|reason| Failure::new(ErrorClass::Auth, reason))?;
+        }
         authorize::authorize(&mut request, call.model, &self.environment)?;
         Ok(request)
     }
@@ -163,6 +182,9 @@ pub fn upstream_name<'m>(name: &'m str, model: &'m ModelSpec) -> &'m str {
 fn connection_failure(error: &reqwest::Error) -> Failure {
     if error.is_builder() {
         return Failure::new(ErrorClass::Network, "the request cannot be made");
+    }
+    if neptune_runtime::http::is_forbidden(error) {
+        return Failure::new(ErrorClass::Network, endpoint::NOT_PUBLIC);
     }
     if error.is_connect() {
         return Failure::new(ErrorClass::Network, "cannot connect");

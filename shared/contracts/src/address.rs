@@ -160,6 +160,26 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
+/// Whether a single machine can be behind an address, on the public internet or in a network of the
+/// operator's own. Link-local addresses are none: clouds hand out credentials there.
+#[must_use]
+pub fn is_host(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_host_v4(address),
+        IpAddr::V6(address) => {
+            let carried = address.to_ipv4_mapped();
+            let [first, second, .., last] = address.segments();
+            let is_metadata = (first, second, last) == (0xfd00, 0x0ec2, 0x0254);
+            let is_special = address.is_unspecified() || address.is_multicast() || first & 0xffc0 == 0xfe80;
+            carried.map_or(!is_special && !is_metadata, is_host_v4)
+        }
+    }
+}
+
+const fn is_host_v4(address: Ipv4Addr) -> bool {
+    !(address.is_unspecified() || address.is_multicast() || address.is_broadcast() || address.is_link_local())
+}
+
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     !matches!(
@@ -196,6 +216,27 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_clouds_hand_out_credentials_is_no_host() {
+        for (address, wanted) in [
+            ("127.0.0.1", true),
+            ("10.1.2.3", true),
+            ("8.8.8.8", true),
+            ("::1", true),
+            ("fd12::1", true),
+            ("169.254.169.254", false),
+            ("::ffff:169.254.169.254", false),
+            ("fe80::1", false),
+            ("fd00:ec2::254", false),
+            ("0.0.0.0", false),
+            ("::", false),
+            ("224.0.0.1", false),
+            ("ff02::1", false),
+        ] {
+            assert_eq!(is_host(address.parse().unwrap()), wanted, "{address}");
+        }
+    }
 
     fn check(to: &str, expected: Result<bool, Refused>) {
         let allowed = ["127.0.0.1:7090".to_owned(), "[::1]:80".to_owned(), "Sink.example:8080".to_owned()];

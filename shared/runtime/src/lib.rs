@@ -7,6 +7,7 @@
 //! Nothing here knows the bus, and there is no HTTP health endpoint: services answer health over the bus.
 
 pub mod config;
+pub mod http;
 pub mod service;
 pub mod telemetry;
 

@@ -1,15 +1,64 @@
 //! Endpoints and credentials of models, filled in from the environment.
 
 use crate::domain::failure::Failure;
-use neptune_contracts::{attempt::ErrorClass, resource::ModelSpec};
-use std::collections::HashMap;
-use url::Url;
+use neptune_contracts::{
+    address::{is_host, is_public},
+    attempt::ErrorClass,
+    names::Zone,
+    resource::ModelSpec,
+};
+use std::{collections::HashMap, net::IpAddr};
+use url::{Host, Url};
 
 /// Variables that hold Neptune's own secrets: no resource may send them anywhere.
 const OWN_PREFIXES: &[&str] =
     &["NEPTUNE_NATS_", "NEPTUNE_GOVERNANCE_", "NEPTUNE_EXECUTOR_", "NEPTUNE_REDIS_", "NEPTUNE_DATABASE_"];
 const OWN: &[&str] =
     &["NEPTUNE_KEY_PEPPER", "NEPTUNE_API_KEY", "NEPTUNE_ADMIN_KEY", "NEPTUNE_WEBHOOK_SECRET", "NEPTUNE_SMTP_URL"];
+
+/// Why a model of the zone `external` is not called where it is.
+pub(super) const NOT_PUBLIC: &str =
+    "the model's endpoint is not on the public internet; set its zone, or allowPrivate in its resource";
+
+/// Over which client a model is called.
+pub(super) enum Reach {
+    /// On the public internet only.
+    Public,
+    /// In networks of the operator's own too.
+    Private,
+}
+
+/// How the model's `url` may be reached.
+///
+/// # Errors
+/// It may not: its address is no host's, or not public though the model's zone is `external`, or
+/// words would go over the public internet in the clear.
+pub(super) fn reach(model: &ModelSpec, url: &Url) -> Result<Reach, Failure> {
+    let literal = match url.host() {
+        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+        _ => None,
+    };
+    let refuse = |why: &str| Err(Failure::new(ErrorClass::Network, why));
+    if literal.is_some_and(|address| !is_host(address)) {
+        return refuse("the model's endpoint is an address behind which no model can be");
+    }
+    if model.zone != Zone::External || model.allow_private || is_named_by_environment(model) {
+        return Ok(Reach::Private);
+    }
+    if literal.is_some_and(|address| !is_public(address)) {
+        return refuse(NOT_PUBLIC);
+    }
+    if url.scheme() != "https" {
+        return refuse("the model's endpoint is public and not https; use https, or allowPrivate in its resource");
+    }
+    Ok(Reach::Public)
+}
+
+/// Whether the executor's environment names the host, so that whoever runs the executor chose it.
+pub(super) fn is_named_by_environment(model: &ModelSpec) -> bool {
+    model.endpoint.starts_with("${")
+}
 
 /// The URL of `path` below the model's endpoint.
 pub(super) fn url(model: &ModelSpec, path: &str, environment: &HashMap<String, String>) -> Result<Url, Failure> {

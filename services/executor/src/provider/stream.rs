@@ -37,8 +37,8 @@ impl Provider {
         let now = Instant::now();
         let (first_by, whole_by) = (now + call.timeout.min(whole), now + whole);
         let late = || timed_out(call.timeout.min(whole));
-        let sent = timeout_at(first_by, self.http.execute(request)).await.map_err(|_| late())?;
-        let mut response = sent.map_err(|error| connection_failure(&error))?;
+        let sent = timeout_at(first_by, self.execute(&call, request)).await;
+        let mut response = sent.map_err(|_| late())??;
         let limits = limits(&response);
         let result = if !response.status().is_success() {
             Err(refused(wire, &mut response).await)

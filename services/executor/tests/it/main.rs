@@ -7,6 +7,7 @@ mod world;
 mod attempts;
 mod deliveries;
 mod ensembles;
+mod formats;
 mod golden;
 mod hedges;
 mod output;

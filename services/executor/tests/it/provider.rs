@@ -11,10 +11,11 @@ use neptune_executor::{
     config::Environment,
     domain::{
         answer::Answer,
+        bindings::Bindings,
         failure::{Billed, Failure},
         prompt::Prompt,
     },
-    http,
+    http::Clients,
     provider::{Call, Provider},
 };
 use serde_json::json;
@@ -27,13 +28,17 @@ fn environment() -> Environment {
 fn model(endpoint: &str) -> ModelSpec {
     let price = json!({"inputUsdPerMtok": "2", "outputUsdPerMtok": "8"});
     serde_json::from_value(
-        json!({"provider": "openai", "endpoint": endpoint, "credentialEnv": "MODEL_KEY", "price": price}),
+        json!({"provider": "openai", "endpoint": endpoint, "credentialEnv": "MODEL_KEY", "price": price, "allowPrivate": true}),
     )
     .unwrap()
 }
 
+fn bindings() -> Bindings {
+    "MODEL_KEY=127.0.0.1,NO_KEY=127.0.0.1".parse().unwrap()
+}
+
 async fn call(model: &ModelSpec, timeout: Duration) -> Result<Answer, Failure> {
-    let provider = Provider::new(http::client().unwrap(), environment());
+    let provider = Provider::new(Clients::new().unwrap(), environment(), bindings());
     let input = ChatRequest::user("hello");
     let prompt = Prompt::write(&input).unwrap();
     let attempt = AttemptId::mint();
@@ -119,7 +124,7 @@ async fn a_provider_that_cannot_be_reached_is_not_billed() {
 #[tokio::test]
 async fn one_connection_serves_many_calls() {
     let upstream = Upstream::that(Reply::With(200, "", answer("hi"))).await;
-    let provider = Provider::new(http::client().unwrap(), environment());
+    let provider = Provider::new(Clients::new().unwrap(), environment(), bindings());
     let model = model(&upstream.endpoint());
     let input = ChatRequest::user("hello");
     let prompt = Prompt::write(&input).unwrap();
@@ -152,4 +157,64 @@ async fn what_is_left_of_the_limits_is_read_from_answers_and_refusals() {
     let failure = failure_of(Reply::With(429, refusal, "{}".into()), LONG).await;
     assert_eq!(failure.limits.unwrap().tokens.unwrap().remaining, 0);
     assert_eq!(failure_of(Reply::With(500, "", "{}".into()), LONG).await.limits, None);
+}
+
+#[tokio::test]
+async fn a_credential_and_a_call_go_only_where_they_may() {
+    let upstream = Upstream::answering("hi").await;
+    let local = upstream.endpoint();
+    let usual = model(&local);
+    for (what, model, class, part) in [
+        (
+            "a credential of another host",
+            ModelSpec { credential_env: Some("OPENAI_API_KEY".into()), ..usual.clone() },
+            ErrorClass::Auth,
+            "bound to api.openai.com",
+        ),
+        (
+            "a credential of no host",
+            ModelSpec { credential_env: Some("PATH".into()), ..usual.clone() },
+            ErrorClass::Auth,
+            "bound to no host",
+        ),
+        (
+            "a private address",
+            ModelSpec { allow_private: false, credential_env: None, ..usual.clone() },
+            ErrorClass::Network,
+            "allowPrivate",
+        ),
+        (
+            "a name of a private address",
+            ModelSpec {
+                allow_private: false,
+                credential_env: None,
+                endpoint: local.replace("http://127.0.0.1", "https://localhost"),
+                ..usual.clone()
+            },
+            ErrorClass::Network,
+            "allowPrivate",
+        ),
+        (
+            "the public internet in the clear",
+            ModelSpec {
+                allow_private: false,
+                credential_env: None,
+                endpoint: "http://8.8.8.8/v1".into(),
+                ..usual.clone()
+            },
+            ErrorClass::Network,
+            "https",
+        ),
+        (
+            "where clouds hand out credentials",
+            ModelSpec { credential_env: None, endpoint: "http://169.254.169.254/v1".into(), ..usual.clone() },
+            ErrorClass::Network,
+            "no model",
+        ),
+    ] {
+        let failure = call(&model, Duration::from_millis(LONG)).await.unwrap_err();
+        assert_eq!((failure.error.class, failure.billed), (class, Billed::No), "{what}: {failure:?}");
+        assert!(failure.error.message.contains(part), "{what}: {}", failure.error.message);
+    }
+    assert_eq!(upstream.calls(), 0);
 }

@@ -23,8 +23,8 @@ use ring::{
     digest,
     signature::{Ed25519KeyPair, KeyPair as _},
 };
-use serde_json::json;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
 
 /// Longer than a task takes that is handed out again after a crash.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
@@ -73,8 +73,13 @@ impl World {
         let price = json!({"inputUsdPerMtok": "2", "cachedInputUsdPerMtok": "0.5", "outputUsdPerMtok": "8"});
         let spec = json!({
             "provider": "openai", "endpoint": upstream.endpoint(), "upstreamModel": "upstream-name", "zone": zone, "price": price,
-            "credentialEnv": "MODEL_KEY"
+            "credentialEnv": "MODEL_KEY", "allowPrivate": true
         });
+        self.declare_spec(name, spec).await;
+    }
+
+    /// Declares a model as given.
+    pub(crate) async fn declare_spec(&self, name: &str, spec: Value) {
         let manifest = Manifest {
             api_version: "neptune/v1".into(),
             kind: "Model".into(),
@@ -93,7 +98,12 @@ impl World {
             batch_concurrency: 4,
             park_at_most_ms: 600_000,
             governance_key: signing_key().public_key().as_ref().try_into().unwrap(),
-            environment: Arc::new(HashMap::from([("MODEL_KEY".to_owned(), "sk-test".to_owned())])),
+            credential_hosts: "MODEL_KEY=127.0.0.1,TEST_SECRET_ACCESS_KEY=127.0.0.1".parse().unwrap(),
+            environment: Arc::new(
+                ["MODEL_KEY", "TEST_ACCESS_KEY_ID", "TEST_SECRET_ACCESS_KEY"]
+                    .map(|name| (name.to_owned(), "sk-test".to_owned()))
+                    .into(),
+            ),
         }
     }
 

@@ -1,0 +1,179 @@
+//! Each wire format through the bus and the executor to the simulator, which reads and charges by itself.
+
+use crate::world::{World, planned};
+use neptune_contracts::{
+    PicoUsd,
+    attempt::ErrorClass,
+    finished::{Outcome, TaskFinished},
+    names::Zone,
+    plan::PlannedAttempt,
+};
+use neptune_runtime::{Shutdown, config::Secret};
+use neptune_simulator::config::{Config, Declared};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+
+const PROVIDERS: [&str; 5] = ["openai", "azure", "anthropic", "gemini", "bedrock"];
+const PRICE: &str =
+    r#"{inputUsdPerMtok: "2", cachedInputUsdPerMtok: "0.5", cacheWriteUsdPerMtok: "2.5", outputUsdPerMtok: "8"}"#;
+
+struct Simulator {
+    url: String,
+    http: reqwest::Client,
+    shutdown: Shutdown,
+}
+
+impl Simulator {
+    async fn start() -> Self {
+        neptune_runtime::service::install_crypto_provider();
+        let declared = |name: &str| {
+            format!("  {name}: {{tokens: {{cachedShare: 0.3, cacheWriteShare: 0.2, reasoning: 5}}, price: {PRICE}}}\n")
+        };
+        let models: String = PROVIDERS.iter().map(|name| declared(name)).collect();
+        let config = Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            address_file: None,
+            declared: Declared::parse(&format!("models:\n{models}")).unwrap(),
+            api_key: Some(Secret::new("sk-test")),
+            calls_kept: 10,
+        };
+        let bound = neptune_simulator::bind(config).await.unwrap();
+        let (url, shutdown) = (format!("http://{}", bound.address()), Shutdown::new());
+        tokio::spawn(bound.serve(shutdown.clone()));
+        Self { url, http: reqwest::Client::builder().no_proxy().build().unwrap(), shutdown }
+    }
+
+    fn endpoint(&self, provider: &str) -> String {
+        let below = match provider {
+            "openai" | "anthropic" => "/v1",
+            "gemini" => "/v1beta",
+            _ => "",
+        };
+        format!("{}{below}", self.url)
+    }
+
+    async fn behave(&self, model: &str, behaviour: Value) {
+        let sent = self.http.put(format!("{}/admin/models/{model}", self.url)).json(&behaviour).send().await.unwrap();
+        assert_eq!(sent.status(), 200);
+    }
+
+    async fn charged(&self, model: &str) -> PicoUsd {
+        let account: Value =
+            self.http.get(format!("{}/admin/account", self.url)).send().await.unwrap().json().await.unwrap();
+        PicoUsd(account["models"][model]["cost_pico_usd"].as_str().unwrap().parse().unwrap())
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// A world in which `acme/a` is asked first and `acme/b` after it.
+async fn world(simulator: &Simulator, first: &str, second: &str) -> World {
+    let plan: Vec<PlannedAttempt> = ["acme/a", "acme/b"].map(|name| planned(name, Zone::External)).into();
+    let world = World::start(plan, |_| {}).await;
+    for (name, provider) in [("acme/a", first), ("acme/b", second)] {
+        let spec = json!({
+            "provider": provider, "endpoint": simulator.endpoint(provider), "upstreamModel": provider, "timeoutMs": 2_000,
+            "credentialEnv": if provider == "bedrock" { "TEST_SECRET_ACCESS_KEY" } else { "MODEL_KEY" },
+            "headers": {"x-team": "acme"}, "allowPrivate": true,
+            "price": {"inputUsdPerMtok": "2", "cachedInputUsdPerMtok": "0.5", "cacheWriteUsdPerMtok": "2.5", "outputUsdPerMtok": "8"}
+        });
+        world.declare_spec(name, spec).await;
+    }
+    world.execute(&[Zone::External]);
+    world
+}
+
+async fn ask(world: &World, fields: Value) -> TaskFinished {
+    let mut input = json!({"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is a pump, and what does it do?"}]});
+    input.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    let task = world.submit(|task| task.input = serde_json::from_value(input).unwrap()).await;
+    world.finished(task).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_format_answers_calls_tools_and_costs_what_the_provider_charges() {
+    let simulator = Simulator::start().await;
+    let schema = json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});
+    let tools = json!([{"type": "function", "function": {"name": "weather", "parameters": schema}}]);
+    for provider in PROVIDERS {
+        let world = world(&simulator, provider, provider).await;
+        let said = ask(&world, json!({"seed": 3})).await;
+        assert_eq!((said.outcome, said.attempts.len()), (Outcome::Completed, 1), "{provider} {said:?}");
+        assert!(said.text().is_some_and(|text| text.contains("pump")), "{provider} {said:?}");
+        assert_eq!(said.output.as_ref().unwrap()["model"], "acme/a");
+        let attempt = &said.attempts[0];
+        assert_eq!((attempt.provider.as_str(), attempt.estimated), (provider, false));
+        assert!(attempt.usage.cache_read > 0 && (attempt.usage.cache_write > 0 || provider == "gemini"), "{provider}");
+        let warned = said.warnings.iter().any(|warning| warning.field == "input.seed");
+        assert_eq!(warned, matches!(provider, "anthropic" | "bedrock"), "{provider} {:?}", said.warnings);
+        let called = ask(&world, json!({"tools": tools, "tool_choice": "required"})).await;
+        let choice = &called.output.as_ref().unwrap()["choices"][0];
+        assert_eq!(choice["finish_reason"], "tool_calls", "{provider} {choice}");
+        let call = &choice["message"]["tool_calls"][0];
+        assert_eq!(call["function"]["name"], "weather", "{provider}");
+        let arguments: Value = serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap();
+        assert!(arguments["city"].is_string(), "{provider} {arguments}");
+        // The conversation goes on with the call and its result.
+        let messages = json!([{"role": "user", "content": "Weather of the pump?"}, choice["message"], {"role": "tool", "tool_call_id": call["id"], "content": "rain"}]);
+        let after = ask(&world, json!({"messages": messages, "tools": tools})).await;
+        assert_eq!(after.outcome, Outcome::Completed, "{provider} {after:?}");
+        let form = json!({"type": "json_schema", "json_schema": {"name": "w", "schema": schema}});
+        let formed = ask(&world, json!({"response_format": form})).await;
+        let json: Value = serde_json::from_str(formed.text().unwrap()).unwrap();
+        assert!(json["city"].is_string(), "{provider} {json}");
+        let cut = ask(&world, json!({"max_tokens": 7})).await;
+        assert_eq!(cut.output.as_ref().unwrap()["choices"][0]["finish_reason"], "length", "{provider}");
+        let paid: PicoUsd = [said, called, after, formed, cut].iter().map(|fact| fact.cost_usd).sum();
+        assert_eq!(paid, simulator.charged(provider).await, "{provider}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_failure_goes_over_to_another_provider() {
+    let simulator = Simulator::start().await;
+    for (index, provider) in PROVIDERS.iter().enumerate() {
+        let second = PROVIDERS[(index + 1) % PROVIDERS.len()];
+        let world = world(&simulator, provider, second).await;
+        for (fault, class) in [
+            ("rateLimit", ErrorClass::RateLimit),
+            ("quota", ErrorClass::Quota),
+            ("auth", ErrorClass::Auth),
+            ("contextLength", ErrorClass::ContextLength),
+            ("filter", ErrorClass::Refusal),
+            ("unknownModel", ErrorClass::Unsupported),
+            ("serverError", ErrorClass::Overload),
+            ("slow", ErrorClass::Timeout),
+            ("malformed", ErrorClass::Malformed),
+            ("cut", ErrorClass::Network),
+        ] {
+            let faults = json!({"slowMs": 60_000, "retryAfterMs": 3_000});
+            simulator.behave(provider, json!({"failNext": 1, "failWith": fault, "faults": faults})).await;
+            let fact = ask(&world, json!({})).await;
+            let error = fact.attempts[0].error.as_ref().unwrap();
+            assert_eq!(error.class, class, "{provider} {fault} {error:?}");
+            assert_eq!((fact.outcome, fact.attempts.len()), (Outcome::Completed, 2), "{provider} {fault}");
+            assert_eq!(fact.attempts[1].provider, second);
+            let wait_ms = (fault == "rateLimit").then_some(3_000);
+            assert_eq!(error.retry_after_ms, wait_ms, "{provider} {fault}");
+        }
+        simulator.behave(provider, json!({"failNext": 1, "failWith": "invalid"})).await;
+        let fact = ask(&world, json!({})).await;
+        assert_eq!(fact.attempts[0].error.as_ref().unwrap().class, ErrorClass::BadRequest, "{provider}");
+        assert_eq!((fact.outcome, fact.attempts.len()), (Outcome::Failed, 1), "a wrong request is wrong everywhere");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_provider_cannot_do_is_done_by_the_next() {
+    let simulator = Simulator::start().await;
+    let world = world(&simulator, "bedrock", "openai").await;
+    let fact = ask(&world, json!({"logit_bias": {"50256": -100}})).await;
+    let first = fact.attempts[0].error.as_ref().unwrap();
+    assert_eq!((first.class, first.http_status), (ErrorClass::Unsupported, None));
+    assert_eq!((fact.attempts[0].cost_usd, fact.attempts[1].provider.as_str()), (PicoUsd::ZERO, "openai"));
+    assert_eq!((fact.outcome, fact.warnings.len()), (Outcome::Completed, 0));
+}
