@@ -1,6 +1,9 @@
 //! What public benchmarks say about the models of the catalogue, by kind of work, before there is any
 //! feedback: the table behind `quality` in `deploy/resources`.
 //!
+//! Benchmarks of one kind differ in difficulty, so a mean of some is compared only with means of the
+//! same: of each kind those benchmarks count that measured about as many of the models as any did.
+//!
 //! Facts only: scores that others published or that follow from their published outputs, from sources
 //! whose licence lets numbers be passed on ([`SOURCES`]). A model's mean over the benchmarks of a kind is
 //! drawn half way to the mean of its tier, because a benchmark is not the work; a model that no benchmark
@@ -19,6 +22,8 @@ pub const SCORES_FILE: &str = "priors_models.csv";
 pub const UNKNOWN_IS_WORSE_BY: f64 = 0.05;
 /// So much of the way a measured mean is drawn to that of its tier.
 const SHRUNK_BY: f64 = 0.5;
+/// A benchmark counts that measured at least this share of the models that the widest one did.
+const LEAST_COVERAGE: f64 = 0.7;
 /// Scores of fewer items say nothing.
 const LEAST_ITEMS: u32 = 20;
 
@@ -121,7 +126,8 @@ pub fn priors(csv: &str) -> Result<Vec<Prior>, String> {
     let kinds: BTreeSet<&str> = scores.iter().map(|score| score.task_type.as_str()).collect();
     let mut table = Vec::new();
     for kind in kinds {
-        let found: Vec<Vec<&Score>> = CATALOGUE.iter().map(|(_, _, names)| of(&scores, names, kind)).collect();
+        let mut found: Vec<Vec<&Score>> = CATALOGUE.iter().map(|(_, _, names)| of(&scores, names, kind)).collect();
+        keep_comparable(&mut found);
         let means: Vec<Option<f64>> =
             found.iter().map(|scores| mean(scores.iter().map(|score| score.quality))).collect();
         let of_tier = |tier: Tier| {
@@ -160,6 +166,19 @@ fn of<'s>(scores: &'s [Score], names: &[&str], kind: &str) -> Vec<&'s Score> {
         }
     }
     found.into_values().collect()
+}
+
+/// Leaves the scores of the benchmarks that measured enough of the models.
+fn keep_comparable(found: &mut [Vec<&Score>]) {
+    let mut covered: BTreeMap<String, f64> = BTreeMap::new();
+    for score in found.iter().flatten() {
+        *covered.entry(score.benchmark.clone()).or_default() += 1.0;
+    }
+    let widest = covered.values().copied().fold(0.0, f64::max);
+    let is_wide = |score: &&Score| covered.get(&score.benchmark).is_some_and(|count| *count >= LEAST_COVERAGE * widest);
+    for scores in found {
+        scores.retain(is_wide);
+    }
 }
 
 fn sources(scores: &[&Score]) -> String {

@@ -31,6 +31,16 @@ fn a_score_is_drawn_half_way_to_its_tier_and_who_has_none_is_a_little_below_it()
 }
 
 #[test]
+fn an_easy_benchmark_that_few_were_measured_on_makes_nobody_better() {
+    let table = table(&[
+        "aider polyglot_leaderboard.yml,aider,code_generation,gpt-4.1,225,0.5,,,",
+        "aider polyglot_leaderboard.yml,aider,code_generation,o3,225,0.9,,,",
+        "routing_llmrouter.jsonl.gz (public split),easy,code_generation,gpt-4.1,400,1.0,,,",
+    ]);
+    assert_eq!(of(&table, "openai/gpt-4.1").measured, Some(0.5));
+}
+
+#[test]
 fn cells_in_quotes_hold_commas_and_a_missing_column_is_named() {
     let table = table(&["aider polyglot_leaderboard.yml,\"a, b\",code_generation,o3,225,0.9,,,"]);
     assert_eq!(of(&table, "openai/o3").source, "a, b of o3 (Apache-2.0)");
