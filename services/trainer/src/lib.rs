@@ -4,6 +4,8 @@
 //! slots) and from public sets whose licence lets weights be shipped ([`material`]), and writes one
 //! file that the router holds in its binary. The same input gives the same bytes.
 //!
+//! `neptune-trainer priors` prints what public benchmarks say about the models of the catalogue.
+//!
 //! **Apart from `neptune`.** Operators run the command; only who changes the prompts trains. The
 //! operator's command takes nothing from here but how labelled prompts are read ([`corpus`]) and
 //! how predictions are judged ([`report`]).
@@ -15,6 +17,7 @@ pub mod learn;
 pub mod material;
 pub mod measure;
 pub mod pack;
+pub mod priors;
 pub mod prompts;
 pub mod random;
 pub mod report;

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use neptune_trainer::{
     material::{self, LABELLED_FILE, labelled, samples},
     measure::{cross_validate, measure},
+    priors,
     train::train,
 };
 use std::{error::Error, fs, io::Write as _, path::PathBuf, process::ExitCode};
@@ -20,6 +21,12 @@ struct Cli {
 enum Command {
     /// Learn to tell the kind of work of a task, write the weights, and measure them.
     TaskType(TaskTypeArgs),
+    /// Print what public benchmarks say about the models of the catalogue, by kind of work.
+    Priors {
+        /// Folder with the published scores.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
 }
 
 #[derive(clap::Args)]
@@ -39,8 +46,11 @@ struct TaskTypeArgs {
 }
 
 fn main() -> ExitCode {
-    let Command::TaskType(args) = Cli::parse().command;
-    match task_type(&args) {
+    let done = match Cli::parse().command {
+        Command::TaskType(args) => task_type(&args),
+        Command::Priors { data } => priors::read(&data).map(|table| priors::text(&table)).map_err(Into::into),
+    };
+    match done {
         Ok(report) => {
             let _closed = writeln!(std::io::stdout().lock(), "{report}");
             ExitCode::SUCCESS

@@ -9,6 +9,7 @@
 )]
 
 mod corpus;
+mod priors;
 mod prompts;
 mod quality;
 mod training;
