@@ -163,7 +163,6 @@ impl Fault {
     }
 
     /// The error as the last event of a stream that has begun.
-    #[must_use]
     pub fn event(self) -> Event {
         tracing::debug!(
             code = self.code,
