@@ -75,8 +75,8 @@ async fn a_model_that_begins_to_fail_loses_its_traffic_within_a_second_and_gets_
         facts
     };
     let ((), facts) = tokio::join!(breaking, loading);
-    let failed = facts.iter().filter(|fact| fact["outcome"] != "completed").count();
-    assert_eq!(failed, 0, "the outage is invisible to callers");
+    let failed: Vec<&Value> = facts.iter().filter(|fact| fact["outcome"] != "completed").collect();
+    assert!(failed.is_empty(), "the outage is invisible to callers, but {} failed: {}", failed.len(), failed[0]);
     // What was routed before anybody knew does not count, however long it waited for its call.
     let known_at = failures_known(&facts, &favourite).plus_millis(i64::try_from(GRACE.as_millis()).unwrap());
     let late: Vec<&Value> = facts.iter().filter(|fact| time(&fact["times"]["routed_at"]) > known_at).collect();
