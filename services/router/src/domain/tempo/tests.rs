@@ -69,15 +69,17 @@ fn arrivals(tasks: u32) -> Vec<f64> {
     arrivals
 }
 
-/// What a month of tasks spends of a budget of `share` of what the dearest model would cost.
-fn month(tasks: u32, share: f64) -> f64 {
+/// What a month of tasks spends of a budget of `share` of what the dearest model would cost, and the
+/// share of tasks that did not fit any more.
+fn month(tasks: u32, share: f64) -> (f64, f64) {
     let (resources, start) = (resources(), Timestamp::from_unix_micros(1_793_491_200_000_000).unwrap());
     let dearest = |number| route(number, start, &resources, None).explanation.candidates;
     let all: f64 = (0..tasks)
         .step_by(7)
         .map(|number| 7.0 * dearest(number).iter().map(|c| c.cost_usd.as_usd_f64()).fold(0.0, f64::max))
         .sum();
-    let (budget, mut spent, mut controller) = (all * share, 0.0, None::<Controller>);
+    let (budget, mut spent, mut refused) = (all * share, 0.0, 0.0);
+    let mut controller = None::<Controller>;
     for (number, at) in (0..).zip(arrivals(tasks)) {
         let seen = pace(spent / budget, at);
         let known = controller.unwrap_or_else(|| Controller::new(&seen)).seen(&seen);
@@ -92,16 +94,19 @@ fn month(tasks: u32, share: f64) -> f64 {
         // Governance refuses what does not fit any more.
         if spent + cost <= budget {
             spent += cost;
+        } else {
+            refused += 1.0 / f64::from(tasks);
         }
     }
-    spent / budget
+    (spent / budget, refused)
 }
 
 #[test]
 fn a_month_of_decisions_spends_its_budget() {
     for (tasks, share) in [(2_500, 0.05), (2_500, 0.25), (2_500, 0.5), (600, 0.3)] {
-        let realised = month(tasks, share);
+        let (realised, refused) = month(tasks, share);
         assert!((0.95..=1.02).contains(&realised), "{realised:.4} of {share} with {tasks} tasks");
+        assert!(refused < 0.01, "{refused:.4} refused at {share} with {tasks} tasks");
     }
 }
 
