@@ -12,5 +12,6 @@ mod outage_of_a_model;
 mod outages;
 mod poison;
 mod rejection;
+mod shadow;
 mod support;
 mod traces;

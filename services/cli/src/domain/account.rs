@@ -116,6 +116,9 @@ fn choice(route: &Explanation) -> Vec<String> {
     if let Some(propensity) = route.propensity.filter(|propensity| *propensity < 1.0) {
         parts.push(format!("The draws make this choice with probability {propensity:.3}."));
     }
+    if !route.shadows.is_empty() {
+        parts.push(format!("To be compared, it is done unseen by {} too.", route.shadows.join(", ")));
+    }
     if !route.relaxed.is_empty() {
         parts.push(format!("Nothing fitted, so these constraints were given up: {}.", route.relaxed.join(", ")));
     }
