@@ -13,6 +13,7 @@ mod outages;
 mod parking;
 mod poison;
 mod rejection;
+mod shadow;
 mod strategies;
 mod streams;
 mod support;

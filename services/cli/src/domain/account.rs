@@ -126,6 +126,9 @@ fn choice(route: &Explanation) -> Vec<String> {
     if let Some(strategy) = &route.strategy {
         parts.push(format!("Strategy {}: {}.", strategy.kind, strategy.because));
     }
+    if !route.shadows.is_empty() {
+        parts.push(format!("To be compared, it is done unseen by {} too.", route.shadows.join(", ")));
+    }
     if !route.relaxed.is_empty() {
         parts.push(format!("Nothing fitted, so these constraints were given up: {}.", route.relaxed.join(", ")));
     }
