@@ -65,6 +65,7 @@ fn fact(attempts: usize) -> TaskFinished {
         error: None,
         cost_usd: attempts.iter().map(|attempt| attempt.cost_usd).sum(),
         attempts,
+        parked: None,
         cache: None,
         task_type: Some(TaskType::Summarization),
         lane: Lane::Realtime,

@@ -47,6 +47,7 @@ pub fn finished(team: &str, attempts: Vec<Attempt>) -> TaskFinished {
         error: None,
         cost_usd: attempts.iter().map(|attempt| attempt.cost_usd).sum(),
         attempts,
+        parked: None,
         cache: None,
         task_type: Some(TaskType::Summarization),
         lane: Lane::Realtime,
