@@ -16,9 +16,9 @@ use neptune_contracts::{
 use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, QueryResult, Statement, Value};
 use time::OffsetDateTime;
 
-/// Most decisions that are looked at; of more an even sample is taken. So many are read and added up
-/// well within the time a caller waits.
-const MOST_DECISIONS: i64 = 10_000;
+/// About so many decisions are looked at; of more an even sample is taken. A record has some kilobytes,
+/// and a caller waits seconds.
+const MOST_DECISIONS: i64 = 2_000;
 /// Reasons for falling back that are told.
 const MOST_REASONS: i64 = 20;
 
@@ -107,18 +107,19 @@ fn with_shares(rows: Vec<RoutingRow>) -> Vec<RoutingRow> {
 }
 
 async fn count(ledger: &Ledger, query: &RoutingQuery) -> Result<i64, DbErr> {
-    let sql = format!("SELECT count(*) FROM task WHERE {TASKS} AND task.fact -> 'route' IS NOT NULL");
+    let sql = format!("SELECT count(*) FROM task WHERE {TASKS} AND task.attempts > 0");
     let row = ledger.database().query_one_raw(statement(query, &sql, [])).await?;
     row.map_or(Ok(0), |row| row.try_get_by_index(0))
 }
 
-/// The decisions in order of time; of too many those whose id falls into an even share.
+/// The decisions after which a model was called, in order of time; of too many those whose id falls into an even share.
 async fn decisions(ledger: &Ledger, query: &RoutingQuery, of: i64) -> Result<Vec<Decided>, Unanswered> {
     let one_in = of.div_euclid(MOST_DECISIONS) + 1;
     let sql = format!(
         "SELECT (task.fact -> 'route')::text, task.task_type, task.fact #>> '{{attempts,0,model}}', task.model, \
          task.attempts, task.cost_pico_usd, judged.score FROM task {JUDGED} \
-         WHERE {TASKS} AND task.fact -> 'route' IS NOT NULL AND (hashtext(task.id::text) & 2147483647) % $4 = 0 \
+         WHERE {TASKS} AND task.attempts > 0 AND (hashtext(task.id::text) & 2147483647) % $4 = 0 \
+         AND task.fact -> 'route' IS NOT NULL \
          ORDER BY task.finished_at, task.id"
     );
     let rows = ledger.database().query_all_raw(statement(query, &sql, [one_in.into()])).await?;

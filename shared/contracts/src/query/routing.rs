@@ -90,7 +90,7 @@ pub struct RoutingRow {
 pub struct Considered {
     /// Decisions that were looked at: all, or an even sample of them by task id.
     pub considered: u64,
-    /// Decisions there are.
+    /// Decisions there are: tasks for which a model was called.
     pub of: u64,
 }
 
