@@ -11,6 +11,7 @@ mod kills;
 mod outage_of_a_model;
 mod outages;
 mod poison;
+mod providers;
 mod rejection;
 mod support;
 mod traces;
