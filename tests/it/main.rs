@@ -12,6 +12,7 @@ mod outage_of_a_model;
 mod outages;
 mod parking;
 mod poison;
+mod providers;
 mod rejection;
 mod shadow;
 mod strategies;

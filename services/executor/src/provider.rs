@@ -116,6 +116,18 @@ impl Provider {
         http.execute(request).await.map_err(|error| connection_failure(&error))
     }
 
+    /// Checks that no credential leaves for a host it is not bound to, wherever the resource names it.
+    fn check_credentials(&self, model: &ModelSpec, host: &str) -> Result<(), Failure> {
+        let is_own = endpoint::is_named_by_environment(model);
+        let elsewhere = model.headers.values().map(String::as_str).chain([model.endpoint.as_str()]);
+        let named = elsewhere.flat_map(endpoint::variables).filter(|variable| self.bindings.is_credential(variable));
+        for variable in model.credential_env.as_deref().into_iter().chain(named) {
+            let bound = self.bindings.check(variable, host, is_own);
+            bound.map_err(|reason| Failure::new(ErrorClass::Auth, reason))?;
+        }
+        Ok(())
+    }
+
     fn request(
         &self,
         call: &Call<'_>,
@@ -137,11 +149,7 @@ impl Provider {
             fields.insert(name, header(endpoint::fill_in(value, &self.environment)?)?);
         }
         *request.body_mut() = Some(body.into());
-        if let Some(variable) = &call.model.credential_env {
-            let host = request.url().host_str().unwrap_or_default();
-            let bound = self.bindings.check(variable, host, endpoint::is_named_by_environment(call.model));
-            bound.map_err(|reason| Failure::new(ErrorClass::Auth, reason))?;
-        }
+        self.check_credentials(call.model, request.url().host_str().unwrap_or_default())?;
         authorize::authorize(&mut request, call.model, &self.environment)?;
         Ok(request)
     }

@@ -35,6 +35,13 @@ impl Bindings {
         Self(read(USUAL).unwrap_or_default())
     }
 
+    /// Whether a variable holds a credential: it is bound, or is called as credentials are.
+    #[must_use]
+    pub fn is_credential(&self, variable: &str) -> bool {
+        let endings = ["_KEY", "_KEY_ID", "_TOKEN", "_SECRET", "_PASSWORD"];
+        self.0.contains_key(variable) || endings.iter().any(|ending| variable.ends_with(ending))
+    }
+
     /// Whether the credential in `variable` may be sent to `host`. `is_own`: the host itself is named by
     /// the executor's environment, like the credential, which is enough for one that is bound to none.
     ///
@@ -114,6 +121,11 @@ mod tests {
         ] {
             check(&usual, variable, host, wanted);
         }
+        assert!(
+            usual.is_credential("OPENAI_API_KEY")
+                && usual.is_credential("ACME_TOKEN")
+                && !usual.is_credential("AWS_REGION")
+        );
         assert_eq!(usual.check("ACME_KEY", "10.0.0.1", true), Ok(()));
         assert!(usual.check("OPENAI_API_KEY", "10.0.0.1", true).is_err(), "a bound one goes to no other host");
         let said = usual.check("OPENAI_API_KEY", "evil.example", false).unwrap_err();

@@ -89,6 +89,11 @@ pub(super) fn look_up<'e>(variable: &str, environment: &'e HashMap<String, Strin
     environment.get(variable).map(String::as_str).filter(|value| !own && !value.is_empty())
 }
 
+/// Each `${VARIABLE}` of a text.
+pub(super) fn variables(text: &str) -> impl Iterator<Item = &str> {
+    text.split("${").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0))
+}
+
 /// Replaces each `${VARIABLE}`.
 ///
 /// # Errors

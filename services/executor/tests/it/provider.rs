@@ -22,7 +22,9 @@ use serde_json::json;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 fn environment() -> Environment {
-    Arc::new(HashMap::from([("MODEL_KEY".to_owned(), "sk-test".to_owned())]))
+    Arc::new(HashMap::from(
+        ["MODEL_KEY", "OPENAI_API_KEY", "ACME_TOKEN"].map(|name| (name.to_owned(), "sk-test".to_owned())),
+    ))
 }
 
 fn model(endpoint: &str) -> ModelSpec {
@@ -174,6 +176,22 @@ async fn a_credential_and_a_call_go_only_where_they_may() {
         (
             "a credential of no host",
             ModelSpec { credential_env: Some("PATH".into()), ..usual.clone() },
+            ErrorClass::Auth,
+            "bound to no host",
+        ),
+        (
+            "a credential in a header",
+            ModelSpec {
+                headers: [("x-key".to_owned(), "${OPENAI_API_KEY}".to_owned())].into(),
+                credential_env: None,
+                ..usual.clone()
+            },
+            ErrorClass::Auth,
+            "bound to api.openai.com",
+        ),
+        (
+            "a credential in an endpoint",
+            ModelSpec { endpoint: format!("{local}/${{ACME_TOKEN}}"), credential_env: None, ..usual.clone() },
             ErrorClass::Auth,
             "bound to no host",
         ),
