@@ -137,11 +137,8 @@ async fn every_kind_of_failure_goes_over_to_another_provider() {
     let simulator = Simulator::start().await;
     for (index, provider) in PROVIDERS.iter().enumerate() {
         let second = PROVIDERS[(index + 1) % PROVIDERS.len()];
-        let world = world(&simulator, provider, second).await;
+        let mut world = self::world(&simulator, provider, second).await;
         for (fault, class) in [
-            ("rateLimit", ErrorClass::RateLimit),
-            ("quota", ErrorClass::Quota),
-            ("auth", ErrorClass::Auth),
             ("contextLength", ErrorClass::ContextLength),
             ("filter", ErrorClass::Refusal),
             ("unknownModel", ErrorClass::Unsupported),
@@ -149,6 +146,9 @@ async fn every_kind_of_failure_goes_over_to_another_provider() {
             ("slow", ErrorClass::Timeout),
             ("malformed", ErrorClass::Malformed),
             ("cut", ErrorClass::Network),
+            ("rateLimit", ErrorClass::RateLimit),
+            ("quota", ErrorClass::Quota),
+            ("auth", ErrorClass::Auth),
         ] {
             let faults = json!({"slowMs": 60_000, "retryAfterMs": 3_000});
             simulator.behave(provider, json!({"failNext": 1, "failWith": fault, "faults": faults})).await;
@@ -159,6 +159,10 @@ async fn every_kind_of_failure_goes_over_to_another_provider() {
             assert_eq!(fact.attempts[1].provider, second);
             let wait_ms = (fault == "rateLimit").then_some(3_000);
             assert_eq!(error.retry_after_ms, wait_ms, "{provider} {fault}");
+            if matches!(class, ErrorClass::RateLimit | ErrorClass::Quota | ErrorClass::Auth) {
+                // This executor has seen enough of the model, or its credential, for a while.
+                world = self::world(&simulator, provider, second).await;
+            }
         }
         simulator.behave(provider, json!({"failNext": 1, "failWith": "invalid"})).await;
         let fact = ask(&world, json!({})).await;
