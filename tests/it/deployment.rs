@@ -42,7 +42,12 @@ fn stages() -> BTreeMap<String, Option<String>> {
 fn variables(text: &str) -> BTreeSet<String> {
     let is_part = |character: char| character.is_ascii_uppercase() || character.is_ascii_digit() || character == '_';
     let words = text.split(|character: char| !is_part(character));
-    words.filter(|word| word.starts_with("NEPTUNE_") || word.ends_with("_API_KEY")).map(str::to_owned).collect()
+    // Our own, and those by which providers' tools are set up.
+    let is_variable = |word: &&str| {
+        ["NEPTUNE_", "AWS_", "AZURE_OPENAI_"].iter().any(|prefix| word.starts_with(prefix))
+            || word.ends_with("_API_KEY")
+    };
+    words.filter(is_variable).map(str::to_owned).collect()
 }
 
 fn environment(service: &Value) -> BTreeSet<String> {

@@ -21,7 +21,12 @@ async fn refusals_name_the_rule_and_the_remedy() {
     for (body, key, status, code) in [
         (hello("nope/nothing"), own.as_str(), 404, "model_not_found"),
         (json!({"messages": []}), own.as_str(), 400, "invalid_request"),
-        (json!({"messages": [{"role": "user", "content": "x"}], "stream": true}), own.as_str(), 400, "invalid_request"),
+        (
+            json!({"messages": [{"role": "user", "content": "x"}], "stream": "yes"}),
+            own.as_str(),
+            400,
+            "invalid_request",
+        ),
         (hello("auto"), poor.as_str(), 429, "budget_exceeded"),
         (hello("auto"), "npt_test_x_y_000000", 401, "invalid_api_key"),
         (hello("auto"), key(ADMIN).key.as_str(), 403, "key_not_allowed"),

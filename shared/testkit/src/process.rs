@@ -4,15 +4,30 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A port nobody uses right now.
+/// Ports below those that systems give to outgoing connections, one of which would take the port
+/// before the server does.
+const PORTS: std::ops::Range<u16> = 10_240..32_000;
+
+/// A port nobody uses right now, tried in an order of this process's own.
+///
+/// # Panics
+/// All are taken.
 #[must_use]
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let count = u32::from(PORTS.end - PORTS.start);
+    let first = std::process::id().wrapping_mul(7_919) % count;
+    let candidate = |_| {
+        let place = (first + NEXT.fetch_add(1, Ordering::Relaxed)) % count;
+        PORTS.start + u16::try_from(place).unwrap()
+    };
+    (0..count).map(candidate).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("no port is free")
 }
 
 /// The program `name`: from the variable, the search path, or the given folders.

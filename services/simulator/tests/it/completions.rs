@@ -59,6 +59,24 @@ async fn latency_is_waited_out() {
 }
 
 #[tokio::test]
+async fn a_stream_says_the_same_in_pieces_and_is_charged_the_same() {
+    let server = Server::start("models: {m: {price: {inputUsdPerMtok: '2', outputUsdPerMtok: '8'}}}").await;
+    let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "What is a pump?"}]});
+    let whole: Value = server.post("/v1/chat/completions").json(&body).send().await.unwrap().json().await.unwrap();
+    body["stream"] = json!(true);
+    body["stream_options"] = json!({"include_usage": true});
+    let answer = server.post("/v1/chat/completions").json(&body).send().await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "text/event-stream; charset=utf-8");
+    let text = answer.text().await.unwrap();
+    let events: Vec<&str> = text.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).collect();
+    assert_eq!(events.last(), Some(&"[DONE]"));
+    let chunks: Vec<Value> = events.iter().filter_map(|event| serde_json::from_str(event).ok()).collect();
+    let said: String = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
+    assert_eq!(said, whole["choices"][0]["message"]["content"].as_str().unwrap());
+    assert_eq!(chunks.last().unwrap()["usage"], whole["usage"]);
+}
+
+#[tokio::test]
 async fn wrong_requests_are_refused_as_openai_refuses_them() {
     let server = Server::start_with_key("models: {m: {}}", Some("sk-right")).await;
     let check = async |key: &str, body: Value, status: u16, code: Value| {
@@ -72,11 +90,10 @@ async fn wrong_requests_are_refused_as_openai_refuses_them() {
     check("sk-wrong", json!({"model": "m", "messages": messages}), 401, json!("invalid_api_key")).await;
     check("sk-right", json!({"model": "x", "messages": messages}), 404, json!("model_not_found")).await;
     check("sk-right", json!({"model": "m", "messages": []}), 400, Value::Null).await;
-    check("sk-right", json!({"model": "m", "messages": messages, "stream": true}), 400, Value::Null).await;
     check("sk-right", json!({"model": "m", "messages": messages, "n": 0}), 400, Value::Null).await;
     check("sk-right", json!({"messages": messages}), 400, Value::Null).await;
     let refused = server.get("/admin/account").await.1["refused"].clone();
-    assert_eq!(refused, json!({"unauthorized": 1, "unknown_model": 1, "invalid": 4}));
+    assert_eq!(refused, json!({"unauthorized": 1, "unknown_model": 1, "invalid": 3}));
     assert_eq!(server.get("/v1/models").await.0, StatusCode::UNAUTHORIZED);
 }
 
