@@ -136,6 +136,23 @@ async fn a_client_that_goes_away_cancels_its_task() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stored_task_can_be_cancelled() {
+    let stack = Stack::start().await;
+    stack.simulate(FAVOURITE, json!({"latency": {"fixedMs": 30_000}})).await;
+    let body = json!({"input": {"model": FAVOURITE, "messages": [{"role": "user", "content": "What is a pump?"}]}});
+    let accepted: Value = stack.post("/v1/tasks").json(&body).send().await.unwrap().json().await.unwrap();
+    let path = format!("/v1/tasks/{}", accepted["id"].as_str().unwrap());
+    wait_until("the call is under way", SOON, || async { stack.account().await.to_string().contains("\"calls\":1") })
+        .await;
+    assert_eq!(stack.post(&format!("{path}/cancel")).send().await.unwrap().status(), 202);
+    wait_until("the task has ended", SOON, || async { stack.get(&path).send().await.unwrap().status() == 200 }).await;
+    let fact: Value = stack.get(&path).send().await.unwrap().json().await.unwrap();
+    assert_eq!((fact["outcome"].as_str(), fact["error"]["code"].as_str()), (Some("cancelled"), Some("cancelled")));
+    assert_eq!(stack.post(&format!("{path}/cancel")).send().await.unwrap().status(), 409);
+    assert_eq!(stack.post("/v1/tasks/nonsense/cancel").send().await.unwrap().status(), 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_there_already_is_streamed_too() {
     let stack = Stack::start().await;
     let repeat = || stack.post("/v1/chat/completions").header("idempotency-key", "k-1").json(&request(|_| {})).send();

@@ -1,5 +1,6 @@
 //! HTTP routes. Nothing is decided here: a body becomes a message, a fact becomes an answer.
 
+pub mod cancel;
 pub mod completions;
 pub mod feedback;
 pub mod health;
@@ -39,6 +40,7 @@ pub fn documented() -> (Router<Gate>, aide::openapi::OpenApi) {
         .api_route("/v1/tasks", post_with(tasks::submit, tasks::document_submit))
         .api_route("/v1/tasks/{id}", get_with(tasks::read, tasks::document_read))
         .api_route("/v1/tasks/{id}/feedback", post_with(feedback::give, feedback::document))
+        .api_route("/v1/tasks/{id}/cancel", post_with(cancel::cancel, cancel::document))
         .api_route("/v1/chat/completions", post_with(completions::complete, completions::document))
         .api_route("/v1/models", get_with(models::list, models::document))
         .api_route("/v1/models/{*id}", get_with(models::retrieve, models::document_retrieve))
@@ -94,7 +96,7 @@ mod tests {
             ("/v1/models/gpt-4.1", Shape::Openai),
             ("/v1/tasksets", Shape::Openai),
             ("/v1/tasks", Shape::Problem),
-            ("/v1/tasks/7/cancel", Shape::Problem),
+            ("/v1/tasks/7/undo", Shape::Problem),
             ("/v1", Shape::Problem),
             ("/v2/chat", Shape::Problem),
             ("/", Shape::Problem),

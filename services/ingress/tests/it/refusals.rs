@@ -115,7 +115,7 @@ async fn requests_that_do_not_fit_are_told_what_does() {
     let at = |method: Method, path: &str| world.ingress.http.request(method, format!("{}{path}", world.ingress.url));
     for (method, path, status, says) in [
         (Method::GET, "/v2/models", 404, "no such path"),
-        (Method::POST, "/v1/tasks/7/cancel", 404, "no such path"),
+        (Method::POST, "/v1/tasks/7/undo", 404, "no such path"),
         (Method::GET, "/v1/tasks", 405, "other methods than GET"),
     ] {
         let problem = check(at(method, path), status, &[says]).await;
