@@ -20,6 +20,7 @@ pub mod observe;
 pub mod outlook;
 pub mod pace;
 pub mod plan;
+pub mod prior;
 pub mod propensity;
 pub mod quality;
 pub mod quantile;

@@ -437,7 +437,12 @@ impl ModelSpec {
     /// Expected quality for a kind of work, 0.5 when nothing is known.
     #[must_use]
     pub fn prior_quality(&self, task_type: TaskType) -> f64 {
-        let known = self.quality.get(task_type.as_str()).or_else(|| self.quality.get("default"));
-        known.copied().unwrap_or(0.5)
+        self.declared_quality(task_type).unwrap_or(0.5)
+    }
+
+    /// Expected quality for a kind of work, as declared for it or for every other kind.
+    #[must_use]
+    pub fn declared_quality(&self, task_type: TaskType) -> Option<f64> {
+        self.quality.get(task_type.as_str()).or_else(|| self.quality.get("default")).copied()
     }
 }

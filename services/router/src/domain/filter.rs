@@ -6,6 +6,7 @@ use super::{
     estimate::{Estimate, Work, estimate},
     headroom::Headroom,
     outlook::Outlook,
+    prior::prior,
     quality::{Beliefs, Cells, Context, LEVELS, Labelled, Posterior, View},
     route::{Policy, is_bare_name},
     shadow::nursery,
@@ -145,10 +146,12 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
     let allowed: HashSet<&str> = request.admission.allowed_models.iter().map(String::as_str).collect();
     let labelled = Labelled::new();
     let beliefs = Beliefs { cells: snapshot.cells, labelled: &labelled, now_ms: snapshot.now.unix_micros() / 1_000 };
-    let view = beliefs.view(&request.context);
-    let second = request
-        .second
-        .map(|(task_type, weight)| (task_type, weight, beliefs.view(&Context::of(request.task, task_type))));
+    let resources = snapshot.resources;
+    let of_second = |(task_type, weight)| {
+        (weight, Judge { view: beliefs.view(&Context::of(request.task, task_type)), task_type, resources })
+    };
+    let second = request.second.map(of_second);
+    let judge = Judge { view: beliefs.view(&request.context), task_type: request.work.task_type, resources };
     let mut sorted = Sorted::default();
     let (mut recovering, mut learning) = (Vec::new(), Vec::new());
     let refused = Refused::of(snapshot);
@@ -166,7 +169,7 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
                 continue;
             }
         };
-        let mut eligible = judged(Candidate { name, model, estimate, fallback_only }, &view, second.as_ref());
+        let mut eligible = judged(Candidate { name, model, estimate, fallback_only }, &judge, second.as_ref());
         if !sorted.has_room(&mut eligible, request, snapshot) {
             continue;
         }
@@ -200,16 +203,29 @@ struct Candidate<'a> {
     fallback_only: bool,
 }
 
+/// Judges models for one kind of work.
+struct Judge<'a> {
+    view: View<'a>,
+    task_type: TaskType,
+    resources: &'a Resources,
+}
+
+impl Judge<'_> {
+    fn quality(&self, name: &str, model: &ModelSpec) -> Posterior {
+        self.view.believed(name, prior(model, self.task_type, self.resources))
+    }
+}
+
 /// The model with what feedback says about it; of an unsure kind, by both that it may be.
-fn judged<'a>(candidate: Candidate<'a>, view: &View<'_>, second: Option<&(TaskType, f64, View<'_>)>) -> Eligible<'a> {
+fn judged<'a>(candidate: Candidate<'a>, judge: &Judge<'_>, second: Option<&(f64, Judge<'_>)>) -> Eligible<'a> {
     let Candidate { name, model, mut estimate, fallback_only } = candidate;
-    let mut quality = view.posterior(name, estimate.quality);
-    if let Some((task_type, weight, other)) = second {
-        quality = quality.mixed(other.posterior(name, model.prior_quality(*task_type)), *weight);
+    let mut quality = judge.quality(name, model);
+    if let Some((weight, other)) = second {
+        quality = quality.mixed(other.quality(name, model), *weight);
     }
     estimate.quality = quality.mean;
     let mut observations = [0.0; LEVELS.len()];
-    for (kept, (_, found)) in observations.iter_mut().zip(view.observations(name)) {
+    for (kept, (_, found)) in observations.iter_mut().zip(judge.view.observations(name)) {
         *kept = found;
     }
     Eligible { name, model, estimate, quality, observations, fallback_only }

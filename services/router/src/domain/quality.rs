@@ -26,6 +26,15 @@ pub const DECLARED_MASS: f64 = 10.0;
 /// Labelled examples of a context count as so many observations at most: they are the past.
 pub const LABELLED_MASS: f64 = 100.0;
 
+/// What is expected of a model before any feedback.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prior {
+    /// Quality, 0 to 1.
+    pub mean: f64,
+    /// It counts as so many observations.
+    pub mass: f64,
+}
+
 /// Cells by context key and model.
 pub type Cells = HashMap<String, HashMap<String, Cell>>;
 
@@ -131,7 +140,13 @@ impl View<'_> {
     /// What is believed about `model`, whose resource declares the quality `declared` for the kind.
     #[must_use]
     pub fn posterior(&self, model: &str, declared: f64) -> Posterior {
-        let mut believed = Posterior { mean: declared, mass: DECLARED_MASS };
+        self.believed(model, Prior { mean: declared, mass: DECLARED_MASS })
+    }
+
+    /// What is believed about `model`, of which `prior` was expected.
+    #[must_use]
+    pub fn believed(&self, model: &str, prior: Prior) -> Posterior {
+        let mut believed = Posterior { mean: prior.mean, mass: prior.mass };
         let mut observed = 0.0;
         for LevelView { level, cells, labelled } in &self.levels {
             let cell =
@@ -141,9 +156,9 @@ impl View<'_> {
             let anchors = match known {
                 Some(known) => [(known.mean, known.count.min(LABELLED_MASS) * trust), (believed.mean, 0.0)],
                 None if *level == Level::Type => {
-                    [(declared, DECLARED_MASS * trust), (believed.mean, BACK_OFF.min(observed))]
+                    [(prior.mean, prior.mass * trust), (believed.mean, BACK_OFF.min(observed))]
                 }
-                None => [(believed.mean, if observed >= BACK_OFF { BACK_OFF } else { DECLARED_MASS }), (declared, 0.0)],
+                None => [(believed.mean, if observed >= BACK_OFF { BACK_OFF } else { prior.mass }), (prior.mean, 0.0)],
             };
             let anchored: f64 = anchors.iter().map(|(_, mass)| mass).sum();
             let mass = cell.good + cell.bad + anchored;
