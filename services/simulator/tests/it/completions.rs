@@ -75,7 +75,7 @@ async fn wrong_requests_are_refused_as_openai_refuses_them() {
     check("sk-right", json!({"model": "m", "messages": messages, "n": 0}), 400, Value::Null).await;
     check("sk-right", json!({"messages": messages}), 400, Value::Null).await;
     let refused = server.get("/admin/account").await.1["refused"].clone();
-    assert_eq!(refused, json!({"unauthorized": 1, "unknown_model": 1, "invalid": 4}));
+    assert_eq!(refused, json!({"unauthorized": 1, "unknown_model": 1, "invalid": 3}));
     assert_eq!(server.get("/v1/models").await.0, StatusCode::UNAUTHORIZED);
 }
 
