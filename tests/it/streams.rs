@@ -3,7 +3,7 @@
 use crate::support::SOON;
 use neptune_contracts::finished::Outcome;
 use neptune_testkit::wait_until;
-use neptune_tests::stack::Stack;
+use neptune_tests::{resources::manifest, stack::Stack};
 use serde_json::{Value, json};
 
 const FAVOURITE: &str = "openai/gpt-4.1";
@@ -160,4 +160,32 @@ async fn an_answer_that_is_there_already_is_streamed_too() {
     let second = events(&repeat().await.unwrap().text().await.unwrap());
     assert_eq!((said(&first), first.last()), (said(&second), second.last()));
     assert!(second.len() < first.len(), "in one piece");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_provider_streams_as_openais_clients_expect() {
+    let stack = Stack::start().await;
+    let price = json!({"inputUsdPerMtok": "2", "outputUsdPerMtok": "8"});
+    for (provider, below) in [("anthropic", "/v1"), ("gemini", "/v1beta"), ("bedrock", ""), ("azure", "")] {
+        let name = format!("streams/{provider}");
+        let endpoint = format!("${{NEPTUNE_SIMULATOR_URL}}{below}");
+        let spec = json!({"provider": provider, "endpoint": endpoint, "upstreamModel": name, "price": price, "timeoutMs": 5000});
+        stack.apply(&[manifest("Model", &name, spec)]).await;
+        stack.simulate(&name, json!({"perOutputTokenMs": 20})).await;
+        let named = request(|request| request["model"] = json!(name));
+        let mut whole = named.clone();
+        whole.as_object_mut().unwrap().retain(|field, _| !field.starts_with("stream"));
+        let whole: Value = stack.post("/v1/chat/completions").json(&whole).send().await.unwrap().json().await.unwrap();
+        let events = streamed(&stack, &named).await;
+        assert_eq!(said(&events), whole["choices"][0]["message"]["content"].as_str().unwrap(), "{provider}");
+        assert!(events.len() > 10, "{provider}: {events:?}");
+        assert_eq!(events[0]["choices"][0]["delta"]["role"], "assistant", "{provider}");
+        let [.., last, usage, done] = events.as_slice() else { panic!("{events:?}") };
+        assert_eq!((&last["choices"][0]["finish_reason"], &last["model"]), (&json!("stop"), &json!(name)));
+        assert_eq!((&usage["usage"]["total_tokens"], done), (&whole["usage"]["total_tokens"], &json!("[DONE]")));
+        // What breaks in the middle ends with an error, whichever the format.
+        stack.simulate(&name, json!({"faults": {"cut": 1.0, "breaksAfter": 8}})).await;
+        let events = streamed(&stack, &named).await;
+        assert_eq!(events.last().unwrap()["error"]["code"], "stream_interrupted", "{provider}: {events:?}");
+    }
 }

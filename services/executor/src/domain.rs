@@ -7,6 +7,7 @@ pub mod classify;
 pub mod combine;
 pub mod failure;
 pub mod finish;
+pub mod frames;
 pub mod lanes;
 pub mod outlook;
 pub mod output;

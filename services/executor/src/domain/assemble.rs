@@ -91,6 +91,9 @@ impl Choice {
                 ("role", _) => {
                     self.message.insert(name.clone(), value.clone());
                 }
+                ("refusal", Value::Null) => {
+                    self.message.entry(name.clone()).or_insert(Value::Null);
+                }
                 (_, Value::Null) => {}
                 _ => {
                     has_content |= value.as_str().is_none_or(|text| !text.is_empty());

@@ -7,6 +7,7 @@
 mod anthropic;
 mod azure;
 mod bedrock;
+mod chunks;
 mod completion;
 mod conversation;
 mod gemini;
@@ -20,7 +21,7 @@ mod warnings;
 use super::{answer::Answer, classify, failure::Failure, prompt::Prompt, sse::Event};
 use neptune_contracts::{
     Timestamp,
-    attempt::ErrorClass,
+    attempt::{ErrorClass, Usage},
     chat::ChatRequest,
     problem::Problem,
     resource::{ModelSpec, Provider},
@@ -86,14 +87,39 @@ pub trait Wire: Sync {
         None
     }
 
-    /// A reader of the pieces that [`Self::streamed_request`] asks for.
-    fn pieces(&self) -> Box<dyn Pieces> {
+    /// How the pieces that [`Self::streamed_request`] asks for are packed.
+    fn framing(&self) -> Framing {
+        Framing::ServerSent
+    }
+
+    /// A reader of these pieces, which begin to come at `now`.
+    fn pieces(&self, _now: Timestamp) -> Box<dyn Pieces> {
         Box::<openai::Chunks>::default()
     }
 
     /// The failure that a refusal is.
     fn refused(&self, refusal: &Refusal<'_>) -> Failure {
         classify::refused(refusal.status, refusal.body, refusal.retry_after_ms)
+    }
+}
+
+/// How the pieces of a streamed answer are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-sent events.
+    ServerSent,
+    /// AWS's binary frames.
+    AwsFrames,
+}
+
+impl Framing {
+    /// The media type of such a body.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::ServerSent => "text/event-stream",
+            Self::AwsFrames => "application/vnd.amazon.eventstream",
+        }
     }
 }
 
@@ -107,6 +133,11 @@ pub trait Pieces: Send {
 
     /// Whether the provider has said that nothing follows.
     fn is_ended(&self) -> bool;
+
+    /// What was counted, as far as chunks have no word for its classes; nothing when they say all.
+    fn usage(&self) -> Option<Usage> {
+        None
+    }
 }
 
 /// The format a provider speaks.
@@ -124,6 +155,13 @@ pub fn of(provider: Provider) -> &'static dyn Wire {
 /// A failure by which the plan goes on: another provider may be able to do it.
 fn unsupported(message: impl Into<String>) -> Failure {
     Failure::new(ErrorClass::Unsupported, message)
+}
+
+/// The JSON object that an event of a stream carries.
+fn event_data(event: &Event) -> Result<Value, Failure> {
+    let data: Option<Value> = serde_json::from_str(&event.data).ok();
+    data.filter(Value::is_object)
+        .ok_or_else(|| Failure::new(ErrorClass::Malformed, "a piece of the answer is not a JSON object"))
 }
 
 fn written(body: &serde_json::Value) -> Result<Vec<u8>, Failure> {

@@ -6,13 +6,15 @@ use crate::{
         answer::{self, Answer},
         assemble::Assembly,
         failure::{Billed, Failure},
-        price, rate_headers,
-        sse::{self, Reader},
-        wire::{self, Outgoing, Pieces, Wire},
+        frames, price, rate_headers, sse,
+        wire::{self, Framing, Outgoing, Pieces, Wire},
     },
     outlet::Outlet,
 };
-use neptune_contracts::{Timestamp, attempt::ErrorClass};
+use neptune_contracts::{
+    Timestamp,
+    attempt::{ErrorClass, Usage},
+};
 use reqwest::{Response, header::CONTENT_TYPE};
 use serde_json::Value;
 use std::time::Duration;
@@ -42,11 +44,11 @@ impl Provider {
         let limits = limits(&response);
         let result = if !response.status().is_success() {
             Err(refused(wire, &mut response).await)
-        } else if is_whole(&response) {
+        } else if is_whole(&response, wire.framing()) {
             let body = timeout_at(first_by, read_body(&mut response)).await.map_err(|_| late())?;
             body.and_then(|body| wire.answer(&body, call.name, Timestamp::now()))
         } else {
-            Incoming { call: &call, outlet, assembly: Assembly::default(), has_content: false }
+            Incoming { call: &call, outlet, assembly: Assembly::default(), has_content: false, counted: None }
                 .read(wire, &mut response, (first_by, whole_by))
                 .await
         };
@@ -55,14 +57,37 @@ impl Provider {
 }
 
 /// A server that was asked for pieces and does not know them answers in one.
-fn is_whole(response: &Response) -> bool {
+fn is_whole(response: &Response, framing: Framing) -> bool {
     let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    !kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
+    !kind.trim_start().to_ascii_lowercase().starts_with(framing.media_type())
 }
 
 fn timed_out(after: Duration) -> Failure {
     let text = format!("no first piece of an answer within {} ms", after.as_millis());
     Failure::new(ErrorClass::Timeout, text).billed(Billed::Perhaps)
+}
+
+/// Reads what a body holds, however it is packed.
+enum Events {
+    ServerSent(sse::Reader),
+    AwsFrames(Box<frames::Reader>),
+}
+
+impl Events {
+    fn of(framing: Framing) -> Self {
+        match framing {
+            Framing::ServerSent => Self::ServerSent(sse::Reader::default()),
+            Framing::AwsFrames => Self::AwsFrames(Box::default()),
+        }
+    }
+
+    fn read(&mut self, bytes: &[u8]) -> Result<Vec<sse::Event>, Failure> {
+        let unreadable = |text: String| Failure::new(ErrorClass::Malformed, text);
+        match self {
+            Self::ServerSent(reader) => reader.read(bytes).map_err(|error| unreadable(error.to_string())),
+            Self::AwsFrames(reader) => reader.read(bytes).map_err(|error| unreadable(error.to_string())),
+        }
+    }
 }
 
 /// An answer as far as it has come.
@@ -71,6 +96,8 @@ struct Incoming<'c> {
     outlet: &'c Outlet,
     assembly: Assembly,
     has_content: bool,
+    /// What was counted, where the pieces have no word for it.
+    counted: Option<Usage>,
 }
 
 impl Incoming<'_> {
@@ -80,7 +107,7 @@ impl Incoming<'_> {
         response: &mut Response,
         (first_by, whole_by): (Instant, Instant),
     ) -> Result<Answer, Failure> {
-        let (mut reader, mut pieces, mut size) = (Reader::default(), wire.pieces(), 0);
+        let (mut reader, mut pieces, mut size) = (Events::of(wire.framing()), wire.pieces(Timestamp::now()), 0);
         while !pieces.is_ended() {
             let silent_at = Instant::now() + LONGEST_SILENCE;
             let until = if self.has_content { silent_at.min(whole_by) } else { first_by };
@@ -94,21 +121,26 @@ impl Incoming<'_> {
                 let text = format!("the answer is larger than {ANSWER_LIMIT_BYTES} bytes");
                 return Err(self.broken(Failure::new(ErrorClass::Malformed, text)));
             }
-            let unreadable = |error: sse::Error| Failure::new(ErrorClass::Malformed, error.to_string());
-            for event in reader.read(&bytes).map_err(|error| self.broken(unreadable(error)))? {
+            for event in reader.read(&bytes).map_err(|failure| self.broken(failure))? {
                 self.take(pieces.as_mut(), &event).await?;
             }
         }
         if !pieces.is_ended() && !self.assembly.is_complete() {
             return Err(self.broken(Failure::new(ErrorClass::Network, "the stream ended before the answer did")));
         }
-        let answer = answer::of_output(self.assembly.completion(), self.call.name)?;
+        let answer = answer::of_output(self.assembly.completion(), self.call.name);
+        let answer = answer.map_err(|failure| match self.counted {
+            Some(usage) => failure.billed(Billed::Counted(usage)),
+            None => failure,
+        })?;
         self.outlet.end().await;
-        Ok(answer)
+        Ok(Answer { usage: self.counted.or(answer.usage), ..answer })
     }
 
     async fn take(&mut self, pieces: &mut dyn Pieces, event: &sse::Event) -> Result<(), Failure> {
-        for mut chunk in pieces.read(event).map_err(|failure| self.broken(failure))? {
+        let chunks = pieces.read(event);
+        self.counted = pieces.usage();
+        for mut chunk in chunks.map_err(|failure| self.broken(failure))? {
             let has_content = self.assembly.add(&chunk);
             self.has_content |= has_content;
             // What was counted is no piece of the answer.
@@ -136,7 +168,7 @@ impl Incoming<'_> {
     /// The failure, charged by what arrived.
     fn broken(&self, failure: Failure) -> Failure {
         let output = self.assembly.completion();
-        let billed = match (price::openai_usage(&output), failure.billed) {
+        let billed = match (self.counted.or_else(|| price::openai_usage(&output)), failure.billed) {
             (Some(usage), _) => Billed::Counted(usage),
             (None, Billed::Counted(usage)) => Billed::Counted(usage),
             (None, _) if self.has_content => Billed::UpTo(price::estimated_usage(0, &output).output),

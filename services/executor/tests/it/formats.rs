@@ -133,6 +133,45 @@ async fn every_format_answers_calls_tools_and_costs_what_the_provider_charges() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_format_streams_what_it_answers_as_a_whole_at_the_same_cost() {
+    let simulator = Simulator::start().await;
+    let tools = json!([{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}]);
+    for provider in PROVIDERS {
+        let world = world(&simulator, provider, provider).await;
+        for fields in [json!({}), json!({"tools": tools, "tool_choice": "required"}), json!({"max_tokens": 7})] {
+            let whole = ask(&world, fields.clone()).await;
+            let mut asked = fields.clone();
+            asked["stream"] = true.into();
+            let streamed = ask(&world, asked).await;
+            // Where Gemini names no call, its id holds that of the answer.
+            let choices = |fact: &TaskFinished| {
+                let mut choices = fact.output.as_ref().unwrap()["choices"].clone();
+                for call in choices.pointer_mut("/0/message/tool_calls/0").into_iter().filter_map(Value::as_object_mut)
+                {
+                    call.remove("id").unwrap();
+                }
+                choices
+            };
+            assert_eq!(choices(&streamed), choices(&whole), "{provider} {fields}");
+            let (a, b) = (&whole.attempts[0], &streamed.attempts[0]);
+            assert_eq!((a.usage, whole.cost_usd), (b.usage, streamed.cost_usd), "{provider} {fields}");
+            assert!(b.chunks > 1 && !b.estimated, "{provider} {fields}: {b:?}");
+            assert_eq!(a.chunks, 0);
+        }
+        // What breaks in the middle is told, and paid as far as it came.
+        for (fault, class) in [("cut", ErrorClass::Network), ("malformed", ErrorClass::Malformed)] {
+            let faults = json!({"breaksAfter": 6});
+            simulator.behave(provider, json!({"failNext": 1, "failWith": fault, "faults": faults})).await;
+            let fact = ask(&world, json!({"stream": true})).await;
+            assert_eq!((fact.outcome, fact.attempts.len()), (Outcome::Failed, 1), "{provider} {fault}");
+            let attempt = &fact.attempts[0];
+            assert_eq!(attempt.error.as_ref().unwrap().class, class, "{provider} {fault}");
+            assert!(attempt.estimated && attempt.usage.output > 0, "{provider} {fault}: {attempt:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_failure_goes_over_to_another_provider() {
     let simulator = Simulator::start().await;
     for (index, provider) in PROVIDERS.iter().enumerate() {

@@ -10,12 +10,15 @@ use std::collections::BTreeMap;
 
 const PROVIDERS: [&str; 5] = ["openai", "azure", "anthropic", "gemini", "bedrock"];
 
-fn golden(path: &str) -> Value {
-    let path = format!("{}/tests/golden/{path}", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
+pub(crate) fn golden(path: &str) -> Value {
+    serde_json::from_str(&text(path)).unwrap()
 }
 
-fn model(provider: &str) -> ModelSpec {
+pub(crate) fn text(path: &str) -> String {
+    std::fs::read_to_string(format!("{}/tests/golden/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+pub(crate) fn model(provider: &str) -> ModelSpec {
     let price = json!({"inputUsdPerMtok": "2", "outputUsdPerMtok": "8"});
     serde_json::from_value(json!({"provider": provider, "endpoint": "http://127.0.0.1/v1", "price": price})).unwrap()
 }

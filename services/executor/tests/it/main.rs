@@ -9,6 +9,7 @@ mod deliveries;
 mod ensembles;
 mod formats;
 mod golden;
+mod golden_streams;
 mod hedges;
 mod output;
 mod provider;

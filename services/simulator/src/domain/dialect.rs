@@ -10,6 +10,7 @@ mod bedrock;
 mod error;
 mod gemini;
 
+use axum::body::Bytes;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
@@ -76,6 +77,32 @@ impl Dialect {
         }
     }
 
+    /// The body of a success in pieces, ready to be sent; nothing for those that have OpenAI's shape.
+    pub fn pieces(self, reply: &Reply<'_>) -> Option<Vec<Bytes>> {
+        match self {
+            Self::OpenAi | Self::Azure => None,
+            Self::Anthropic => Some(anthropic::pieces(reply)),
+            Self::Gemini => Some(gemini::pieces(reply)),
+            Self::Bedrock => Some(bedrock::pieces(reply)),
+        }
+    }
+
+    /// The media type of a body in pieces.
+    pub const fn stream_type(self) -> &'static str {
+        match self {
+            Self::Bedrock => "application/vnd.amazon.eventstream",
+            _ => "text/event-stream; charset=utf-8",
+        }
+    }
+
+    /// A piece that nobody can read.
+    pub const fn broken_piece(self) -> &'static [u8] {
+        match self {
+            Self::Bedrock => &[0; 16],
+            _ => b"data: {\"choices\": [{\"delta\"\n\n",
+        }
+    }
+
     /// How a filter that stopped the request is said inside a success; nothing where it is an error.
     pub fn filtered(self) -> Option<Value> {
         match self {
@@ -98,6 +125,15 @@ impl Dialect {
     pub fn countable(self, usage: Usage) -> Usage {
         if self == Self::Gemini { Usage { written: 0, ..usage } } else { usage }
     }
+}
+
+/// Characters of a token, as tokens are counted here.
+const TOKEN_CHARACTERS: usize = 4;
+
+/// A text token by token.
+pub fn tokens_of(text: &str) -> Vec<String> {
+    let characters: Vec<char> = text.chars().collect();
+    characters.chunks(TOKEN_CHARACTERS).map(|part| part.iter().collect()).collect()
 }
 
 fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {

@@ -41,12 +41,29 @@ struct Fate {
     course: Option<Course>,
 }
 
-/// A call as it came: its format, and the model when the path names it.
+/// A call as it came: its format, and what the path says of it.
 struct Incoming {
     dialect: Dialect,
-    model: Option<String>,
+    named: Option<Named>,
     headers: HeaderMap,
     body: Bytes,
+}
+
+/// What a path says of its call.
+struct Named {
+    model: String,
+    /// It asks for pieces.
+    is_streamed: bool,
+}
+
+impl Named {
+    fn whole(model: &str) -> Self {
+        Self { model: model.to_owned(), is_streamed: false }
+    }
+
+    fn streamed(model: &str) -> Self {
+        Self { model: model.to_owned(), is_streamed: true }
+    }
 }
 
 type Arrived = (State<Arc<Provider>>, ConnectInfo<Wire>, HeaderMap, Result<Bytes, BytesRejection>);
@@ -75,19 +92,25 @@ pub(super) async fn anthropic(
     complete((state, wire, headers, body), Dialect::Anthropic, None).await
 }
 
-/// `POST /v1beta/models/{model}:generateContent`, which newer clients ask under `/v1`.
+/// `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent?alt=sse`, which newer
+/// clients ask under `/v1`.
 pub(super) async fn gemini(
     Path(call): Path<String>,
+    RawQuery(query): RawQuery,
     state: State<Arc<Provider>>,
     wire: ConnectInfo<Wire>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
-    let Some(model) = call.strip_suffix(":generateContent") else { return Ok(no_route().await) };
-    complete((state, wire, headers, body), Dialect::Gemini, Some(model.to_owned())).await
+    let as_events = query.is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
+    let whole = call.strip_suffix(":generateContent").map(Named::whole);
+    // Without `alt=sse` the pieces are a JSON list, which nobody here asks for.
+    let streamed = || call.strip_suffix(":streamGenerateContent").filter(|_| as_events).map(Named::streamed);
+    let Some(named) = whole.or_else(streamed) else { return Ok(no_route().await) };
+    complete((state, wire, headers, body), Dialect::Gemini, Some(named)).await
 }
 
-/// `POST /model/{model}/converse`.
+/// `POST /model/{model}/converse` and `/converse-stream`.
 pub(super) async fn bedrock(
     Path(call): Path<String>,
     state: State<Arc<Provider>>,
@@ -95,8 +118,10 @@ pub(super) async fn bedrock(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
-    let Some(model) = call.strip_suffix("/converse") else { return Ok(no_route().await) };
-    complete((state, wire, headers, body), Dialect::Bedrock, Some(model.to_owned())).await
+    let whole = call.strip_suffix("/converse").map(Named::whole);
+    let streamed = || call.strip_suffix("/converse-stream").map(Named::streamed);
+    let Some(named) = whole.or_else(streamed) else { return Ok(no_route().await) };
+    complete((state, wire, headers, body), Dialect::Bedrock, Some(named)).await
 }
 
 /// `POST /openai/deployments/{deployment}/chat/completions?api-version=…`.
@@ -113,10 +138,10 @@ pub(super) async fn azure(
         let wrong = Wrong::Invalid("The api-version query parameter is required.".into());
         return Err(invalid(&state, Refusal { wrong, dialect: Dialect::Azure }));
     }
-    complete((state, wire, headers, body), Dialect::Azure, Some(model.to_owned())).await
+    complete((state, wire, headers, body), Dialect::Azure, Some(Named::whole(model))).await
 }
 
-async fn complete(arrived: Arrived, dialect: Dialect, model: Option<String>) -> Result<Response, Refusal> {
+async fn complete(arrived: Arrived, dialect: Dialect, named: Option<Named>) -> Result<Response, Refusal> {
     let (State(provider), ConnectInfo(wire), headers, body) = arrived;
     authorize(&provider, &headers, dialect)?;
     let body = body.map_err(|error| {
@@ -125,7 +150,7 @@ async fn complete(arrived: Arrived, dialect: Dialect, model: Option<String>) -> 
         let wrong = if too_large { Wrong::TooLarge(text) } else { Wrong::Invalid(text) };
         invalid(&provider, Refusal { wrong, dialect })
     })?;
-    let incoming = Incoming { dialect, model, headers, body };
+    let incoming = Incoming { dialect, named, headers, body };
     let (call, model, digest, fate) = begin(&provider, incoming).map_err(|wrong| Refusal { wrong, dialect })?;
     if !fate.wait.is_zero() {
         tokio::select! {
@@ -149,23 +174,23 @@ async fn complete(arrived: Arrived, dialect: Dialect, model: Option<String>) -> 
 
 /// Everything that depends on the request itself. The body is not needed afterwards, so long waits do not hold it.
 fn begin(provider: &Arc<Provider>, incoming: Incoming) -> Result<(Running, Arc<Model>, u64, Fate), Wrong> {
-    let Incoming { dialect, model, headers, body } = incoming;
+    let Incoming { dialect, named, headers, body } = incoming;
     let refused = |message: String| {
         provider.refused.invalid.fetch_add(1, Ordering::Relaxed);
         Wrong::Invalid(message)
     };
-    let translated = dialect.read(model.as_deref(), &body).map_err(refused)?;
+    let translated = dialect.read(named.as_ref().map(|named| named.model.as_str()), &body).map_err(refused)?;
     let translated = translated.map(|request| serde_json::to_vec(&request)).transpose();
     let translated = translated.map_err(|error| refused(error.to_string()))?;
     let mut request: Request<'_> = serde_json::from_slice(translated.as_deref().unwrap_or(&body))
         .map_err(|error| refused(format!("The body is no request for a completion: {error}")))?;
-    if let Some(model) = &model {
+    if let Some(Named { model, is_streamed }) = &named {
         request.model = model.into();
+        if *is_streamed {
+            request.stream = Some(true);
+        }
     }
     check(&request).map_err(|message| refused(message.to_owned()))?;
-    if request.stream == Some(true) && !matches!(dialect, Dialect::OpenAi | Dialect::Azure) {
-        return Err(refused("The simulator does not stream in this format.".to_owned()));
-    }
     let model = provider.model(&request.model).ok_or_else(|| {
         provider.refused.unknown_model.fetch_add(1, Ordering::Relaxed);
         Wrong::UnknownModel(request.model.clone().into_owned())
@@ -174,7 +199,7 @@ fn begin(provider: &Arc<Provider>, incoming: Incoming) -> Result<(Running, Arc<M
     let call = Running::begin(provider, &model, digest, caller(&headers));
     let mut draws = model.draws(digest);
     let fault = model.fault(&mut draws);
-    let mut fate = decide(&model.behaviour, fault, &request, digest, &mut draws);
+    let mut fate = decide(&model.behaviour, (fault, dialect), &request, digest, &mut draws);
     fate.usage = dialect.countable(fate.usage);
     fate.told = model.limit(fate.usage.prompt + fate.usage.completion, call.started_at_unix_ms());
     if fate.told.as_ref().is_some_and(|told| told.refused_for_ms.is_some()) {
@@ -183,7 +208,13 @@ fn begin(provider: &Arc<Provider>, incoming: Incoming) -> Result<(Running, Arc<M
     Ok((call, model, digest, fate))
 }
 
-fn decide(behaviour: &Behaviour, fault: Option<Fault>, request: &Request<'_>, digest: u64, draws: &mut Draws) -> Fate {
+fn decide(
+    behaviour: &Behaviour,
+    (fault, dialect): (Option<Fault>, Dialect),
+    request: &Request<'_>,
+    digest: u64,
+    draws: &mut Draws,
+) -> Fate {
     if fault.is_some_and(|fault| Outcome::of(Some(fault)) == Outcome::Refused || fault == Fault::RateLimit) {
         // Providers turn requests away before they work on them.
         return Fate {
@@ -202,6 +233,7 @@ fn decide(behaviour: &Behaviour, fault: Option<Fault>, request: &Request<'_>, di
     let usage = Usage::new(request, answers.iter().map(|answer| answer.tokens).sum(), &behaviour.tokens);
     let per_token_ms = behaviour.per_output_token_ms;
     let course = (request.stream == Some(true)).then(|| Course {
+        dialect,
         per_token: Duration::try_from_secs_f64(per_token_ms / 1_000.0).unwrap_or(Duration::ZERO),
         with_usage: request.stream_options.is_some_and(|options| options.include_usage),
         fault,

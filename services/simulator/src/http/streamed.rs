@@ -1,4 +1,4 @@
-//! A chat completion in pieces, as OpenAI sends it.
+//! An answer in pieces, as its provider sends it.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -14,13 +14,10 @@ use super::reply;
 use crate::account::Outcome;
 use crate::domain::answer::{Answer, Content};
 use crate::domain::behaviour::Fault;
-use crate::domain::dialect::Reply;
+use crate::domain::dialect::{Dialect, Reply, tokens_of};
 use crate::domain::usage::Usage;
 use crate::provider::Running;
 use crate::wire::Wire;
-
-/// Characters of a token, as tokens are counted here.
-const TOKEN_CHARACTERS: usize = 4;
 
 /// While a stream rests, what was written of it is sent.
 const FLUSH: Duration = Duration::from_millis(5);
@@ -28,6 +25,7 @@ const FLUSH: Duration = Duration::from_millis(5);
 /// How a stream goes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Course {
+    pub(super) dialect: Dialect,
     pub(super) per_token: Duration,
     pub(super) with_usage: bool,
     /// What goes wrong on the way.
@@ -48,7 +46,7 @@ struct Pieces {
 
 /// The answer to `call`, piece by piece.
 pub(super) fn respond(call: Running, reply: &Reply<'_>, course: Course, wire: &Wire) -> Response {
-    let events = events(reply, course.with_usage);
+    let events = course.dialect.pieces(reply).unwrap_or_else(|| events(reply, course.with_usage));
     let breaks = matches!(course.fault, Some(Fault::Cut | Fault::Malformed | Fault::Stall));
     let half = u32::try_from(events.len() / 2).unwrap_or(u32::MAX);
     let left = breaks.then(|| course.breaks_after.unwrap_or(half) as usize);
@@ -58,7 +56,7 @@ pub(super) fn respond(call: Running, reply: &Reply<'_>, course: Course, wire: &W
         let bytes = pieces.next().await?;
         Some((Ok::<Bytes, Infallible>(bytes), pieces))
     });
-    let kind = HeaderValue::from_static("text/event-stream; charset=utf-8");
+    let kind = HeaderValue::from_static(course.dialect.stream_type());
     ([(CONTENT_TYPE, kind)], Body::from_stream(body)).into_response()
 }
 
@@ -90,7 +88,7 @@ impl Pieces {
         match self.course.fault {
             Some(Fault::Malformed) => {
                 self.fail();
-                Some(Bytes::from_static(b"data: {\"choices\": [{\"delta\"\n\n"))
+                Some(Bytes::from_static(self.course.dialect.broken_piece()))
             }
             // Nothing more comes, and nobody says so.
             Some(Fault::Stall) => std::future::pending().await,
@@ -144,23 +142,22 @@ fn deltas(reply: &Reply<'_>, index: usize, answer: &Answer) -> Vec<Value> {
     match &answer.content {
         Content::Text(text) => {
             let first = json!({"role": "assistant", "content": "", "refusal": null});
-            [first].into_iter().chain(parts(text).map(|part| json!({"content": part}))).collect()
+            [first].into_iter().chain(tokens_of(text).into_iter().map(|part| json!({"content": part}))).collect()
         }
         Content::Call { name, arguments } => {
             let call = |piece: Value| json!({"tool_calls": [piece]});
             let begin = json!({"index": 0, "id": reply::call_id(reply, index), "type": "function", "function": {"name": name, "arguments": ""}});
             let mut first = call(begin);
             if let Some(fields) = first.as_object_mut() {
-                fields.extend([("role".to_owned(), json!("assistant")), ("content".to_owned(), Value::Null)]);
+                fields.extend([
+                    ("role".to_owned(), json!("assistant")),
+                    ("content".to_owned(), Value::Null),
+                    ("refusal".to_owned(), Value::Null),
+                ]);
             }
-            let rest = parts(arguments).map(|part| call(json!({"index": 0, "function": {"arguments": part}})));
+            let rest =
+                tokens_of(arguments).into_iter().map(|part| call(json!({"index": 0, "function": {"arguments": part}})));
             [first].into_iter().chain(rest).collect()
         }
     }
-}
-
-fn parts(text: &str) -> impl Iterator<Item = String> {
-    let characters: Vec<char> = text.chars().collect();
-    let parts: Vec<String> = characters.chunks(TOKEN_CHARACTERS).map(|part| part.iter().collect()).collect();
-    parts.into_iter()
 }

@@ -23,7 +23,7 @@ fn a_text_comes_together_with_its_frame_and_usage() {
     assert_eq!(
         whole,
         json!({"id": "c-1", "object": "chat.completion", "created": 5, "model": "m", "usage": {"prompt_tokens": 3, "completion_tokens": 2},
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"},
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello", "refusal": null},
                 "logprobs": {"content": [{"token": "Hel"}, {"token": "lo"}]}, "finish_reason": "stop"}]})
     );
 }

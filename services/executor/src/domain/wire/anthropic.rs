@@ -1,9 +1,10 @@
 //! Anthropic Messages.
 
 mod answer;
+mod pieces;
 mod request;
 
-use super::{Asked, Outgoing, Wire, written};
+use super::{Asked, Outgoing, Pieces, Wire, written};
 use crate::domain::{answer::Answer, failure::Failure};
 use neptune_contracts::Timestamp;
 
@@ -14,17 +15,32 @@ pub(super) struct Anthropic;
 
 impl Wire for Anthropic {
     fn request(&self, asked: &Asked<'_>) -> Result<Outgoing, Failure> {
-        let (body, warnings) = request::body(asked)?;
-        let version = asked.model.api_version.as_deref().unwrap_or(API_VERSION);
-        Ok(Outgoing {
-            path: "messages".into(),
-            headers: vec![("anthropic-version", version.to_owned())],
-            body: written(&body)?,
-            warnings,
-        })
+        outgoing(asked, false)
+    }
+
+    fn streamed_request(&self, asked: &Asked<'_>) -> Option<Result<Outgoing, Failure>> {
+        Some(outgoing(asked, true))
+    }
+
+    fn pieces(&self, now: Timestamp) -> Box<dyn Pieces> {
+        Box::new(pieces::Reader::new(now))
     }
 
     fn answer(&self, body: &[u8], name: &str, now: Timestamp) -> Result<Answer, Failure> {
         answer::read(body, name, now)
     }
+}
+
+fn outgoing(asked: &Asked<'_>, is_streamed: bool) -> Result<Outgoing, Failure> {
+    let (mut body, warnings) = request::body(asked)?;
+    if let (true, Some(fields)) = (is_streamed, body.as_object_mut()) {
+        fields.insert("stream".into(), true.into());
+    }
+    let version = asked.model.api_version.as_deref().unwrap_or(API_VERSION);
+    Ok(Outgoing {
+        path: "messages".into(),
+        headers: vec![("anthropic-version", version.to_owned())],
+        body: written(&body)?,
+        warnings,
+    })
 }

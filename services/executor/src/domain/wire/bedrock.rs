@@ -1,9 +1,10 @@
-//! AWS Bedrock, `Converse`.
+//! AWS Bedrock, `Converse` and `ConverseStream`.
 
 mod answer;
+mod pieces;
 mod request;
 
-use super::{Asked, Outgoing, Refusal, Wire, reading, segment, written};
+use super::{Asked, Framing, Outgoing, Pieces, Refusal, Wire, reading, segment, written};
 use crate::domain::{answer::Answer, failure::Failure};
 use neptune_contracts::Timestamp;
 use serde_json::Value;
@@ -12,9 +13,19 @@ pub(super) struct Bedrock;
 
 impl Wire for Bedrock {
     fn request(&self, asked: &Asked<'_>) -> Result<Outgoing, Failure> {
-        let (body, warnings) = request::body(asked)?;
-        let path = format!("model/{}/converse", segment(asked.upstream_model));
-        Ok(Outgoing { path, headers: Vec::new(), body: written(&body)?, warnings })
+        outgoing(asked, "converse")
+    }
+
+    fn streamed_request(&self, asked: &Asked<'_>) -> Option<Result<Outgoing, Failure>> {
+        Some(outgoing(asked, "converse-stream"))
+    }
+
+    fn framing(&self) -> Framing {
+        Framing::AwsFrames
+    }
+
+    fn pieces(&self, now: Timestamp) -> Box<dyn Pieces> {
+        Box::new(pieces::Reader::new(now))
     }
 
     fn answer(&self, body: &[u8], name: &str, now: Timestamp) -> Result<Answer, Failure> {
@@ -28,16 +39,27 @@ impl Wire for Bedrock {
         let kind = kind.split(':').next().unwrap_or(kind);
         let kind = kind.rsplit('#').next().unwrap_or(kind);
         let message = [reading::text(&body, "/message"), reading::text(&body, "/Message")].concat();
-        // Two of AWS's statuses say something else than the standard's.
-        let (status, code) = match kind {
-            "ServiceQuotaExceededException" => (refusal.status, "insufficient_quota"),
-            "ModelErrorException" => (500, kind),
-            "AccessDeniedException" if message.contains("access to the model") => (404, kind),
-            "ValidationException" if message.contains("model identifier is invalid") => (404, kind),
-            _ => (refusal.status, kind),
-        };
-        let mut failure = reading::refused(status, code, &message, refusal.retry_after_ms);
-        failure.error.http_status = Some(refusal.status);
-        failure
+        failed(kind, refusal.status, &message, refusal.retry_after_ms)
     }
+}
+
+fn outgoing(asked: &Asked<'_>, operation: &str) -> Result<Outgoing, Failure> {
+    let (body, warnings) = request::body(asked)?;
+    let path = format!("model/{}/{operation}", segment(asked.upstream_model));
+    Ok(Outgoing { path, headers: Vec::new(), body: written(&body)?, warnings })
+}
+
+/// The failure that an error of AWS's `kind` is.
+fn failed(kind: &str, http_status: u16, message: &str, retry_after_ms: Option<u64>) -> Failure {
+    // Two of AWS's statuses say something else than the standard's.
+    let (status, code) = match kind {
+        "ServiceQuotaExceededException" => (http_status, "insufficient_quota"),
+        "ModelErrorException" => (500, kind),
+        "AccessDeniedException" if message.contains("access to the model") => (404, kind),
+        "ValidationException" if message.contains("model identifier is invalid") => (404, kind),
+        _ => (http_status, kind),
+    };
+    let mut failure = reading::refused(status, code, message, retry_after_ms);
+    failure.error.http_status = Some(http_status);
+    failure
 }

@@ -104,16 +104,21 @@ fn choice((index, choice): (usize, Choice)) -> Value {
     if !choice.thinking_blocks.is_empty() {
         message.insert("thinking_blocks".into(), choice.thinking_blocks.into());
     }
-    let finish_reason = match choice.end {
-        End::Length => "length",
-        End::Filtered | End::Malformed => "content_filter",
-        End::Stop if choice.calls.is_empty() => "stop",
-        End::Stop => "tool_calls",
-    };
+    let finish_reason = finish_reason(choice.end, !choice.calls.is_empty());
     if !choice.calls.is_empty() {
         message.insert("tool_calls".into(), choice.calls.into_iter().map(call).collect());
     }
     json!({"index": index, "message": message, "logprobs": null, "finish_reason": finish_reason})
+}
+
+/// Why a choice ended, in OpenAI's words.
+pub(super) const fn finish_reason(end: End, has_calls: bool) -> &'static str {
+    match end {
+        End::Length => "length",
+        End::Filtered | End::Malformed => "content_filter",
+        End::Stop if has_calls => "tool_calls",
+        End::Stop => "stop",
+    }
 }
 
 fn call(call: Call) -> Value {

@@ -5,6 +5,8 @@ use neptune_contracts::{attempt::Usage, resource::Reasoning};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+mod streams;
+
 const TRANSLATED: [Provider; 3] = [Provider::Anthropic, Provider::Gemini, Provider::Bedrock];
 
 fn model(provider: Provider) -> ModelSpec {

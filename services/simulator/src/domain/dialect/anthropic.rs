@@ -1,7 +1,9 @@
+mod stream;
+
 use serde_json::{Map, Value, json};
 
 use super::{Reply, list, only, text};
-use crate::domain::answer::Content;
+use crate::domain::answer::{Answer, Content};
 
 const FIELDS: &[&str] = &[
     "model",
@@ -20,6 +22,8 @@ const FIELDS: &[&str] = &[
     "service_tier",
     "stream",
 ];
+
+pub(super) use stream::pieces;
 
 pub(super) fn read(body: &Value) -> Result<Value, String> {
     only(body, "body", FIELDS)?;
@@ -101,32 +105,48 @@ pub(super) fn write(reply: &Reply<'_>) -> Value {
         Some(Content::Text(text)) => json!([{"type": "text", "text": text, "citations": null}]),
         Some(Content::Call { name, arguments }) => {
             let input: Value = serde_json::from_str(arguments).unwrap_or_default();
-            json!([{"type": "tool_use", "id": format!("toolu_{:016x}", reply.digest), "name": name, "input": input}])
+            json!([{"type": "tool_use", "id": call_id(reply), "name": name, "input": input}])
         }
         None => json!([]),
     };
-    let stop_reason = match answer.map(|answer| answer.finish_reason) {
-        Some("length") => "max_tokens",
-        Some("tool_calls") => "tool_use",
-        _ => "end_turn",
-    };
-    let usage = reply.usage;
+    let stop_reason = stop_reason(answer);
     json!({
-        "id": format!("msg_{:016x}{}", reply.digest, reply.number),
+        "id": id(reply),
         "type": "message",
         "role": "assistant",
         "model": reply.model,
         "content": content,
         "stop_reason": stop_reason,
         "stop_sequence": null,
-        "usage": {
-            "input_tokens": usage.prompt - usage.cached - usage.written,
-            "cache_creation_input_tokens": usage.written,
-            "cache_read_input_tokens": usage.cached,
-            "cache_creation": {"ephemeral_5m_input_tokens": usage.written, "ephemeral_1h_input_tokens": 0},
-            "output_tokens": usage.completion,
-            "output_tokens_details": {"thinking_tokens": usage.reasoning},
-            "service_tier": "standard",
-        },
+        "usage": usage(reply),
+    })
+}
+
+fn id(reply: &Reply<'_>) -> String {
+    format!("msg_{:016x}{}", reply.digest, reply.number)
+}
+
+fn call_id(reply: &Reply<'_>) -> String {
+    format!("toolu_{:016x}", reply.digest)
+}
+
+fn stop_reason(answer: Option<&Answer>) -> &'static str {
+    match answer.map(|answer| answer.finish_reason) {
+        Some("length") => "max_tokens",
+        Some("tool_calls") => "tool_use",
+        _ => "end_turn",
+    }
+}
+
+fn usage(reply: &Reply<'_>) -> Value {
+    let usage = reply.usage;
+    json!({
+        "input_tokens": usage.prompt - usage.cached - usage.written,
+        "cache_creation_input_tokens": usage.written,
+        "cache_read_input_tokens": usage.cached,
+        "cache_creation": {"ephemeral_5m_input_tokens": usage.written, "ephemeral_1h_input_tokens": 0},
+        "output_tokens": usage.completion,
+        "output_tokens_details": {"thinking_tokens": usage.reasoning},
+        "service_tier": "standard",
     })
 }

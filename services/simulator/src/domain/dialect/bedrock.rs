@@ -1,7 +1,9 @@
+mod stream;
+
 use serde_json::{Map, Value, json};
 
 use super::{Reply, list, only, text};
-use crate::domain::answer::Content;
+use crate::domain::answer::{Answer, Content};
 
 const FIELDS: &[&str] = &[
     "messages",
@@ -14,6 +16,8 @@ const FIELDS: &[&str] = &[
     "guardrailConfig",
     "performanceConfig",
 ];
+
+pub(super) use stream::pieces;
 
 pub(super) fn read(model: &str, body: &Value) -> Result<Value, String> {
     only(body, "body", FIELDS)?;
@@ -86,26 +90,38 @@ pub(super) fn write(reply: &Reply<'_>) -> Value {
         Some(Content::Text(text)) => json!([{"text": text}]),
         Some(Content::Call { name, arguments }) => {
             let input: Value = serde_json::from_str(arguments).unwrap_or_default();
-            json!([{"toolUse": {"toolUseId": format!("tooluse_{:016x}", reply.digest), "name": name, "input": input}}])
+            json!([{"toolUse": {"toolUseId": call_id(reply), "name": name, "input": input}}])
         }
         None => json!([]),
     };
-    let stop_reason = match answer.map(|answer| answer.finish_reason) {
-        Some("length") => "max_tokens",
-        Some("tool_calls") => "tool_use",
-        _ => "end_turn",
-    };
-    let usage = reply.usage;
+    let stop_reason = stop_reason(answer);
     json!({
         "output": {"message": {"role": "assistant", "content": content}},
         "stopReason": stop_reason,
-        "usage": {
-            "inputTokens": usage.prompt - usage.cached - usage.written,
-            "outputTokens": usage.completion,
-            "totalTokens": usage.prompt + usage.completion,
-            "cacheReadInputTokens": usage.cached,
-            "cacheWriteInputTokens": usage.written,
-        },
+        "usage": usage(reply),
         "metrics": {"latencyMs": 1},
+    })
+}
+
+fn call_id(reply: &Reply<'_>) -> String {
+    format!("tooluse_{:016x}", reply.digest)
+}
+
+fn stop_reason(answer: Option<&Answer>) -> &'static str {
+    match answer.map(|answer| answer.finish_reason) {
+        Some("length") => "max_tokens",
+        Some("tool_calls") => "tool_use",
+        _ => "end_turn",
+    }
+}
+
+fn usage(reply: &Reply<'_>) -> Value {
+    let usage = reply.usage;
+    json!({
+        "inputTokens": usage.prompt - usage.cached - usage.written,
+        "outputTokens": usage.completion,
+        "totalTokens": usage.prompt + usage.completion,
+        "cacheReadInputTokens": usage.cached,
+        "cacheWriteInputTokens": usage.written,
     })
 }

@@ -1,3 +1,5 @@
+mod stream;
+
 use serde_json::{Map, Value, json};
 
 use super::{Reply, list, only, text};
@@ -5,6 +7,8 @@ use crate::domain::answer::{Answer, Content};
 
 const FIELDS: &[&str] =
     &["contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "safetySettings", "cachedContent"];
+
+pub(super) use stream::pieces;
 
 pub(super) fn read(model: &str, body: &Value) -> Result<Value, String> {
     only(body, "body", FIELDS)?;
@@ -93,19 +97,12 @@ fn choice(body: &Value) -> Value {
 }
 
 pub(super) fn write(reply: &Reply<'_>) -> Value {
-    let usage = reply.usage;
     let candidates: Vec<Value> = reply.answers.iter().enumerate().map(candidate).collect();
     json!({
         "candidates": candidates,
-        "usageMetadata": {
-            "promptTokenCount": usage.prompt,
-            "cachedContentTokenCount": usage.cached,
-            "candidatesTokenCount": usage.completion - usage.reasoning,
-            "thoughtsTokenCount": usage.reasoning,
-            "totalTokenCount": usage.prompt + usage.completion,
-        },
+        "usageMetadata": usage(reply),
         "modelVersion": reply.model,
-        "responseId": format!("{:016x}-{}", reply.digest, reply.number),
+        "responseId": id(reply),
     })
 }
 
@@ -117,6 +114,24 @@ fn candidate((index, answer): (usize, &Answer)) -> Value {
             json!({"functionCall": {"name": name, "args": args}})
         }
     };
-    let reason = if answer.finish_reason == "length" { "MAX_TOKENS" } else { "STOP" };
-    json!({"index": index, "content": {"role": "model", "parts": [part]}, "finishReason": reason})
+    json!({"index": index, "content": {"role": "model", "parts": [part]}, "finishReason": reason(answer)})
+}
+
+fn id(reply: &Reply<'_>) -> String {
+    format!("{:016x}-{}", reply.digest, reply.number)
+}
+
+fn reason(answer: &Answer) -> &'static str {
+    if answer.finish_reason == "length" { "MAX_TOKENS" } else { "STOP" }
+}
+
+fn usage(reply: &Reply<'_>) -> Value {
+    let usage = reply.usage;
+    json!({
+        "promptTokenCount": usage.prompt,
+        "cachedContentTokenCount": usage.cached,
+        "candidatesTokenCount": usage.completion - usage.reasoning,
+        "thoughtsTokenCount": usage.reasoning,
+        "totalTokenCount": usage.prompt + usage.completion,
+    })
 }

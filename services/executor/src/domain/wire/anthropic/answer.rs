@@ -40,7 +40,7 @@ fn choice(body: &Value) -> Choice {
     choice
 }
 
-fn end(stop_reason: &str) -> End {
+pub(super) fn end(stop_reason: &str) -> End {
     match stop_reason {
         "max_tokens" | "model_context_window_exceeded" => End::Length,
         "refusal" => End::Filtered,
@@ -49,7 +49,7 @@ fn end(stop_reason: &str) -> End {
 }
 
 /// Anthropic's input excludes what its cache read and wrote; its output includes thinking.
-fn usage(usage: Option<&Value>) -> Option<Usage> {
+pub(super) fn usage(usage: Option<&Value>) -> Option<Usage> {
     let usage = usage?;
     let (input, output) = (count(usage, "/input_tokens")?, count(usage, "/output_tokens")?);
     let written = count(usage, "/cache_creation_input_tokens").unwrap_or(0);

@@ -42,7 +42,7 @@ fn choice(body: &Value) -> Choice {
     choice
 }
 
-fn end(stop_reason: &str) -> End {
+pub(super) fn end(stop_reason: &str) -> End {
     match stop_reason {
         "max_tokens" | "model_context_window_exceeded" => End::Length,
         "guardrail_intervened" | "content_filtered" => End::Filtered,
@@ -52,7 +52,7 @@ fn end(stop_reason: &str) -> End {
 }
 
 /// Bedrock's input excludes what its cache read and wrote; it does not count reasoning apart.
-fn usage(usage: Option<&Value>) -> Option<Usage> {
+pub(super) fn usage(usage: Option<&Value>) -> Option<Usage> {
     let usage = usage?;
     let written = count(usage, "/cacheWriteInputTokens").unwrap_or(0);
     let for_an_hour = list(usage, "/cacheDetails").iter().filter(|detail| text(detail, "/ttl") == "1h");

@@ -38,23 +38,27 @@ fn choice(candidate: &Value, index: usize, response: Option<&str>) -> Choice {
         } else {
             choice.text.push_str(words);
         }
-        if let Some(called) = part.get("functionCall") {
-            let signature = part.get("thoughtSignature").and_then(Value::as_str);
-            // Most models name no id; OpenAI's clients need one that is unique in the conversation.
-            let minted = || format!("call_{}_{index}_{}", response.unwrap_or("0"), choice.calls.len());
-            let id = called.get("id").and_then(Value::as_str).map_or_else(minted, str::to_owned);
-            choice.calls.push(Call {
-                id,
-                name: text(called, "/name").into(),
-                arguments: arguments(called.get("args")),
-                signature: signature.map(str::to_owned),
-            });
-        }
+        let place = choice.calls.len();
+        choice.calls.extend(call(part, (index, place), response));
     }
     choice
 }
 
-fn end(finish_reason: &str) -> End {
+/// The call that a part is, at its `place` among the calls of the candidate `index`.
+pub(super) fn call(part: &Value, (index, place): (usize, usize), response: Option<&str>) -> Option<Call> {
+    let called = part.get("functionCall")?;
+    let signature = part.get("thoughtSignature").and_then(Value::as_str);
+    // Most models name no id; OpenAI's clients need one that is unique in the conversation.
+    let minted = || format!("call_{}_{index}_{place}", response.unwrap_or("0"));
+    Some(Call {
+        id: called.get("id").and_then(Value::as_str).map_or_else(minted, str::to_owned),
+        name: text(called, "/name").into(),
+        arguments: arguments(called.get("args")),
+        signature: signature.map(str::to_owned),
+    })
+}
+
+pub(super) fn end(finish_reason: &str) -> End {
     match finish_reason {
         "MAX_TOKENS" => End::Length,
         "SAFETY"
@@ -78,7 +82,7 @@ fn end(finish_reason: &str) -> End {
 }
 
 /// Gemini's prompt includes what its cache read; its candidates exclude thoughts.
-fn usage(usage: Option<&Value>) -> Option<Usage> {
+pub(super) fn usage(usage: Option<&Value>) -> Option<Usage> {
     let usage = usage?;
     let or_none = |pointer: &str| count(usage, pointer).unwrap_or(0);
     let input = count(usage, "/promptTokenCount")?.saturating_add(or_none("/toolUsePromptTokenCount"));
