@@ -9,6 +9,7 @@ use neptune_tests::{
     stack::Stack,
 };
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 struct Answer {
     text: String,
@@ -97,4 +98,47 @@ async fn a_route_turns_it_on_for_its_tasks_and_redis_may_be_away() {
     stack.redis.kill().await;
     let answer = ask(&stack, CALLER, "near", &request).await;
     assert_eq!(answer.cache, None);
+}
+
+/// An endpoint that gives questions about passwords one direction and all others another.
+async fn embeddings() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let mut asked = vec![0; 65_536];
+            let mut length = 0;
+            while !String::from_utf8_lossy(&asked[..length]).contains("\"input\"") {
+                length += connection.read(&mut asked[length..]).await.unwrap();
+            }
+            let asked = String::from_utf8_lossy(&asked[..length]).to_lowercase();
+            let vector = if asked.contains("password") { [1.0, 0.1, 0.0] } else { [0.0, 0.1, 1.0] };
+            let body = json!({"data": [{"embedding": vector}]}).to_string();
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            connection.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_words_are_found_by_their_vector_and_other_facts_refused() {
+    let url = embeddings().await;
+    let environment =
+        [("NEPTUNE_ROUTER_EMBEDDINGS_URL", url.as_str()), ("NEPTUNE_ROUTER_EMBEDDINGS_MODEL", "own/embedder")];
+    let stack = Stack::start_in("", &environment).await;
+    let first = ask(&stack, CALLER, "near", &question("How do I reset my password for the scanner in hall 3?")).await;
+    assert_eq!(first.cache, None);
+    let in_other_words = question("My scanner in hall 3 does not let me sign on, as the password got lost");
+    let refused = ask(&stack, CALLER, "near", &in_other_words).await;
+    assert_eq!(refused.cache, None, "a negation differs");
+    let in_other_words = question("lost password of my scanner in hall 3, what now?");
+    let served = || async { ask(&stack, CALLER, "near", &in_other_words).await.cache.as_deref() == Some("near") };
+    wait_until("the answer serves other words", SOON, served).await;
+    let near = ask(&stack, CALLER, "near", &in_other_words).await;
+    assert_eq!((near.text, near.cost.as_str()), (first.text, "0"));
+    let elsewhere = ask(&stack, CALLER, "near", &question("lost password of my scanner in hall 4, what now?")).await;
+    assert_eq!(elsewhere.cache, None, "a number differs");
+    let other = ask(&stack, CALLER, "near", &question("opening hours of my scanner in hall 3, what now?")).await;
+    assert_eq!(other.cache, None, "another meaning");
 }

@@ -1,5 +1,6 @@
 //! How a router is set up.
 
+use crate::embedder::{EmbeddingsConfig, may_be};
 use neptune_bus::BusConfig;
 use neptune_runtime::config::{ConfigError, Values, Variable};
 use std::time::Duration;
@@ -7,6 +8,10 @@ use std::time::Duration;
 const REDIS_TIMEOUT: &str = "NEPTUNE_ROUTER_REDIS_TIMEOUT_MS";
 
 const PARK_AT_MOST: &str = "NEPTUNE_ROUTER_PARK_AT_MOST_MS";
+
+const EMBEDDINGS_URL: &str = "NEPTUNE_ROUTER_EMBEDDINGS_URL";
+const EMBEDDINGS_MODEL: &str = "NEPTUNE_ROUTER_EMBEDDINGS_MODEL";
+const EMBEDDINGS_KEY: &str = "NEPTUNE_ROUTER_EMBEDDINGS_KEY";
 
 /// Variables of the router.
 pub const VARIABLES: &[Variable] = &[
@@ -22,6 +27,13 @@ pub const VARIABLES: &[Variable] = &[
         default: Some("900000"),
         help: "the longest that a task without a deadline waits until a model has room; 0 never waits",
     },
+    Variable {
+        name: EMBEDDINGS_URL,
+        default: Some(""),
+        help: "base URL of an OpenAI-shaped /embeddings endpoint in your own network: the cache then finds other words too",
+    },
+    Variable { name: EMBEDDINGS_MODEL, default: Some(""), help: "the model to ask it for" },
+    Variable { name: EMBEDDINGS_KEY, default: Some(""), help: "its key, when it wants one" },
     Variable {
         name: REDIS_TIMEOUT,
         default: Some("50"),
@@ -44,6 +56,8 @@ pub struct Config {
     pub redis_timeout: Duration,
     /// The longest that a task without a deadline waits for a model with room, in milliseconds.
     pub park_at_most_ms: u64,
+    /// Where vectors of texts come from, when anywhere.
+    pub embeddings: Option<EmbeddingsConfig>,
 }
 
 impl Config {
@@ -63,6 +77,19 @@ impl Config {
             redis_url: values.get("NEPTUNE_ROUTER_REDIS_URL")?,
             redis_timeout: Duration::from_millis(redis_timeout_ms),
             park_at_most_ms: values.get(PARK_AT_MOST)?,
+            embeddings: embeddings(values)?,
         })
     }
+}
+
+fn embeddings(values: &Values) -> Result<Option<EmbeddingsConfig>, ConfigError> {
+    let Some(url) = values.optional(EMBEDDINGS_URL)? else { return Ok(None) };
+    if !may_be(&url) {
+        let why =
+            "it must be http or https to an address of your own network, because texts go there without governance";
+        return Err(ConfigError::unusable(EMBEDDINGS_URL, why));
+    }
+    let model = values.optional(EMBEDDINGS_MODEL)?;
+    let model = model.ok_or_else(|| ConfigError::unusable(EMBEDDINGS_MODEL, "name the model to ask for"))?;
+    Ok(Some(EmbeddingsConfig { url, model, key: values.optional_secret(EMBEDDINGS_KEY)? }))
 }

@@ -28,6 +28,7 @@ pub mod board;
 pub mod cache;
 pub mod config;
 pub mod domain;
+pub mod embedder;
 pub mod handlers;
 pub mod read;
 pub mod rebuild;
@@ -38,6 +39,7 @@ pub mod tempo;
 use board::Board;
 use cache::Cache;
 use config::Config;
+use embedder::Embedder;
 use handlers::{
     attempt_failed, feedback_given,
     task_admitted::{self, TaskAdmittedHandler},
@@ -79,6 +81,9 @@ pub enum Error {
     /// The address of Redis is malformed.
     #[error("NEPTUNE_ROUTER_REDIS_URL cannot be used")]
     Redis(#[from] redis::RedisError),
+    /// The HTTP client for vectors cannot be made.
+    #[error("cannot make the HTTP client for embeddings")]
+    Http(#[from] reqwest::Error),
     /// A part of the process crashed.
     #[error("a part of the process crashed")]
     Crashed(#[from] tokio::task::JoinError),
@@ -94,7 +99,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let store = Arc::new(Store::open(&config.redis_url, bus.namespace().as_str(), config.redis_timeout)?);
     let board = Arc::new(Board::default());
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
-    let cache = Cache::new(store.connection(), bus.namespace().as_str());
+    let embedder = config.embeddings.map(Embedder::new).transpose()?;
+    let cache = Cache::new(store.connection(), bus.namespace().as_str(), embedder);
     let park_at_most_ms = config.park_at_most_ms;
     let (shadows, copying) = Shadows::new(bus.clone(), store.clone());
     let (bus_of_tasks, board_of_tasks) = (bus.clone(), board.clone());

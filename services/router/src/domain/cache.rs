@@ -7,6 +7,7 @@
 //! message differs in nothing that matters.
 
 mod likeness;
+pub mod meaning;
 mod sketch;
 mod words;
 
@@ -43,6 +44,8 @@ pub struct Fingerprint {
     pub exact: String,
     /// The last message, when it is plain text of a length that can be compared.
     pub words: Option<Words>,
+    /// The same as it was written.
+    pub text: Option<String>,
 }
 
 impl Fingerprint {
@@ -105,8 +108,10 @@ pub fn fingerprint(task: &Task, admission: &Admission, route: &str) -> Result<Fi
     };
     let scope = hex(&serde_json::to_vec(&scope)?);
     let exact = hex(&serde_json::to_vec(&(&scope, &last))?);
-    let words = last.as_ref().and_then(plain_text).and_then(Words::of);
-    Ok(Fingerprint { scope, exact, words })
+    let text = last.as_ref().and_then(plain_text);
+    let words = text.and_then(Words::of);
+    let text = text.filter(|_| words.is_some()).map(str::to_owned);
+    Ok(Fingerprint { scope, exact, words, text })
 }
 
 /// The text of a message that is nothing but text.

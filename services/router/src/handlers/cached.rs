@@ -1,10 +1,13 @@
 //! A task that another task's answer will do for.
 
 use super::task_admitted::TaskAdmittedHandler;
-use crate::domain::{
-    cache::{Fingerprint, Wish, fingerprint, wish},
-    route::resolve,
-    serve::served,
+use crate::{
+    cache::{Found, Search},
+    domain::{
+        cache::{Fingerprint, Wish, fingerprint, wish},
+        route::resolve,
+        serve::served,
+    },
 };
 use neptune_bus::{Accept, Cause, PublishError};
 use neptune_contracts::{Timestamp, admission::TaskAdmitted, finished::TaskFinished};
@@ -24,11 +27,22 @@ impl TaskAdmittedHandler {
 
     /// The fact of the task when an answer that is stored serves for it. While Redis or the store
     /// are away the task is routed like any other.
-    pub(super) async fn find(&self, admitted: &TaskAdmitted, (print, wish): &Lookup) -> Option<TaskFinished> {
-        let found = self.cache.find(print, *wish).await.inspect_err(|error| {
+    ///
+    /// The request's vector comes with it, when one was asked for.
+    pub(super) async fn find(
+        &self,
+        admitted: &TaskAdmitted,
+        (print, wish): &Lookup,
+    ) -> (Option<TaskFinished>, Option<Vec<i8>>) {
+        let searched = self.cache.find(print, *wish).await.inspect_err(|error| {
             tracing::debug!(%error, "the cache cannot be read");
         });
-        for found in found.ok()? {
+        let Search { found, vector } = searched.unwrap_or_default();
+        (self.first_that_serves(admitted, found, *wish).await, vector)
+    }
+
+    async fn first_that_serves(&self, admitted: &TaskAdmitted, found: Vec<Found>, wish: Wish) -> Option<TaskFinished> {
+        for found in found {
             let source = self.bus.result(&admitted.task.team, found.task).await.ok()?;
             let now = Timestamp::now();
             let fact = source
@@ -52,8 +66,13 @@ impl TaskAdmittedHandler {
     }
 
     /// Lets the task be found by those after it. Nobody waits for it.
-    pub(super) async fn keep(&self, task: neptune_contracts::ids::TaskId, (print, wish): &Lookup) {
-        if let Err(error) = self.cache.keep(print, *wish, task).await {
+    pub(super) async fn keep(
+        &self,
+        task: neptune_contracts::ids::TaskId,
+        (print, wish): &Lookup,
+        vector: Option<&[i8]>,
+    ) {
+        if let Err(error) = self.cache.keep(print, (*wish, vector), task).await {
             tracing::debug!(task.id = %task, %error, "the cache cannot be written");
         }
     }

@@ -67,10 +67,13 @@ impl TaskAdmittedHandler {
         lookup: Option<&Lookup>,
         (accept, cause): (&Accept, &Cause),
     ) -> Result<(), PublishError> {
-        if let Some(lookup) = lookup
-            && let Some(finished) = self.find(&admitted, lookup).await
-        {
-            return self.serve(&finished, (accept, cause)).await;
+        let mut vector = None;
+        if let Some(lookup) = lookup {
+            let (finished, asked_for) = self.find(&admitted, lookup).await;
+            if let Some(finished) = finished {
+                return self.serve(&finished, (accept, cause)).await;
+            }
+            vector = asked_for;
         }
         let task = admitted.task.id;
         match self.decide(&admitted) {
@@ -84,7 +87,7 @@ impl TaskAdmittedHandler {
             (Decision::Route(plan), decided_in_us) => self.route(admitted, *plan, decided_in_us, cause).await?,
         }
         if let Some(lookup) = lookup {
-            self.keep(task, lookup).await;
+            self.keep(task, lookup, vector.as_deref()).await;
         }
         Ok(())
     }

@@ -101,6 +101,7 @@ impl World {
             redis_url: self.redis.url(),
             redis_timeout: SOON,
             park_at_most_ms: 600_000,
+            embeddings: None,
         };
         let shutdown = self.shutdown.clone();
         let running = tokio::spawn(async move { neptune_router::run(config, shutdown).await.unwrap() });
