@@ -10,6 +10,8 @@ mod ensembles;
 mod formats;
 mod golden;
 mod hedges;
+mod kills;
+mod limits;
 mod output;
 mod provider;
 mod streams;

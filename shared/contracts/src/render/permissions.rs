@@ -13,7 +13,7 @@ use crate::{
     task::TaskSubmitted,
     topology::{
         AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, GOVERNANCE_FINISHED, LEASE_BUCKET, METERING_FINISHED,
-        PAYLOADS_STORE, StreamName,
+        PAYLOADS_STORE, SHARED_BUCKET, STARTED_BUCKET, StreamName,
     },
 };
 use std::{collections::BTreeSet, fmt::Write as _};
@@ -91,11 +91,7 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
     large_bodies(publish, namespace);
     let results = namespace.resource(StreamName::Results.as_str());
     match service {
-        Service::Executor => {
-            publish.insert(format!("$KV.{}.>", namespace.resource(LEASE_BUCKET)));
-            // A lease is given up when a task goes on to another zone.
-            publish.insert(format!("$JS.API.STREAM.MSG.DELETE.KV_{}", namespace.resource(LEASE_BUCKET)));
-        }
+        Service::Executor => executing(publish, namespace),
         Service::Governance => {
             // Budgets that Redis lost are filled from the ledger, once it has what was settled.
             publish.insert(namespace.wildcard(SpendQuery::SUBJECT));
@@ -174,6 +170,17 @@ fn consuming(publish: &mut BTreeSet<String>, namespace: &Namespace, consumer: &C
         publish.insert(format!("$JS.API.STREAM.INFO.{stream}"));
         publish.insert(format!("$JS.API.STREAM.MSG.GET.{stream}"));
         publish.insert(format!("$JS.API.STREAM.MSG.DELETE.{stream}"));
+    }
+}
+
+/// Leases, notes of calls that were begun, and what is used of models' limits.
+fn executing(publish: &mut BTreeSet<String>, namespace: &Namespace) {
+    publish.insert(format!("$KV.{}.>", namespace.resource(LEASE_BUCKET)));
+    // A lease is given up when a task goes on to another zone.
+    publish.insert(format!("$JS.API.STREAM.MSG.DELETE.KV_{}", namespace.resource(LEASE_BUCKET)));
+    for bucket in [SHARED_BUCKET, STARTED_BUCKET].map(|bucket| namespace.resource(bucket)) {
+        publish.insert(format!("$KV.{bucket}.>"));
+        publish.insert(format!("$JS.API.DIRECT.GET.KV_{bucket}.>"));
     }
 }
 
