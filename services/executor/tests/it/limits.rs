@@ -184,8 +184,16 @@ async fn what_room_costs_a_call() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let write_us = middle_us(costs);
+    let (team, note, mut costs) = ("support".parse().unwrap(), "x".repeat(600), Vec::new());
+    for _ in 0..CALLS {
+        let began = Instant::now();
+        bus.note((&team, TaskId::mint()), &note).await.unwrap();
+        costs.push(began.elapsed().as_nanos());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let note_us = middle_us(costs);
     eprintln!(
-        "room before a call: p50 {open_us} us without limits, {limited_us} us with all three; a bare write to the broker: {write_us} us"
+        "room before a call: p50 {open_us} us without limits, {limited_us} us with all three; a bare write to the broker: {write_us} us; a note: {note_us} us"
     );
     assert!(open_us < 50, "a model without limits pays nothing: {open_us} us");
     assert!(limited_us < 3 * write_us + 200, "one write: {limited_us} us, {write_us} us");

@@ -6,7 +6,7 @@ use crate::{
     catalogue::CATALOGUE,
     delivery::DeliveryRequested,
     feedback::FeedbackGiven,
-    names::{Origin, Service},
+    names::{Origin, Service, Zone},
     query::{QUERIES, Query as _, SpendQuery, TaskQuery},
     signal::{SIGNALS, STREAM_CHUNK, TASK_CANCEL},
     subject::Namespace,
@@ -37,7 +37,8 @@ pub struct Permissions {
 /// Over HTTP a team needs none.
 pub const CLIENT_TEAMS: &[&str] = &["support"];
 
-/// The `authorization` block with every service, the operator, and one client user per team.
+/// The `authorization` block with every service, the operator, an executor of each zone alone, and one client
+/// user per team.
 /// Passwords are references to variables of the broker's environment.
 #[must_use]
 pub fn nats_users(namespace: &Namespace, teams: &[&str]) -> String {
@@ -47,6 +48,9 @@ pub fn nats_users(namespace: &Namespace, teams: &[&str]) -> String {
     block.push_str("    { user: operator, password: $NEPTUNE_NATS_PASSWORD_OPERATOR }\n");
     for service in SERVICES {
         user(&mut block, service.as_str(), &of_service(namespace, *service));
+    }
+    for zone in Zone::ALL {
+        user(&mut block, &format!("executor-{zone}"), &of_executor(namespace, *zone));
     }
     for team in teams {
         user(&mut block, &format!("client-{team}"), &of_client(namespace, team));
@@ -129,6 +133,20 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
         .extend(QUERIES.iter().filter(|query| query.service == service).map(|query| namespace.wildcard(query.subject)));
     if service == Service::Router {
         permissions.subscribe.insert(namespace.wildcard(crate::attempt::AttemptFailed::SUBJECT));
+    }
+    permissions
+}
+
+/// What the user of an executor may do that serves one zone alone: it is handed out no work of another.
+#[must_use]
+pub fn of_executor(namespace: &Namespace, zone: Zone) -> Permissions {
+    let mut permissions = of_service(namespace, Service::Executor);
+    let own = [format!("executor-{zone}-realtime"), format!("executor-{zone}-batch")];
+    let of_executors = CONSUMERS.iter().filter(|consumer| consumer.service == Service::Executor);
+    for consumer in of_executors.filter(|consumer| own.iter().all(|own| own != consumer.name)) {
+        let mut theirs = BTreeSet::new();
+        consuming(&mut theirs, namespace, consumer);
+        permissions.publish.retain(|subject| !theirs.contains(subject));
     }
     permissions
 }
