@@ -12,7 +12,8 @@ command -v openssl >/dev/null || {
 
 echo '# Secrets of one installation. Keep this file out of version control.'
 # The broker reads a value that starts with a digit as a number, so passwords start with a letter.
-for user in OPERATOR INGRESS GOVERNANCE ROUTER EXECUTOR METERING NOTIFIER CLIENT_SUPPORT; do
+for user in OPERATOR INGRESS GOVERNANCE ROUTER EXECUTOR EXECUTOR_EXTERNAL EXECUTOR_PRIVATE EXECUTOR_ONPREM \
+  METERING NOTIFIER CLIENT_SUPPORT; do
   echo "NEPTUNE_NATS_PASSWORD_$user=p$(hex 24)"
 done
 echo "NEPTUNE_POSTGRES_PASSWORD=$(hex 24)"

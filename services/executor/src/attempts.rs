@@ -1,6 +1,7 @@
 //! Following a plan: attempts one after the other, or at once where its strategy says so; each
 //! failure told at once.
 
+mod begin;
 mod call;
 mod ensemble;
 mod hedge;
@@ -8,11 +9,13 @@ mod hedge;
 use crate::{
     domain::{
         finish::Answered,
+        note::{Note, lost},
         output::{re_ask, response_format},
         prompt::Prompt,
         step::{self, End, Progress, Step},
     },
     provider::Provider,
+    rooms::Rooms,
     watch::Watch,
 };
 use call::{Ask, Made};
@@ -27,7 +30,7 @@ use neptune_contracts::{
     resource::Resources,
 };
 use serde_json::Value;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -44,6 +47,8 @@ pub struct Caller {
     pub zones: Vec<Zone>,
     /// What was seen of models a moment ago.
     pub watch: Watch,
+    /// Room of models for further calls.
+    pub rooms: Arc<Rooms>,
 }
 
 /// How following a plan ended.
@@ -70,6 +75,10 @@ pub(crate) struct Attempts<'t> {
     answer: Option<Answered>,
     invalid: Option<(AttemptId, Value)>,
     told: JoinSet<()>,
+    /// What is left behind before each call.
+    note: Mutex<Note>,
+    /// Calls of an executor that died, which are made again under their id.
+    again: Mutex<Vec<Attempt>>,
 }
 
 impl<'t> Attempts<'t> {
@@ -92,7 +101,19 @@ impl<'t> Attempts<'t> {
             answer: None,
             invalid: None,
             told: JoinSet::new(),
+            note: Mutex::new(Note {
+                revision: caller.resources.borrow().revision,
+                parked: routed.task.parking().map_or(0, |parking| parking.times),
+                made: routed.attempts_made.clone(),
+                begun: Vec::new(),
+            }),
+            again: Mutex::default(),
         }
+    }
+
+    /// Goes on after an executor that died, which had begun these calls.
+    pub(crate) fn going_on(self, again: Vec<Attempt>) -> Self {
+        Self { again: Mutex::new(again), ..self }
     }
 
     /// Makes attempts until there is an answer or none can follow. Cancelling it cuts the calls that
@@ -163,8 +184,9 @@ impl<'t> Attempts<'t> {
 
     /// Takes in an attempt that has ended.
     fn keep(&mut self, made: Made) {
-        let Made { attempt, output } = made;
-        if attempt.error.as_ref().is_some_and(|error| error.class != ErrorClass::Cancelled) {
+        let Made { attempt, output, is_held_back } = made;
+        // A limit of ours says nothing about the model.
+        if !is_held_back && attempt.error.as_ref().is_some_and(|error| error.class != ErrorClass::Cancelled) {
             self.tell(&attempt);
         }
         if let Some(output) = output {
@@ -177,10 +199,13 @@ impl<'t> Attempts<'t> {
         self.made.push(attempt);
     }
 
-    /// The attempts made, once every failure among them is stored.
+    /// The attempts made, once every failure among them is stored, after those of an executor that died
+    /// which were not made again.
     pub(crate) async fn settle(mut self) -> Vec<Attempt> {
         while self.told.join_next().await.is_some() {}
-        self.made
+        let mut all: Vec<Attempt> = lock(&self.again).drain(..).map(lost).collect();
+        all.append(&mut self.made);
+        all
     }
 
     /// Publishes the failure while the next attempt is made already.
@@ -196,4 +221,8 @@ impl<'t> Attempts<'t> {
         };
         self.told.spawn(publish.in_current_span());
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

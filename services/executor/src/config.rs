@@ -13,7 +13,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "NEPTUNE_EXECUTOR_ZONES",
         default: Some("external,private,onprem"),
-        help: "zones whose models it calls, separated by commas",
+        help: "zones whose models it calls, separated by commas; for one alone the broker user executor-<zone> reads no other",
     },
     Variable {
         name: "NEPTUNE_EXECUTOR_REALTIME_CONCURRENCY",

@@ -5,15 +5,22 @@
 //! **Out:** the pieces of streamed answers as signals; `attempt.failed` at once for each failed call; `task.finished` once per task;
 //! `task.routed` again when the next attempt of a plan belongs to a zone it does not serve;
 //! `task.parked` when every model that was called is at its rate limit and the task may wait.
-//! **Owns:** nothing that outlives it. A lease on the bus keeps a task that was handed out twice
-//! from calling a model twice.
+//! **Owns:** nothing that outlives it. On the bus it keeps leases, by which a task that was handed out twice
+//! calls no model twice; notes of calls that were begun, for five minutes; and the books of models with
+//! limits, in which all executors write down what they use.
 //!
 //! **If it dies** before a call: the accept is handed out again after its wait and another executor
-//! makes the call. During a call: the same, and the call may be made twice, which is the one window
-//! that cannot be closed. After the answer and before the fact is stored: the same window. After the
-//! fact is stored: the next delivery finds the fact and only acknowledges. Between giving up the
-//! lease and handing the task to another zone: the task begins anew from its accept, and the
-//! attempts already made are missing from its fact (each failed one is in `attempt.failed`).
+//! makes the call. During a call, or after the answer and before the fact is stored: the same, and the
+//! call is made again, which is the one window that cannot be closed. The note of the call closes it as
+//! far as can be: where the provider takes an idempotency key the call is repeated under its id, so it is
+//! answered as before and paid once; where not, the fact has the lost attempt (purpose `lost`) with an
+//! estimated cost. Attempts that had ended are in the fact too. After the fact is stored: the next delivery
+//! finds the fact and only acknowledges.
+//!
+//! **Limits** of models (`limits` of a Model) are kept by all executors together, and what each endpoint
+//! stands at a time is learnt by each ([`rooms`]). A model without room is passed over like one that
+//! refuses for its rate limit; when none is left the task waits on a timer. Batch work uses what urgent
+//! work leaves. What a dead executor held is free after seven seconds.
 //!
 //! Nothing is called that governance did not admit: signature, input, models, zones, expiry and
 //! cost are checked here again, so a forged or altered plan gets nowhere.
@@ -39,6 +46,7 @@ pub mod handlers;
 pub mod http;
 pub mod outlet;
 pub mod provider;
+pub mod rooms;
 pub mod watch;
 
 use attempts::Caller;
@@ -51,7 +59,9 @@ use neptune_bus::{Bus, BusError, ConnectError, ConsumeError, Parts};
 use neptune_contracts::names::{Lane, Service};
 use neptune_runtime::Shutdown;
 use provider::Provider;
+use rooms::Rooms;
 use std::sync::Arc;
+use tokio::task::JoinSet;
 use watch::Watch;
 
 /// Why the executor ended before it was asked to.
@@ -86,7 +96,9 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let bus = bus?;
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
     let provider = Provider::new(http, config.environment.clone(), config.credential_hosts);
-    let caller = Caller { bus: bus.clone(), resources, provider, zones: config.zones.clone(), watch: Watch::default() };
+    let rooms = Arc::new(Rooms::new(bus.clone()));
+    let (watch, zones) = (Watch::default(), config.zones.clone());
+    let caller = Caller { bus: bus.clone(), resources, provider, zones, watch, rooms: rooms.clone() };
     let (governance_key, park_at_most_ms) = (config.governance_key, config.park_at_most_ms);
     let cancels = Cancels::default();
     let handler = Arc::new(TaskRoutedHandler { caller, governance_key, cancels: cancels.clone(), park_at_most_ms });
@@ -105,5 +117,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
         }
         Ok(())
     });
+    // Until the last call has ended, which is after the stop; dropping it ends it.
+    let mut beats = JoinSet::new();
+    beats.spawn(async move { rooms.beat().await });
     parts.run(env!("CARGO_PKG_VERSION")).await
 }

@@ -10,6 +10,7 @@ use crate::{
         answer::Answer,
         bindings::Bindings,
         failure::{Billed, Failure},
+        note::takes_idempotency_key,
         prompt::Prompt,
         rate_headers, retry_after,
         wire::{self, Asked, Outgoing, Refusal, Wire},
@@ -19,12 +20,7 @@ use crate::{
 use bytes::Bytes;
 use endpoint::Reach;
 use neptune_contracts::{
-    Timestamp,
-    attempt::ErrorClass,
-    chat::ChatRequest,
-    ids::AttemptId,
-    limits::RateLimits,
-    resource::{ModelSpec, Provider as Kind},
+    Timestamp, attempt::ErrorClass, chat::ChatRequest, ids::AttemptId, limits::RateLimits, resource::ModelSpec,
 };
 use reqwest::{
     Request, Response,
@@ -138,7 +134,7 @@ impl Provider {
         let mut request = Request::new(reqwest::Method::POST, url);
         let fields = request.headers_mut();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if matches!(call.model.provider, Kind::Openai | Kind::Azure) {
+        if takes_idempotency_key(call.model.provider) {
             fields.insert(IDEMPOTENCY_KEY, header(call.attempt.to_string())?);
         }
         for (name, value) in headers {

@@ -16,6 +16,7 @@
 //! whole in the `DEAD` stream.
 
 pub mod batches;
+pub mod cells;
 pub mod config;
 pub mod connection;
 pub mod consume;
@@ -25,6 +26,7 @@ pub mod exhausted;
 pub mod finish;
 pub mod lease;
 pub mod listen;
+pub mod notes;
 pub mod park;
 pub mod parts;
 pub mod payload;
@@ -44,6 +46,7 @@ mod pull;
 mod trace;
 
 pub use batches::BatchLimits;
+pub use cells::Cell;
 pub use config::BusConfig;
 pub use connection::{Bus, BusError, ConnectError};
 pub use consume::{ConsumeError, Outcome};

@@ -10,7 +10,8 @@ use neptune_contracts::{
     catalogue::CATALOGUE,
     topology::{
         ACCEPT_BACKOFF_SECONDS, AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, LEASE_BUCKET, MAX_BODY_BYTES,
-        PAYLOADS_STORE, Retention, STREAMS, Storage, StreamName, StreamSpec,
+        PAYLOADS_STORE, Retention, SHARED_BUCKET, STARTED_BUCKET, STARTED_SECONDS, STREAMS, Storage, StreamName,
+        StreamSpec,
     },
 };
 use std::{collections::HashMap, time::Duration};
@@ -63,6 +64,8 @@ pub async fn apply(bus: &Bus) -> Result<Vec<String>, SetupError> {
         }
     }
     names.push(apply_stream(bus, lease_config(bus)).await?);
+    names.push(apply_stream(bus, latest_config(bus, SHARED_BUCKET, Duration::ZERO)).await?);
+    names.push(apply_stream(bus, latest_config(bus, STARTED_BUCKET, Duration::from_secs(STARTED_SECONDS))).await?);
     names.push(apply_config_bucket(bus).await?);
     names.push(apply_payload_store(bus).await?);
     Ok(names)
@@ -126,6 +129,25 @@ fn lease_config(bus: &Bus) -> Config {
         max_bytes: 64 * 1024 * 1024,
         discard: DiscardPolicy::New,
         allow_message_ttl: true,
+        allow_direct: true,
+        num_replicas: 1,
+        ..Config::default()
+    }
+}
+
+/// A bucket of the latest value of each key, stored lazily; when it is full the oldest go.
+fn latest_config(bus: &Bus, bucket: &str, max_age: Duration) -> Config {
+    let bucket = bus.namespace().resource(bucket);
+    Config {
+        name: format!("KV_{bucket}"),
+        subjects: vec![format!("$KV.{bucket}.>")],
+        storage: StorageType::File,
+        persist_mode: persist_mode(Storage::Lazy),
+        max_messages_per_subject: 1,
+        max_messages: -1,
+        max_bytes: 256 * 1024 * 1024,
+        max_age,
+        discard: DiscardPolicy::Old,
         allow_direct: true,
         num_replicas: 1,
         ..Config::default()

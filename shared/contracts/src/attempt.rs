@@ -51,7 +51,8 @@ pub struct Attempt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Box<RateLimits>>,
     /// Why it was made, unless it is just the next of its plan: `re_ask` when the model was told what
-    /// was wrong with its answer, `hedge` when it raced another, `member` of an ensemble, `judge` of one.
+    /// was wrong with its answer, `hedge` when it raced another, `member` of an ensemble, `judge` of one,
+    /// `lost` when its executor died before it ended, whatever it was made for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
     /// The verdict on its answer; absent when nothing was checked.
@@ -80,6 +81,9 @@ pub const HEDGE: &str = "hedge";
 pub const MEMBER: &str = "member";
 /// An attempt that chooses between answers.
 pub const JUDGE: &str = "judge";
+
+/// An attempt that had begun when its executor died; nobody knows how it ended. Its cost is estimated.
+pub const LOST: &str = "lost";
 
 /// Tokens in disjoint classes: each token is counted in one of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -219,6 +223,12 @@ impl Attempt {
     #[must_use]
     pub fn succeeded(&self) -> bool {
         self.error.is_none()
+    }
+
+    /// Whether its executor died before it ended.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.purpose.as_deref() == Some(LOST)
     }
 
     /// Whether its answer is what the task asked for: it is there, it passed, and it is no judge's.

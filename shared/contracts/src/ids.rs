@@ -56,6 +56,8 @@ id!(/// One thing said about one answer.
     FeedbackId);
 id!(/// Money reserved before a call.
     HoldId);
+id!(/// One process of a service, from its start to its end.
+    ReplicaId);
 
 impl TaskId {
     /// Whether the id was minted less than `seconds` before `now`, by its own time. Ids that hold

@@ -10,11 +10,13 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 mod combine;
+mod limits;
 mod price;
 mod provider;
 mod route;
 
 pub use combine::{CascadeSpec, EnsembleSpec, HedgeSpec, StrategySpec};
+pub use limits::LimitsSpec;
 pub use price::{LongContextSpec, PriceSpec};
 pub use provider::{Provider, Reasoning};
 pub use route::{CacheSpec, MOST_NURSERY, Objective, RouteSpec, ShadowSpec, SplitSpec};
@@ -147,6 +149,9 @@ pub struct ModelSpec {
     /// Expected speed, until it is measured.
     #[serde(default)]
     pub speed: SpeedSpec,
+    /// How much of it all executors together may use.
+    #[serde(default, skip_serializing_if = "LimitsSpec::is_open")]
+    pub limits: LimitsSpec,
     /// A call is given up after this time.
     #[serde(default = "default_timeout_ms")]
     pub timeout_ms: u64,
@@ -424,6 +429,7 @@ impl ModelSpec {
             }
         }
         self.price.check()?;
+        self.limits.check()?;
         provider::check_headers(&self.headers)?;
         if !(100..=3_600_000).contains(&self.timeout_ms) {
             return Err(format!("timeoutMs is {}; the limit is 100 to 3600000", self.timeout_ms));

@@ -379,5 +379,11 @@ pub const CONSUMERS: &[ConsumerSpec] = &[
 pub const CONFIG_BUCKET: &str = "CONFIG";
 /// Bucket of leases.
 pub const LEASE_BUCKET: &str = "LEASE";
+/// Bucket of what replicas share and change one after the other: how much of a model is in use.
+pub const SHARED_BUCKET: &str = "SHARED";
+/// Bucket of calls that were begun, for whoever goes on with a task after a crash.
+pub const STARTED_BUCKET: &str = "STARTED";
+/// A note of a call that was begun is kept for so long: over two more deliveries of its task at least.
+pub const STARTED_SECONDS: u64 = 300;
 /// Object store of large bodies.
 pub const PAYLOADS_STORE: &str = "PAYLOADS";

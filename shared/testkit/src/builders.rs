@@ -67,6 +67,7 @@ pub fn model(quality: f64, usd_per_mtok: &str) -> ModelSpec {
         capabilities: Capabilities::default(),
         quality: [("default".to_owned(), quality)].into(),
         speed: SpeedSpec::default(),
+        limits: Default::default(),
         timeout_ms: 30_000,
         disabled: false,
     }

@@ -1,10 +1,11 @@
 //! One call to one model, from the moment its id is minted to its record.
 
-use super::Attempts;
+use super::{Attempts, lock};
 use crate::{
     domain::{answer::Answer, failure::Failure, output, pace::time_for_attempt, prompt::Prompt, record},
     outlet::Outlet,
     provider::Call,
+    rooms::Place,
 };
 use neptune_contracts::{
     Timestamp,
@@ -47,21 +48,23 @@ impl Ask<'_> {
 
 /// An attempt that has begun.
 pub(super) struct Begun<'p> {
-    id: AttemptId,
-    planned: &'p PlannedAttempt,
-    purpose: Option<&'static str>,
+    pub(super) id: AttemptId,
+    pub(super) planned: &'p PlannedAttempt,
+    pub(super) purpose: Option<&'static str>,
     resources: Arc<Resources>,
     started_at: Timestamp,
     clock: Instant,
     span: Span,
     /// Where the pieces of its answer go, when they are passed on.
-    outlet: Option<Outlet>,
+    pub(super) outlet: Option<Outlet>,
 }
 
 /// An attempt that has ended, with what the model said.
 pub(super) struct Made {
     pub(super) attempt: Attempt,
     pub(super) output: Option<Value>,
+    /// Whether no call was made, because a limit of ours left no room for it.
+    pub(super) is_held_back: bool,
 }
 
 impl Begun<'_> {
@@ -75,13 +78,21 @@ impl Attempts<'_> {
     pub(super) fn begin<'p>(&self, planned: &'p PlannedAttempt, purpose: Option<&'static str>) -> Begun<'p> {
         let resources = self.caller.resources.borrow().clone();
         let span = span(planned, resources.models.get(&planned.model));
-        let (id, started_at, clock) = (AttemptId::mint(), Timestamp::now(), Instant::now());
-        let outlet = (purpose.is_none() && self.is_streamed()).then(|| self.outlet(id));
+        let is_streamed = purpose.is_none() && self.is_streamed();
+        let (id, started_at, clock) = (self.id(&planned.model, purpose), Timestamp::now(), Instant::now());
+        let outlet = is_streamed.then(|| self.outlet(id));
         Begun { id, planned, purpose, resources, started_at, clock, span, outlet }
     }
 
-    /// The attempts among which the time until the deadline is shared, and the place of `planned` there.
-    fn place<'p>(&'p self, planned: &'p PlannedAttempt) -> (&'p [PlannedAttempt], usize) {
+    /// That of the same call by an executor that died, or a new one.
+    fn id(&self, model: &str, purpose: Option<&'static str>) -> AttemptId {
+        let mut again = lock(&self.again);
+        let same = again.iter().position(|begun| begun.model == model && begun.purpose.as_deref() == purpose);
+        same.map_or_else(AttemptId::mint, |index| again.swap_remove(index).id)
+    }
+
+    /// The attempts among which the time until the deadline is shared, and the turn of `planned` there.
+    fn turn<'p>(&'p self, planned: &'p PlannedAttempt) -> (&'p [PlannedAttempt], usize) {
         let plan = &self.routed.plan;
         let at_once = matches!(plan.strategy, Strategy::Hedge { .. } | Strategy::Ensemble { .. });
         match plan.attempts.iter().position(|other| std::ptr::eq(other, planned)) {
@@ -99,12 +110,17 @@ impl Attempts<'_> {
 
     /// Calls the model, and judges its answer. Dropping it cuts the call.
     pub(super) async fn complete(&self, begun: &Begun<'_>, ask: &Ask<'_>) -> Made {
-        let call = self.call(begun, ask).instrument(begun.span.clone());
+        let mut place = None;
+        let call = self.call(begun, ask, &mut place).instrument(begun.span.clone());
         let result = tokio::select! {
             result = call => result,
             () = self.cancelled.cancelled() => Err(Failure::unwanted(begun.outlet.as_ref().map_or(0, Outlet::tokens))),
         };
-        self.record(begun, ask, result)
+        let made = self.record(begun, ask, result);
+        if let Some(place) = place {
+            place.leave(&made.attempt);
+        }
+        made
     }
 
     /// The record of a call that was cut because another was there first.
@@ -116,6 +132,7 @@ impl Attempts<'_> {
         let latency_us = u64::try_from(begun.clock.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (planned, model, purpose) = (begun.planned, begun.model(), begun.purpose);
         let call = record::Call { id: begun.id, planned, model, purpose, started_at: begun.started_at, latency_us };
+        let is_held_back = result.as_ref().is_err_and(|failure| failure.is_held_back);
         let mut attempt = record::attempt(&call, ask.input, &result);
         if let Some(outlet) = &begun.outlet {
             (attempt.chunks, attempt.first_token_us) = outlet.passed();
@@ -125,11 +142,14 @@ impl Attempts<'_> {
             attempt.validation = Some(output::judge(output, checks));
         }
         describe(&begun.span, &attempt);
-        self.caller.watch.saw(&attempt, model);
-        Made { attempt, output }
+        lock(&self.note).ended(&attempt);
+        if !is_held_back {
+            self.caller.watch.saw(&attempt, model);
+        }
+        Made { attempt, output, is_held_back }
     }
 
-    async fn call(&self, begun: &Begun<'_>, ask: &Ask<'_>) -> Result<Answer, Failure> {
+    async fn call(&self, begun: &Begun<'_>, ask: &Ask<'_>, place: &mut Option<Place>) -> Result<Answer, Failure> {
         let planned = begun.planned;
         let unusable = |why: &str| Failure::new(ErrorClass::Unsupported, why);
         let model = begun.model().ok_or_else(|| unusable("the model is not configured any more"))?;
@@ -140,9 +160,11 @@ impl Attempts<'_> {
         if model.zone != planned.zone {
             return Err(unusable("the model runs in another zone now"));
         }
+        *place = Some(self.place_in(begun, model, ask).await?);
+        self.leave_note(begun, model, ask).await;
         let deadline = self.routed.task.constraints.deadline;
         let limit_ms = planned.timeout_ms.min(model.timeout_ms);
-        let allowed_ms = time_for_attempt(limit_ms, self.place(planned), deadline, Timestamp::now()).unwrap_or(0);
+        let allowed_ms = time_for_attempt(limit_ms, self.turn(planned), deadline, Timestamp::now()).unwrap_or(0);
         let timeout = Duration::from_millis(allowed_ms);
         let left = deadline.map(|deadline| deadline.micros_since(Timestamp::now()));
         let whole = left.map_or(LONGEST_STREAM, Duration::from_micros).min(LONGEST_STREAM);

@@ -27,7 +27,7 @@ pub fn refused_with(status: u16, body: &Value, retry_after_ms: Option<u64>) -> F
     };
     // A gateway that gave up waiting says nothing about the model behind it.
     let billed = if matches!(status, 408 | 504 | 524) { Billed::Perhaps } else { Billed::No };
-    Failure { error, billed, limits: None }
+    Failure { error, billed, is_held_back: false, limits: None }
 }
 
 /// Whether another model may succeed where one failed like this. A request that is wrong in itself

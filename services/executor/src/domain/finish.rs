@@ -171,8 +171,10 @@ fn output_invalid(invalid: &[(&str, &Validation)], last: &Validation, ended: Opt
 }
 
 fn failure<'a>(end: End, attempts: impl Iterator<Item = &'a Attempt>) -> (Outcome, TaskError) {
-    let failed: Vec<(&str, &AttemptError)> =
-        attempts.filter_map(|attempt| Some((attempt.model.as_str(), attempt.error.as_ref()?))).collect();
+    let failed: Vec<(&str, &AttemptError)> = attempts
+        .filter(|attempt| !attempt.is_lost())
+        .filter_map(|attempt| Some((attempt.model.as_str(), attempt.error.as_ref()?)))
+        .collect();
     let tried = if failed.is_empty() { String::new() } else { format!(" ({})", list(&failed)) };
     let (outcome, code, message) = match end {
         End::Exhausted if failed.is_empty() => {

@@ -16,7 +16,8 @@ pub fn wait_ms(end: End, made: &[Attempt], now: Timestamp) -> Option<u64> {
     if end != End::Exhausted {
         return None;
     }
-    let limited: Option<Vec<Timestamp>> = made.iter().map(room_at).collect();
+    // How a lost call went nobody knows.
+    let limited: Option<Vec<Timestamp>> = made.iter().filter(|attempt| !attempt.is_lost()).map(room_at).collect();
     Some(limited?.into_iter().min()?.micros_since(now).div_ceil(1_000))
 }
 

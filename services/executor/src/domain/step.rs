@@ -154,7 +154,8 @@ fn least_left_us(last: Option<&Attempt>) -> u64 {
 }
 
 fn may_follow(routed: &TaskRouted, progress: &Progress<'_>) -> bool {
-    routed.plan.strategy != Strategy::Single || (progress.begun == 0 && routed.attempts_made.is_empty())
+    let is_first = progress.begun == 0 && routed.attempts_made.iter().all(Attempt::is_lost);
+    routed.plan.strategy != Strategy::Single || is_first
 }
 
 fn over_cost(routed: &TaskRouted, made: &[Attempt], next: PicoUsd) -> Option<End> {

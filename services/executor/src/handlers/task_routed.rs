@@ -6,6 +6,7 @@ use crate::{
     cancels::Cancels,
     domain::{
         finish::{self, Answered, Ending, Unanswered},
+        note::Note,
         prompt::Prompt,
     },
 };
@@ -50,6 +51,8 @@ pub(super) struct Work<'w> {
     pub(super) accept: &'w Accept,
     pub(super) cause: &'w Cause,
     held: Held,
+    /// Calls of an executor that died, which may be made again.
+    again: Vec<Attempt>,
     started_at: Timestamp,
 }
 
@@ -73,7 +76,7 @@ pub async fn handle(handler: Arc<TaskRoutedHandler>, incoming: Incoming<TaskRout
 const FRESH_SECONDS: u64 = 540;
 
 impl TaskRoutedHandler {
-    async fn handle(&self, routed: TaskRouted, accept: &Accept, cause: &Cause) -> Result<(), Left> {
+    async fn handle(&self, mut routed: TaskRouted, accept: &Accept, cause: &Cause) -> Result<(), Left> {
         // An id that is old enough to have left the broker's duplicate window may be a repeat.
         // And so may be a parked one: who stored its timer may have died before its first accept ended.
         let is_parked = routed.task.parked.is_some();
@@ -91,7 +94,9 @@ impl TaskRoutedHandler {
             tracing::debug!(task.id = %routed.task.id, "another executor works on it");
             return Ok(());
         };
-        let work = Work { accept, cause, held: lease.hold(accept), started_at: Timestamp::now() };
+        let held = lease.hold(accept);
+        let again = if accept.delivery() > 1 { self.take_over(&mut routed).await? } else { Vec::new() };
+        let work = Work { accept, cause, held, again, started_at: Timestamp::now() };
         match prompt {
             Ok((prompt, checks)) => self.follow(routed, (&prompt, checks.as_ref()), work).await,
             Err(reason) => {
@@ -99,6 +104,21 @@ impl TaskRoutedHandler {
                 self.end(routed, Err(finish::not_admitted(reason)), Vec::new(), &work).await
             }
         }
+    }
+
+    /// Takes over what an executor that died had begun: its attempts belong to the fact, and those that can be
+    /// repeated are returned.
+    async fn take_over(&self, routed: &mut TaskRouted) -> Result<Vec<Attempt>, Left> {
+        let task = &routed.task;
+        let Some(note) = self.caller.bus.noted::<Note>((&task.team, task.id)).await? else { return Ok(Vec::new()) };
+        let revision = self.caller.resources.borrow().revision;
+        let parked = task.parking().map_or(0, |parking| parking.times);
+        let left = note.left(revision, parked, &routed.attempts_made);
+        if !(left.made.is_empty() && left.again.is_empty()) {
+            tracing::info!(task.id = %task.id, made = left.made.len(), again = left.again.len(), "goes on after an executor that died");
+        }
+        routed.attempts_made.extend(left.made);
+        Ok(left.again)
     }
 
     /// A task handed out again may have been finished by whoever had it before.
@@ -129,7 +149,8 @@ impl TaskRoutedHandler {
             return Ok(());
         }
         let wanted = self.cancels.watch(&routed.task.team, routed.task.id);
-        let mut attempts = Attempts::new(&self.caller, &routed, asked, (work.cause, wanted.token()));
+        let attempts = Attempts::new(&self.caller, &routed, asked, (work.cause, wanted.token()));
+        let mut attempts = attempts.going_on(work.again.clone());
         let followed = tokio::select! {
             followed = attempts.follow() => Some(followed),
             () = work.held.lost() => None,

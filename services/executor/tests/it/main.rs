@@ -11,6 +11,8 @@ mod formats;
 mod golden;
 mod golden_streams;
 mod hedges;
+mod kills;
+mod limits;
 mod output;
 mod provider;
 mod streams;

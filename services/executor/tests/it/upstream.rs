@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -34,6 +38,8 @@ pub(crate) enum Reply {
     Endless,
     /// Answers with these texts in turn, and with the last one from then on.
     InTurn(Arc<Mutex<Vec<&'static str>>>),
+    /// Answers after a while.
+    Slow(Duration, String),
     /// Answers once the test allows it.
     Held(Arc<Semaphore>, String),
 }
@@ -41,6 +47,14 @@ pub(crate) enum Reply {
 pub(crate) struct Upstream {
     port: u16,
     asked: Arc<Mutex<Vec<Asked>>>,
+    at_once: Arc<AtOnce>,
+}
+
+/// Requests that are answered at a time.
+#[derive(Default)]
+struct AtOnce {
+    now: AtomicUsize,
+    most: AtomicUsize,
 }
 
 /// An answer of 1,000 input tokens, of which 200 come from a cache, and 100 output tokens.
@@ -57,13 +71,14 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let remembered = asked.clone();
+        let at_once = Arc::new(AtOnce::default());
+        let (remembered, counted) = (asked.clone(), at_once.clone());
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                tokio::spawn(serve(connection, reply.clone(), remembered.clone()));
+                tokio::spawn(serve(connection, reply.clone(), (remembered.clone(), counted.clone())));
             }
         });
-        Self { port, asked }
+        Self { port, asked, at_once }
     }
 
     pub(crate) async fn answering(text: &str) -> Self {
@@ -82,17 +97,25 @@ impl Upstream {
         self.asked.lock().unwrap().clone()
     }
 
+    /// The most requests that were answered at a time.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.at_once.most.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn calls(&self) -> usize {
         self.asked.lock().unwrap().len()
     }
 }
 
-async fn serve(mut connection: TcpStream, reply: Reply, asked: Arc<Mutex<Vec<Asked>>>) {
+async fn serve(mut connection: TcpStream, reply: Reply, (asked, at_once): (Arc<Mutex<Vec<Asked>>>, Arc<AtOnce>)) {
     let peer = connection.peer_addr().unwrap().to_string();
     while let Some(mut request) = read(&mut connection).await {
         request.headers.insert("x-peer".into(), peer.clone());
         asked.lock().unwrap().push(request);
-        if !act(&mut connection, &reply).await {
+        let now = at_once.now.fetch_add(1, Ordering::SeqCst) + 1;
+        at_once.most.fetch_max(now, Ordering::SeqCst);
+        let stays = act(&mut connection, &reply, &at_once).await;
+        if !stays {
             return;
         }
     }
@@ -127,25 +150,34 @@ async fn read(connection: &mut TcpStream) -> Option<Asked> {
 }
 
 /// Whether the connection stays open.
-async fn act(connection: &mut TcpStream, reply: &Reply) -> bool {
+async fn act(connection: &mut TcpStream, reply: &Reply, at_once: &AtOnce) -> bool {
     let full = |status: u16, headers: &str, body: &str| {
         format!("HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())
     };
     let text = match reply {
         Reply::With(status, headers, body) => full(*status, headers, body),
         Reply::Cut | Reply::Stalled => "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"choices\":".to_owned(),
-        Reply::Reset => return false,
+        Reply::Reset => {
+            at_once.now.fetch_sub(1, Ordering::SeqCst);
+            return false;
+        }
         Reply::Endless => "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned(),
         Reply::InTurn(texts) => {
             let mut texts = texts.lock().unwrap();
             let text = if texts.len() > 1 { texts.remove(0) } else { texts[0] };
             full(200, "", &answer(text))
         }
+        Reply::Slow(pause, body) => {
+            tokio::time::sleep(*pause).await;
+            full(200, "", body)
+        }
         Reply::Held(gate, body) => {
             gate.acquire().await.unwrap().forget();
             full(200, "", body)
         }
     };
+    // Before the answer, because whoever has it may ask again at once.
+    at_once.now.fetch_sub(1, Ordering::SeqCst);
     let written = connection.write_all(text.as_bytes()).await.is_ok();
     match reply {
         Reply::Cut => false,

@@ -10,21 +10,22 @@ use neptune_contracts::{
     finished::TaskFinished,
     ids::TaskId,
     names::{Service, TaskType, Zone},
+    parked::TaskResumed,
     plan::{Explanation, Plan, PlannedAttempt, Strategy, TaskRouted},
     resource::{Manifest, Metadata},
     subject::Namespace,
     task::TaskSubmitted,
-    topology::{GOVERNANCE_SUBMITTED, ROUTER_REALTIME},
+    topology::{GOVERNANCE_RESUMED, GOVERNANCE_SUBMITTED, ROUTER_BATCH, ROUTER_REALTIME},
 };
 use neptune_executor::config::Config;
 use neptune_runtime::Shutdown;
-use neptune_testkit::{Nats, wait_until};
+use neptune_testkit::{Nats, process::Server, wait_until};
 use ring::{
     digest,
     signature::{Ed25519KeyPair, KeyPair as _},
 };
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use std::{process::Command, sync::Arc, time::Duration};
 
 /// Longer than a task takes that is handed out again after a crash.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
@@ -78,6 +79,16 @@ impl World {
         self.declare_spec(name, spec).await;
     }
 
+    /// Declares a model with limits.
+    pub(crate) async fn declare_limited(&self, name: &str, limits: Value, upstream: &Upstream) {
+        let price = json!({"inputUsdPerMtok": "2", "outputUsdPerMtok": "8"});
+        let spec = json!({
+            "provider": "openai", "endpoint": upstream.endpoint(), "zone": "external", "price": price,
+            "allowPrivate": true, "limits": limits
+        });
+        self.declare_spec(name, spec).await;
+    }
+
     /// Declares a model as given.
     pub(crate) async fn declare_spec(&self, name: &str, spec: Value) {
         let manifest = Manifest {
@@ -107,6 +118,20 @@ impl World {
         }
     }
 
+    /// Starts an executor as a process of its own, which can be killed.
+    pub(crate) fn process(&self, zones: &str) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_neptune-executor"));
+        let key = BASE64_STANDARD.encode(signing_key().public_key().as_ref());
+        command
+            .env("NEPTUNE_NATS_URL", self.nats.url())
+            .env("NEPTUNE_NAMESPACE", self.namespace.to_string())
+            .env("NEPTUNE_EXECUTOR_ZONES", zones)
+            .env("NEPTUNE_GOVERNANCE_PUBLIC_KEY", key)
+            .env("NEPTUNE_EXECUTOR_CREDENTIAL_HOSTS", "MODEL_KEY=127.0.0.1")
+            .env("MODEL_KEY", "sk-test");
+        Server::start(command, 0, &std::env::temp_dir().join(format!("{}-executor.log", self.namespace)))
+    }
+
     /// Starts an executor that lives as long as the world.
     pub(crate) fn execute(&self, zones: &[Zone]) {
         tokio::spawn(neptune_executor::run(self.config(zones), self.shutdown.clone()));
@@ -134,18 +159,25 @@ impl World {
         let (bus, stop) = (self.bus(Service::Governance).await, self.shutdown.clone());
         tokio::spawn(async move {
             let publisher = bus.clone();
-            let handler = move |incoming: Incoming<TaskSubmitted>| {
+            let admit = move |task: Task, cause: Cause| {
                 let bus = publisher.clone();
                 async move {
-                    let cause = incoming.cause();
-                    let task = incoming.message.settle(TaskId::mint(), incoming.meta.stored_at).unwrap();
                     let mut admission = admission(&task);
                     tamper(&mut admission);
                     bus.hand_on(&TaskAdmitted { task, admission }, &cause).await.unwrap();
                     Outcome::HandedOn
                 }
             };
-            bus.consume(&GOVERNANCE_SUBMITTED, 64, &stop, handler).await.unwrap();
+            let again = admit.clone();
+            let submitted = bus.consume(&GOVERNANCE_SUBMITTED, 64, &stop, move |incoming: Incoming<TaskSubmitted>| {
+                let cause = incoming.cause();
+                admit(incoming.message.settle(TaskId::mint(), incoming.meta.stored_at).unwrap(), cause)
+            });
+            let resumed = bus.consume(&GOVERNANCE_RESUMED, 64, &stop, move |incoming: Incoming<TaskResumed>| {
+                let cause = incoming.cause();
+                again(incoming.message.task.resumed(incoming.meta.stored_at), cause)
+            });
+            tokio::try_join!(submitted, resumed).unwrap();
         });
     }
 
@@ -166,7 +198,8 @@ impl World {
                     Outcome::HandedOn
                 }
             };
-            bus.consume(&ROUTER_REALTIME, 64, &stop, handler).await.unwrap();
+            let batch = bus.consume(&ROUTER_BATCH, 64, &stop, handler.clone());
+            tokio::try_join!(bus.consume(&ROUTER_REALTIME, 64, &stop, handler), batch).unwrap();
         });
     }
 }

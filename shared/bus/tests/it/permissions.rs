@@ -121,3 +121,46 @@ async fn a_client_hears_of_its_tasks_and_of_no_copies_which_the_router_alone_sub
     submit(&["support"]).await.unwrap_err();
     assert_eq!(submit(&["support", "shadow"]).await.unwrap(), 1, "copies, and nothing before them");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_executor_of_one_zone_gets_its_own_work_alone_and_may_note_what_it_does() {
+    let namespace = neptune_testkit::namespace();
+    let nats = broker(&namespace).await;
+    let operator =
+        Bus::connect(&as_user(&nats, &namespace, "operator", "password-OPERATOR"), Service::Operator).await.unwrap();
+    setup::apply(&operator).await.unwrap();
+    let options = ConnectOptions::with_user_and_password("operator".into(), "password-OPERATOR".into());
+    let publisher = jetstream::new(options.connect(nats.url()).await.unwrap());
+    for zone in ["external", "onprem"] {
+        let subject = namespace.subject("task.routed.v1.<zone>.<lane>", &[zone, "realtime"]);
+        publisher.publish(subject, "{}".into()).await.unwrap().await.unwrap();
+    }
+    let options =
+        ConnectOptions::with_user_and_password("executor-external".into(), "password-EXECUTOR_EXTERNAL".into());
+    let client = options.custom_inbox_prefix("_INBOX_executor").connect(nats.url()).await.unwrap();
+    let stage = namespace.resource("STAGE");
+    let handed_out = async |zone: &str| {
+        let next = format!("$JS.API.CONSUMER.MSG.NEXT.{stage}.executor-{zone}-realtime");
+        let inbox = client.new_inbox();
+        let mut answers = client.subscribe(inbox.clone()).await.unwrap();
+        client.publish_with_reply(next, inbox, r#"{"batch": 1, "no_wait": true}"#.into()).await.unwrap();
+        let told = tokio::time::timeout(Duration::from_secs(2), futures::StreamExt::next(&mut answers)).await;
+        told.is_ok_and(|told| told.is_some_and(|told| told.status.is_none()))
+    };
+    assert!(!handed_out("onprem").await, "the work of another zone");
+    assert!(handed_out("external").await, "its own");
+
+    let config = as_user(&nats, &namespace, "executor-external", "password-EXECUTOR_EXTERNAL");
+    let bus = Bus::connect(&config, Service::Executor).await.unwrap();
+    let first = bus.set_cell("acme/a.1", b"one".to_vec(), 0).await.unwrap().unwrap();
+    assert_eq!(bus.set_cell("acme/a.1", b"two".to_vec(), 0).await.unwrap(), None, "somebody wrote before");
+    assert_eq!(&bus.cell("acme/a.1").await.unwrap().body[..], b"one");
+    bus.set_cell("acme/a.1", b"two".to_vec(), first).await.unwrap().unwrap();
+    assert_eq!(bus.cell("acme/b").await.unwrap(), neptune_bus::Cell::default());
+    let (team, task) = ("support".parse().unwrap(), neptune_contracts::ids::TaskId::mint());
+    assert_eq!(bus.noted::<Vec<u32>>((&team, task)).await.unwrap(), None);
+    bus.note((&team, task), &vec![1, 2]).await.unwrap();
+    bus.note((&team, task), &vec![3]).await.unwrap();
+    let noted = async || bus.noted::<Vec<u32>>((&team, task)).await.unwrap() == Some(vec![3]);
+    neptune_testkit::wait_until("the last note is there", Duration::from_secs(20), noted).await;
+}

@@ -6,14 +6,14 @@ use crate::{
     catalogue::CATALOGUE,
     delivery::DeliveryRequested,
     feedback::FeedbackGiven,
-    names::{Origin, Service},
+    names::{Origin, Service, Zone},
     query::{QUERIES, Query as _, SpendQuery, TaskQuery},
     signal::{SIGNALS, STREAM_CHUNK, TASK_CANCEL},
     subject::Namespace,
     task::TaskSubmitted,
     topology::{
         AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, GOVERNANCE_FINISHED, LEASE_BUCKET, METERING_FINISHED,
-        PAYLOADS_STORE, StreamName,
+        PAYLOADS_STORE, SHARED_BUCKET, STARTED_BUCKET, StreamName,
     },
 };
 use std::{collections::BTreeSet, fmt::Write as _};
@@ -37,7 +37,8 @@ pub struct Permissions {
 /// Over HTTP a team needs none.
 pub const CLIENT_TEAMS: &[&str] = &["support"];
 
-/// The `authorization` block with every service, the operator, and one client user per team.
+/// The `authorization` block with every service, the operator, an executor of each zone alone, and one client
+/// user per team.
 /// Passwords are references to variables of the broker's environment.
 #[must_use]
 pub fn nats_users(namespace: &Namespace, teams: &[&str]) -> String {
@@ -47,6 +48,9 @@ pub fn nats_users(namespace: &Namespace, teams: &[&str]) -> String {
     block.push_str("    { user: operator, password: $NEPTUNE_NATS_PASSWORD_OPERATOR }\n");
     for service in SERVICES {
         user(&mut block, service.as_str(), &of_service(namespace, *service));
+    }
+    for zone in Zone::ALL {
+        user(&mut block, &format!("executor-{zone}"), &of_executor(namespace, *zone));
     }
     for team in teams {
         user(&mut block, &format!("client-{team}"), &of_client(namespace, team));
@@ -91,11 +95,7 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
     large_bodies(publish, namespace);
     let results = namespace.resource(StreamName::Results.as_str());
     match service {
-        Service::Executor => {
-            publish.insert(format!("$KV.{}.>", namespace.resource(LEASE_BUCKET)));
-            // A lease is given up when a task goes on to another zone.
-            publish.insert(format!("$JS.API.STREAM.MSG.DELETE.KV_{}", namespace.resource(LEASE_BUCKET)));
-        }
+        Service::Executor => executing(publish, namespace),
         Service::Governance => {
             // Budgets that Redis lost are filled from the ledger, once it has what was settled.
             publish.insert(namespace.wildcard(SpendQuery::SUBJECT));
@@ -137,6 +137,20 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
     permissions
 }
 
+/// What the user of an executor may do that serves one zone alone: it is handed out no work of another.
+#[must_use]
+pub fn of_executor(namespace: &Namespace, zone: Zone) -> Permissions {
+    let mut permissions = of_service(namespace, Service::Executor);
+    let own = [format!("executor-{zone}-realtime"), format!("executor-{zone}-batch")];
+    let of_executors = CONSUMERS.iter().filter(|consumer| consumer.service == Service::Executor);
+    for consumer in of_executors.filter(|consumer| own.iter().all(|own| own != consumer.name)) {
+        let mut theirs = BTreeSet::new();
+        consuming(&mut theirs, namespace, consumer);
+        permissions.publish.retain(|subject| !theirs.contains(subject));
+    }
+    permissions
+}
+
 /// What a team's own programs may do: submit as the team, ask for deliveries, hear their answers.
 #[must_use]
 pub fn of_client(namespace: &Namespace, team: &str) -> Permissions {
@@ -174,6 +188,17 @@ fn consuming(publish: &mut BTreeSet<String>, namespace: &Namespace, consumer: &C
         publish.insert(format!("$JS.API.STREAM.INFO.{stream}"));
         publish.insert(format!("$JS.API.STREAM.MSG.GET.{stream}"));
         publish.insert(format!("$JS.API.STREAM.MSG.DELETE.{stream}"));
+    }
+}
+
+/// Leases, notes of calls that were begun, and what is used of models' limits.
+fn executing(publish: &mut BTreeSet<String>, namespace: &Namespace) {
+    publish.insert(format!("$KV.{}.>", namespace.resource(LEASE_BUCKET)));
+    // A lease is given up when a task goes on to another zone.
+    publish.insert(format!("$JS.API.STREAM.MSG.DELETE.KV_{}", namespace.resource(LEASE_BUCKET)));
+    for bucket in [SHARED_BUCKET, STARTED_BUCKET].map(|bucket| namespace.resource(bucket)) {
+        publish.insert(format!("$KV.{bucket}.>"));
+        publish.insert(format!("$JS.API.DIRECT.GET.KV_{bucket}.>"));
     }
 }
 

@@ -2,11 +2,11 @@
 
 use neptune_contracts::{
     catalogue::CATALOGUE,
-    names::Service,
+    names::{Service, Zone},
     render::{
         asyncapi::{asyncapi, schema_name},
         flow::flow,
-        permissions::{CLIENT_TEAMS, nats_users, of_client, of_service},
+        permissions::{CLIENT_TEAMS, nats_users, of_client, of_executor, of_service},
     },
     resource::{BudgetSpec, ChannelSpec, KeySpec, Manifest, ModelSpec, RouteSpec, TeamSpec},
     subject::Namespace,
@@ -102,4 +102,17 @@ fn only_governance_admits_and_no_service_may_touch_streams_it_does_not_work_on()
     assert!(!client.subscribe.iter().any(|subject| subject == "_INBOX.>"));
     let reads_bodies = |subject: &String| subject.contains("CONSUMER.CREATE") || subject.contains("MSG.GET");
     assert!(!client.publish.iter().any(reads_bodies), "large bodies of other teams stay unread");
+}
+
+#[test]
+fn an_executor_of_one_zone_is_handed_out_no_work_of_another() {
+    for zone in Zone::ALL {
+        let permissions = of_executor(&namespace(), *zone);
+        let asked: Vec<&String> =
+            permissions.publish.iter().filter(|subject| subject.contains("CONSUMER.MSG.NEXT")).collect();
+        let stage = "$JS.API.CONSUMER.MSG.NEXT.NEPTUNE_STAGE";
+        assert_eq!(asked, [&format!("{stage}.executor-{zone}-batch"), &format!("{stage}.executor-{zone}-realtime")]);
+        let all = of_service(&namespace(), Service::Executor);
+        assert_eq!(all.publish.len() - permissions.publish.len(), 4, "nothing else is taken");
+    }
 }

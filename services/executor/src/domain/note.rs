@@ -1,0 +1,149 @@
+//! What an executor leaves behind about a task before each call, and what another one makes of it after
+//! a crash: which calls had ended, which may be made again under their id, and which are lost.
+
+use neptune_contracts::{
+    attempt::{Attempt, HEDGE, LOST, MEMBER},
+    resource::Provider,
+};
+use serde::{Deserialize, Serialize};
+
+/// What an executor has done with a task so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// The resources' revision it goes by.
+    pub revision: u64,
+    /// How often the task was parked before.
+    pub parked: u32,
+    /// Calls that ended.
+    pub made: Vec<Attempt>,
+    /// Calls that were begun.
+    pub begun: Vec<Begun>,
+}
+
+/// A call that was begun.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Begun {
+    /// As it is recorded if nobody learns how it ended.
+    pub attempt: Attempt,
+    /// Whether the same call under the same id is answered as before, and charged once.
+    pub is_repeatable: bool,
+}
+
+/// What is left of the work of an executor that died.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Left {
+    /// Calls that ended, and those whose end nobody knows.
+    pub made: Vec<Attempt>,
+    /// Calls that are made again under their id, if they are made again.
+    pub again: Vec<Attempt>,
+}
+
+/// Whether a provider takes a key by which it recognises a repeated call.
+#[must_use]
+pub fn takes_idempotency_key(provider: Provider) -> bool {
+    matches!(provider, Provider::Openai | Provider::Azure)
+}
+
+/// Whether a call may be repeated: it asks the task's own question, which is the same each time, in one
+/// piece. Who saw a part of a streamed answer must not take another one for its continuation.
+#[must_use]
+pub fn is_repeatable(provider: Provider, purpose: Option<&str>, is_streamed: bool) -> bool {
+    takes_idempotency_key(provider) && !is_streamed && matches!(purpose, None | Some(HEDGE | MEMBER))
+}
+
+impl Note {
+    /// What whoever goes on with the task under these resources takes over, `known` left out.
+    #[must_use]
+    pub fn left(self, revision: u64, parked: u32, known: &[Attempt]) -> Left {
+        // What ended before it was parked travels with it.
+        if self.parked != parked {
+            return Left::default();
+        }
+        let is_new = |attempt: &Attempt| known.iter().all(|known| known.id != attempt.id);
+        let mut left = Left { made: self.made.into_iter().filter(is_new).collect(), again: Vec::new() };
+        for Begun { attempt, is_repeatable } in self.begun {
+            if !is_new(&attempt) {
+                continue;
+            }
+            if is_repeatable && self.revision == revision {
+                left.again.push(attempt);
+            } else {
+                left.made.push(lost(attempt));
+            }
+        }
+        left
+    }
+
+    /// Takes in that a call begins.
+    pub fn begins(&mut self, begun: Begun) {
+        self.begun.push(begun);
+    }
+
+    /// Takes in that a call ended.
+    pub fn ended(&mut self, attempt: &Attempt) {
+        self.begun.retain(|begun| begun.attempt.id != attempt.id);
+        self.made.push(attempt.clone());
+    }
+}
+
+/// The record of a call whose end nobody knows.
+#[must_use]
+pub fn lost(attempt: Attempt) -> Attempt {
+    Attempt { purpose: Some(LOST.to_owned()), ..attempt }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples::attempt;
+
+    fn begun(model: &str, is_repeatable: bool) -> Begun {
+        Begun { attempt: attempt(model, None, "0.1"), is_repeatable }
+    }
+
+    fn note() -> Note {
+        let mut note = Note { revision: 3, ..Note::default() };
+        let ended = begun("a", true);
+        note.begins(ended.clone());
+        note.ended(&ended.attempt);
+        note.begins(begun("b", true));
+        note.begins(begun("c", false));
+        note
+    }
+
+    fn models(attempts: &[Attempt]) -> Vec<(&str, Option<&str>)> {
+        attempts.iter().map(|attempt| (attempt.model.as_str(), attempt.purpose.as_deref())).collect()
+    }
+
+    #[test]
+    fn what_ended_is_kept_and_what_was_begun_is_made_again_or_lost() {
+        let left = note().left(3, 0, &[]);
+        assert_eq!(models(&left.made), [("a", None), ("c", Some(LOST))]);
+        assert_eq!(models(&left.again), [("b", None)]);
+    }
+
+    #[test]
+    fn under_other_resources_the_same_call_may_be_another() {
+        let left = note().left(4, 0, &[]);
+        assert_eq!(models(&left.made), [("a", None), ("b", Some(LOST)), ("c", Some(LOST))]);
+        assert_eq!(left.again, []);
+    }
+
+    #[test]
+    fn what_is_known_already_and_what_was_before_a_wait_is_left_out() {
+        let note = note();
+        let known: Vec<Attempt> =
+            note.made.iter().chain(note.begun.iter().map(|begun| &begun.attempt)).cloned().collect();
+        assert_eq!(note.clone().left(3, 0, &known), Left::default());
+        assert_eq!(note.left(3, 1, &[]), Left::default());
+    }
+
+    #[test]
+    fn only_the_tasks_own_question_in_one_piece_is_repeatable() {
+        assert!(is_repeatable(Provider::Openai, None, false));
+        assert!(is_repeatable(Provider::Azure, Some(MEMBER), false));
+        assert!(!is_repeatable(Provider::Openai, None, true));
+        assert!(!is_repeatable(Provider::Openai, Some("re_ask"), false));
+        assert!(!is_repeatable(Provider::Anthropic, None, false));
+    }
+}
