@@ -189,3 +189,30 @@ async fn every_provider_streams_as_openais_clients_expect() {
         assert_eq!(events.last().unwrap()["error"]["code"], "stream_interrupted", "{provider}: {events:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anthropics_clients_are_answered_by_any_model() {
+    let stack = Stack::start().await;
+    let body = json!({"model": FAVOURITE, "max_tokens": 200, "messages": [{"role": "user", "content": "What is a pump, and what are its parts?"}]});
+    let whole: Value = stack.post("/v1/messages").json(&body).send().await.unwrap().json().await.unwrap();
+    let words = whole["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{whole}"));
+    assert!(words.contains("pump") && whole["usage"]["output_tokens"].as_u64().unwrap() > 0, "{whole}");
+    let mut streamed = body.clone();
+    streamed["stream"] = json!(true);
+    let text = stack.post("/v1/messages").json(&streamed).send().await.unwrap().text().await.unwrap();
+    let events: Vec<Value> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect();
+    let said: String = events.iter().filter_map(|event| event["delta"]["text"].as_str()).collect();
+    assert_eq!(said, words);
+    let [first, .., counted, last] = events.as_slice() else { panic!("{text}") };
+    assert_eq!((&first["type"], &last["type"]), (&json!("message_start"), &json!("message_stop")));
+    assert_eq!((&counted["usage"], &counted["delta"]["stop_reason"]), (&whole["usage"], &json!("end_turn")));
+    assert!(events.len() > 10);
+    // What breaks in the middle is an event that Anthropic's clients raise.
+    stack.simulate(FAVOURITE, json!({"faults": {"cut": 1.0, "breaksAfter": 4}})).await;
+    let text = stack.post("/v1/messages").json(&streamed).send().await.unwrap().text().await.unwrap();
+    assert!(text.contains("event: error\ndata: {\"type\":\"error\"") && text.contains("stream_interrupted"), "{text}");
+}

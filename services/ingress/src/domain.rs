@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod hints;
 pub mod json;
 pub mod keys;
+pub mod messages;
 pub mod pieces;
 pub mod repeat;
 pub mod submit;

@@ -62,7 +62,11 @@ impl Door {
     /// # Errors
     /// Nobody we know, as 401.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Fault> {
-        let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+        let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+        // Anthropic's clients send the bare key in a header of their own.
+        let own = || text("x-api-key").map(|key| format!("Bearer {key}"));
+        let authorization = text(header::AUTHORIZATION.as_str()).map(str::to_owned).or_else(own);
+        let authorization = authorization.as_deref();
         Ok(self.keys.caller(authorization, &self.resources.borrow(), Timestamp::now())?)
     }
 

@@ -19,6 +19,8 @@ const COME_BACK_MS: u64 = 1_000;
 pub enum Shape {
     /// `{"error": {…}}`.
     Openai,
+    /// `{"type": "error", "error": {…}}`.
+    Anthropic,
     /// `application/problem+json`.
     Problem,
 }
@@ -40,6 +42,27 @@ struct OpenaiErrorBody {
     r#type: &'static str,
     /// The field that is wrong.
     param: Option<String>,
+    /// Stable name of the reason.
+    code: String,
+}
+
+/// An error in Anthropic's shape.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct AnthropicError {
+    /// `error`.
+    r#type: &'static str,
+    /// The error.
+    error: AnthropicErrorBody,
+}
+
+/// What Anthropic's clients read of an error.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct AnthropicErrorBody {
+    /// The kind of error.
+    r#type: &'static str,
+    /// What is wrong, and what to do about it.
+    message: String,
     /// Stable name of the reason.
     code: String,
 }
@@ -153,6 +176,7 @@ impl Fault {
         let headers = self.headers();
         match shape {
             Shape::Openai => (status, headers, Json(self.openai())).into_response(),
+            Shape::Anthropic => (status, headers, Json(self.anthropic())).into_response(),
             Shape::Problem => {
                 let mut response = (status, headers, Json(self.problem(status))).into_response();
                 let kind = HeaderValue::from_static("application/problem+json");
@@ -163,14 +187,19 @@ impl Fault {
     }
 
     /// The error as the last event of a stream that has begun.
-    pub fn event(self) -> Event {
+    pub fn event(self, shape: Shape) -> Event {
         tracing::debug!(
             code = self.code,
             task.id = self.task.map(tracing::field::display),
             "a stream ended with an error"
         );
         // Texts always can be written.
-        Event::default().data(serde_json::to_string(&self.openai()).unwrap_or_default())
+        match shape {
+            Shape::Anthropic => {
+                Event::default().event("error").data(serde_json::to_string(&self.anthropic()).unwrap_or_default())
+            }
+            _ => Event::default().data(serde_json::to_string(&self.openai()).unwrap_or_default()),
+        }
     }
 
     fn headers(&self) -> HeaderMap {
@@ -201,6 +230,25 @@ impl Fault {
         let param = self.problems.into_iter().map(|problem| problem.field).find(|field| !field.starts_with('('));
         OpenaiError {
             error: OpenaiErrorBody { message: self.message, r#type: self.meaning.kind, param, code: self.code },
+        }
+    }
+
+    fn anthropic(self) -> AnthropicError {
+        let kind = match self.meaning.status {
+            400 | 405 | 408 | 409 | 415 | 422 => "invalid_request_error",
+            401 => "authentication_error",
+            402 => "billing_error",
+            403 => "permission_error",
+            404 => "not_found_error",
+            413 => "request_too_large",
+            429 => "rate_limit_error",
+            503 => "overloaded_error",
+            504 => "timeout_error",
+            _ => "api_error",
+        };
+        AnthropicError {
+            r#type: "error",
+            error: AnthropicErrorBody { r#type: kind, message: self.message, code: self.code },
         }
     }
 

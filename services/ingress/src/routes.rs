@@ -4,6 +4,7 @@ pub mod cancel;
 pub mod completions;
 pub mod feedback;
 pub mod health;
+pub mod messages;
 pub mod models;
 pub mod openapi;
 pub mod tasks;
@@ -42,6 +43,7 @@ pub fn documented() -> (Router<Gate>, aide::openapi::OpenApi) {
         .api_route("/v1/tasks/{id}/feedback", post_with(feedback::give, feedback::document))
         .api_route("/v1/tasks/{id}/cancel", post_with(cancel::cancel, cancel::document))
         .api_route("/v1/chat/completions", post_with(completions::complete, completions::document))
+        .api_route("/v1/messages", post_with(messages::create, messages::document))
         .api_route("/v1/models", get_with(models::list, models::document))
         .api_route("/v1/models/{*id}", get_with(models::retrieve, models::document_retrieve))
         .api_route("/healthz", get_with(health::alive, health::document_alive))
@@ -54,9 +56,9 @@ pub fn documented() -> (Router<Gate>, aide::openapi::OpenApi) {
 }
 
 async fn no_such_path(method: Method, uri: Uri) -> Response {
-    let served = "chat completions, models and tasks are served so far";
+    let served = "chat completions, messages, models and tasks are served so far";
     let text = match shape_of(uri.path()) {
-        Shape::Openai => format!("{method} of this path is not served; {served}, see /openapi.json"),
+        Shape::Openai | Shape::Anthropic => format!("{method} of this path is not served; {served}, see /openapi.json"),
         Shape::Problem => "there is no such path; see /openapi.json".to_owned(),
     };
     Fault::new(404, "invalid_request_error", "not_found", text).answer(shape_of(uri.path()))
@@ -68,10 +70,11 @@ async fn no_such_method(method: Method, uri: Uri) -> Response {
 }
 
 /// The shape of errors on a path that is not served: below `/v1/` it is asked for by an OpenAI
-/// client, unless it is about tasks, which are Neptune's own.
+/// client, unless it is about messages, which are Anthropic's, or tasks, which are Neptune's own.
 fn shape_of(path: &str) -> Shape {
     match path.strip_prefix("/v1/").and_then(|path| path.split('/').next()) {
         None | Some("tasks") => Shape::Problem,
+        Some("messages") => Shape::Anthropic,
         Some(_) => Shape::Openai,
     }
 }
@@ -95,6 +98,7 @@ mod tests {
             ("/v1/embeddings", Shape::Openai),
             ("/v1/models/gpt-4.1", Shape::Openai),
             ("/v1/tasksets", Shape::Openai),
+            ("/v1/messages/count_tokens", Shape::Anthropic),
             ("/v1/tasks", Shape::Problem),
             ("/v1/tasks/7/undo", Shape::Problem),
             ("/v1", Shape::Problem),

@@ -50,7 +50,7 @@ pub const NAMES: &[&str] = &[
 /// must not silently be no limit.
 pub fn unread<'h>(names: impl Iterator<Item = &'h str>, read: &[&str]) -> Vec<Problem> {
     let remedy = if read.is_empty() {
-        "put it into the body's constraints; such headers are for /v1/chat/completions".to_owned()
+        "put it into the body's constraints; such headers are for /v1/chat/completions and /v1/messages".to_owned()
     } else {
         format!("use one of {}, or leave it out", read.join(", "))
     };

@@ -38,18 +38,25 @@ pub fn task(
     if faults.is_empty() { Ok(task) } else { Err(faults) }
 }
 
+/// A chat completion as it is asked for.
+///
+/// # Errors
+/// The fault of the body.
+pub fn chat(body: &[u8]) -> Result<ChatRequest, Vec<Problem>> {
+    json::read(body).map_err(|problem| vec![problem])
+}
+
 /// The task of a chat completion. It has no id yet.
 ///
 /// # Errors
-/// Every fault of the body and the headers.
+/// Every fault of the request and the headers.
 pub fn completion(
-    body: &[u8],
+    request: ChatRequest,
     hints: &Hints,
     caller: &Caller,
     now: Timestamp,
     resources: &Resources,
 ) -> Result<TaskSubmitted, Vec<Problem>> {
-    let request: ChatRequest = json::read(body).map_err(|problem| vec![problem])?;
     let mut faults = Vec::new();
     let options = request.other.get("stream_options").filter(|options| !options.is_null());
     if options.is_some() && request.stream != Some(true) {
@@ -110,7 +117,8 @@ mod tests {
 
     fn check_completion(body: &str, faults: &[&str]) {
         let hints = Hints { lane: Some("slow".into()), ..Hints::default() };
-        let found = completion(body.as_bytes(), &hints, &caller(), now(), &Resources::default());
+        let found = chat(body.as_bytes())
+            .and_then(|request| completion(request, &hints, &caller(), now(), &Resources::default()));
         assert_eq!(fields(found), faults, "{body}");
     }
 
@@ -155,7 +163,9 @@ mod tests {
     #[test]
     fn a_completion_keeps_what_neptune_does_not_read() {
         let body = r#"{"model": "auto:cheap", "messages": [{"role": "user", "content": "hi"}], "stream": false, "logit_bias": {"1": 2}}"#;
-        let task = completion(body.as_bytes(), &Hints::default(), &caller(), now(), &Resources::default()).unwrap();
+        let task =
+            completion(chat(body.as_bytes()).unwrap(), &Hints::default(), &caller(), now(), &Resources::default())
+                .unwrap();
         assert_eq!(task.input.model.as_deref(), Some("auto:cheap"));
         assert_eq!(task.input.other.get("logit_bias"), Some(&serde_json::json!({"1": 2})));
     }

@@ -1,6 +1,7 @@
 //! `POST /v1/chat/completions`, as OpenAI's clients expect it.
 
 mod stream;
+mod voice;
 
 use super::{explain, openapi};
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
         submit,
     },
     gate::Gate,
-    problem::{Fault, OpenaiError, Shape},
+    problem::{Fault, OpenaiError},
     receive,
     submitting::{self, Wish},
 };
@@ -30,12 +31,20 @@ use neptune_contracts::{
 use serde_json::Value;
 use tokio::time::Instant;
 
+pub(super) use voice::Dialect;
+use voice::Voice;
+
 /// `POST /v1/chat/completions`.
 pub async fn complete(State(gate): State<Gate>, request: Request) -> Response {
-    answer_completion(&gate, request).await.unwrap_or_else(|fault| fault.answer(Shape::Openai))
+    answer_in(&gate, request, Dialect::Chat).await
 }
 
-async fn answer_completion(gate: &Gate, request: Request) -> Result<Response, Fault> {
+/// Answers a request for a completion in the shape it came in.
+pub(super) async fn answer_in(gate: &Gate, request: Request, dialect: Dialect) -> Response {
+    answer_completion(gate, request, dialect).await.unwrap_or_else(|fault| fault.answer(dialect.errors()))
+}
+
+async fn answer_completion(gate: &Gate, request: Request, dialect: Dialect) -> Result<Response, Fault> {
     let door = gate.door()?;
     let (head, body) = request.into_parts();
     let caller = door.submitter(&head.headers)?;
@@ -44,19 +53,20 @@ async fn answer_completion(gate: &Gate, request: Request) -> Result<Response, Fa
     let hints = Hints::read(|name| receive::text(&head.headers, name).map(str::to_owned));
     let body = receive::json(&head.headers, body).await?;
     let resources = door.resources.borrow().clone();
-    let task = submit::completion(&body, &hints, &caller, Timestamp::now(), &resources).map_err(Fault::invalid)?;
+    let request = dialect.read(&body).map_err(Fault::invalid)?;
     drop(body);
+    let task = submit::completion(request, &hints, &caller, Timestamp::now(), &resources).map_err(Fault::invalid)?;
     let (wait, cause) = (Some(door.wait), receive::cause(&head.headers));
     let wish = Wish { idempotency_key, wait, cause, deadline_in_ms: hints.deadline_ms.as_deref() };
     if task.input.stream != Some(true) {
         let submitted = submitting::submit(door, &caller, task, wish).await?;
-        return submitted.finished.map(|finished| answer(*finished)).ok_or_else(|| not_in_time(submitted.id));
+        return submitted.finished.map(|finished| answer(*finished, dialect)).ok_or_else(|| not_in_time(submitted.id));
     }
     let with_usage = task.input.other.get("stream_options").and_then(|options| options.get("include_usage"));
     let with_usage = with_usage.and_then(Value::as_bool).unwrap_or(false);
     let deadline = Instant::now() + door.wait;
     let stored = submitting::store(door, &caller, task, (wish, true)).await?;
-    stream::answer(gate.clone(), caller.team, stored, (deadline, with_usage)).await
+    stream::answer(gate.clone(), caller.team, stored, (deadline, Voice::of(dialect, with_usage))).await
 }
 
 fn not_in_time(id: TaskId) -> Fault {
@@ -64,11 +74,11 @@ fn not_in_time(id: TaskId) -> Fault {
     Fault::new(504, "timeout_error", "wait_exceeded", text).about(id)
 }
 
-/// The model's own object is passed on as it is.
-fn answer(mut finished: TaskFinished) -> Response {
+/// In OpenAI's shape the model's own object is passed on as it is.
+fn answer(mut finished: TaskFinished, dialect: Dialect) -> Response {
     let mut response = match (finished.outcome, finished.output.take()) {
-        (Outcome::Completed, Some(output)) => (StatusCode::OK, Json(output)).into_response(),
-        _ => failed(&mut finished).answer(Shape::Openai),
+        (Outcome::Completed, Some(output)) => (StatusCode::OK, Json(dialect.whole(output))).into_response(),
+        _ => failed(&mut finished).answer(dialect.errors()),
     };
     explain(&mut response, &finished);
     response

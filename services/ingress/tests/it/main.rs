@@ -12,6 +12,7 @@ mod completions;
 mod document;
 mod feedback;
 mod lifecycle;
+mod messages;
 mod refusals;
 mod repeats;
 mod support;

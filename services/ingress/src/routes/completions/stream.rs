@@ -4,15 +4,13 @@
 //! fact is what counts. What was said so far is never contradicted: when the fact's answer is not the
 //! one whose pieces were passed on, or one of them is missing, the stream ends with an error.
 
-use super::failed;
+use super::{Voice, failed};
 use crate::{
-    domain::pieces,
     gate::Gate,
     problem::Fault,
     submitting::{self, Stored},
 };
 use axum::{
-    body::Bytes,
     http::HeaderValue,
     response::{
         IntoResponse as _, Response,
@@ -26,7 +24,6 @@ use neptune_contracts::{
     ids::{AttemptId, TaskId},
     names::Team,
 };
-use serde_json::Value;
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -46,7 +43,7 @@ struct Relay {
     /// Nothing when the task has ended before.
     chunks: Option<Chunks>,
     finished: BoxFuture<'static, Option<Box<TaskFinished>>>,
-    with_usage: bool,
+    voice: Voice,
     /// The client is the one who asked first, so that the task ends when it goes away.
     is_own: bool,
     /// The attempt whose pieces are passed on.
@@ -74,7 +71,7 @@ pub(super) async fn answer(
     gate: Gate,
     team: Team,
     stored: Stored,
-    (deadline, with_usage): (Instant, bool),
+    (deadline, voice): (Instant, Voice),
 ) -> Result<Response, Fault> {
     let door = gate.door()?;
     let id = stored.id;
@@ -89,7 +86,7 @@ pub(super) async fn answer(
         task: id,
         chunks: stored.chunks,
         finished,
-        with_usage,
+        voice,
         is_own,
         attempt: None,
         next: 0,
@@ -178,7 +175,7 @@ impl Relay {
             return;
         }
         self.next += 1;
-        self.tail.push_back(event(&body));
+        self.tail.extend(self.voice.piece(&body));
     }
 
     async fn end(&mut self, mut finished: TaskFinished) {
@@ -196,14 +193,11 @@ impl Relay {
         match (&finished.output, finished.outcome) {
             (Some(output), Outcome::Completed) => {
                 if self.attempt.is_none() {
-                    self.tail.extend(pieces::of(output, self.with_usage).iter().map(json));
+                    self.tail.extend(self.voice.whole(output));
                 }
-                if self.with_usage {
-                    self.tail.push_back(json(&pieces::usage(output, &finished.cost_usd.to_string())));
-                }
-                self.tail.push_back(Event::default().data("[DONE]"));
+                self.tail.extend(self.voice.end(output, &finished.cost_usd.to_string()));
             }
-            _ => self.tail.push_back(failed(&mut finished).event()),
+            _ => self.tail.push_back(self.voice.fault(failed(&mut finished))),
         }
     }
 
@@ -220,7 +214,7 @@ impl Relay {
 
     fn not_in_time(&mut self) {
         self.is_ended = true;
-        self.tail.push_back(super::not_in_time(self.task).event());
+        self.tail.push_back(self.voice.fault(super::not_in_time(self.task)));
     }
 
     fn interrupted(&self) -> Event {
@@ -228,7 +222,7 @@ impl Relay {
             "the answer was interrupted and another was given instead; GET /v1/tasks/{} has it as a whole",
             self.task
         );
-        Fault::new(502, "upstream_error", "stream_interrupted", text).about(self.task).event()
+        self.voice.fault(Fault::new(502, "upstream_error", "stream_interrupted", text).about(self.task))
     }
 }
 
@@ -252,13 +246,4 @@ async fn next_chunk(chunks: &mut Option<Chunks>) -> Option<Chunk> {
         Some(chunks) => chunks.next().await,
         None => std::future::pending().await,
     }
-}
-
-fn json(chunk: &Value) -> Event {
-    Event::default().data(chunk.to_string())
-}
-
-/// JSON in one line has no line break that would end the event.
-fn event(body: &Bytes) -> Event {
-    Event::default().data(String::from_utf8_lossy(body))
 }
