@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo up down status test check bench bench-routing schemas train-task-type clean toolchain
+.PHONY: help demo up down status test check bench bench-routing bench-outage schemas train-task-type clean toolchain
 
 SERVERS := deploy/local/servers.sh
 # Simulated models and a receiver for mail and webhooks run along; `make up UP=` leaves them out.
@@ -53,6 +53,14 @@ bench-routing: toolchain ## Compare routing decisions with the numbers to reach,
 	@echo '==> building'
 	@cargo build --profile local -p neptune-cli -p neptune-tests --bins
 	@$(BUILD_DIR)/local/bench-routing
+
+bench-outage: toolchain ## Let a model fail under 200 tasks a second, optimised; who sees a second attempt?
+	@$(SERVERS) up --state-dir .neptune/test
+	@echo '==> building'
+	@cargo build --profile local --bins
+	@code=0; (set -a; . .neptune/test/servers.env; set +a; \
+	  exec cargo test --quiet --profile local -p neptune-tests --test it outage_of_a_model -- --nocapture) || code=$$?; \
+	  $(SERVERS) down --state-dir .neptune/test; exit $$code
 
 schemas: toolchain ## Render schemas/ and deploy/nats/users.conf from the contracts anew
 	@UPDATE_SCHEMAS=1 cargo test --quiet -p neptune-contracts -p neptune-ingress

@@ -9,8 +9,8 @@ use neptune_tests::stack::Stack;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// Between two tasks: 100 a second, half of what an optimised build is asked for.
-const EVERY: Duration = Duration::from_millis(10);
+/// Between two tasks: 200 a second, and half of that where nothing is optimised.
+const EVERY: Duration = Duration::from_millis(if cfg!(debug_assertions) { 10 } else { 5 });
 /// When the model begins to fail.
 const FAILS_AT: Duration = Duration::from_secs(2);
 /// How long the load lasts.

@@ -18,6 +18,7 @@ use neptune_router::domain::{
     outlook::Outlook,
     quality::{Cell, Cells},
     statistics::{AnswerStatistics, ModelStatistics, Statistics},
+    words::{Gain, WordModel, WordModels},
 };
 use neptune_testkit::builders;
 use std::{collections::HashMap, hint::black_box, time::Instant};
@@ -68,6 +69,14 @@ fn cells() -> Cells {
     contexts.into_iter().map(|context| (context, of_all.clone())).collect()
 }
 
+/// Words that are used for every candidate.
+fn words() -> WordModels {
+    let gain = Gain { signals: 2_000.0, saved: 100.0, squares: 10.0 };
+    let weights: HashMap<u16, f64> = (0..4_096).map(|bucket| (bucket, f64::from(bucket % 7) / 100.0 - 0.03)).collect();
+    let names = (0..CANDIDATES).map(|number| format!("provider-{}/model-{number}", number % 5));
+    WordModels(names.map(|name| (name, WordModel::new(&weights, gain))).collect())
+}
+
 /// What every provider said about its limits.
 fn headroom() -> HashMap<String, Headroom> {
     let resets_at = Timestamp::now().plus_millis(3_600_000);
@@ -79,7 +88,7 @@ fn headroom() -> HashMap<String, Headroom> {
 
 fn bench(criterion: &mut Criterion) {
     let (task, admission, resources, statistics) = world();
-    let (circuits, headroom, cells) = (HashMap::new(), headroom(), cells());
+    let (circuits, headroom, cells, words) = (HashMap::new(), headroom(), cells(), words());
     let once = || {
         let snapshot = Snapshot {
             resources: &resources,
@@ -89,7 +98,7 @@ fn bench(criterion: &mut Criterion) {
             cells: &cells,
             may_hedge: false,
             may_explore: true,
-            outlook: Outlook::default(),
+            outlook: Outlook { words: Some(&words), ..Outlook::default() },
             now: Timestamp::now(),
         };
         decide(black_box(&task), &admission, &snapshot)

@@ -7,8 +7,9 @@ use crate::domain::{
     observe::Observation,
     quality::Cells,
     statistics::Statistics,
+    words::WordModels,
 };
-use crate::tempo::Tempos;
+use crate::{sessions::Sessions, tempo::Tempos};
 use arc_swap::ArcSwap;
 use neptune_contracts::names::Team;
 use std::{
@@ -30,8 +31,11 @@ pub struct Board {
     explored: Mutex<HashMap<Team, Budget>>,
     rebuilding: AtomicBool,
     hedged: Mutex<Budget>,
+    words: ArcSwap<WordModels>,
     /// Budgets that are kept in step with their period.
     pub tempos: Tempos,
+    /// The models of sessions.
+    pub sessions: Sessions,
 }
 
 impl Board {
@@ -72,6 +76,17 @@ impl Board {
     #[must_use]
     pub fn cells(&self) -> Arc<Cells> {
         self.cells.load_full()
+    }
+
+    /// What words say about models.
+    #[must_use]
+    pub fn words(&self) -> Arc<WordModels> {
+        self.words.load_full()
+    }
+
+    /// Takes over what words say.
+    pub fn replace_words(&self, words: WordModels) {
+        self.words.store(Arc::new(words));
     }
 
     /// Takes over new feedback.

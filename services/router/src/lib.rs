@@ -7,7 +7,8 @@
 //! answer in the cache will do for; `task.submitted` of the origin `shadow`,
 //! copies of tasks for models that a route compares (off the path of the task, lost in a crash).
 //! **Owns:** in Redis, routing statistics (success, latency and length of answers, circuits, and how
-//! good answers were) and the cache's index of who asked what.
+//! good answers were), words of tasks and what they taught, the models of sessions, and the cache's index
+//! of who asked what.
 //!
 //! **On the request's path** there is no Redis: decisions are made from a snapshot that is read
 //! every quarter of a second, and from circuits that each replica opens by itself as soon as it
@@ -32,9 +33,11 @@ pub mod embedder;
 pub mod handlers;
 pub mod read;
 pub mod rebuild;
+pub mod sessions;
 pub mod shadow;
 pub mod statistics;
 pub mod tempo;
+pub mod words;
 
 use board::Board;
 use cache::Cache;
@@ -54,10 +57,12 @@ use neptune_contracts::{
 use neptune_runtime::Shutdown;
 use read::read_statistics;
 use rebuild::keep_whole;
+use sessions::exchange_sessions;
 use shadow::Shadows;
 use statistics::Store;
 use std::{sync::Arc, time::Duration};
 use tempo::exchange_tempos;
+use words::{Wordings, read_words};
 
 /// Finished tasks learnt from at a time; a script this long holds Redis up for about 2 ms.
 const LEARN_BATCH: BatchLimits = BatchLimits { max_messages: 64, linger: Duration::from_millis(20) };
@@ -103,6 +108,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let cache = Cache::new(store.connection(), bus.namespace().as_str(), embedder);
     let park_at_most_ms = config.park_at_most_ms;
     let (shadows, copying) = Shadows::new(bus.clone(), store.clone());
+    let (wordings, keeping) = Wordings::new(store.clone());
     let (bus_of_tasks, board_of_tasks) = (bus.clone(), board.clone());
     let handler = Arc::new(TaskAdmittedHandler {
         bus: bus_of_tasks,
@@ -111,14 +117,18 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
         cache,
         park_at_most_ms,
         shadows,
+        wordings,
     });
     let mut parts = Parts::<Error>::new(&bus, &shutdown);
     parts.spawn_infallible(copying);
+    parts.spawn_infallible(keeping);
     parts.consume(&ROUTER_REALTIME, config.concurrency, &handler, task_admitted::handle);
     parts.consume(&ROUTER_BATCH, config.batch_concurrency, &handler, task_admitted::handle);
     learn(&mut parts, &bus, (&board, &store));
     parts.spawn_infallible(keep_whole(bus.clone(), store.clone()));
     parts.spawn_infallible(share_tempos(board.clone(), store.clone()));
+    parts.spawn_infallible(share_sessions(board.clone(), store.clone()));
+    parts.spawn_infallible(read_words(board.clone(), store.clone()));
     parts.spawn_infallible(read_statistics(board, store));
     parts.run(env!("CARGO_PKG_VERSION")).await
 }
@@ -140,4 +150,8 @@ fn learn(parts: &mut Parts<Error>, bus: &Bus, (board, store): (&Arc<Board>, &Arc
 
 async fn share_tempos(board: Arc<Board>, store: Arc<Store>) {
     exchange_tempos(&board.tempos, &store).await;
+}
+
+async fn share_sessions(board: Arc<Board>, store: Arc<Store>) {
+    exchange_sessions(&board.sessions, &store).await;
 }

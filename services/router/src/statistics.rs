@@ -14,8 +14,10 @@ mod feedback;
 mod headroom;
 mod rebuild;
 mod repeats;
+mod sessions;
 mod shadow;
 mod tempos;
+mod words;
 
 pub use crate::domain::lesson::Lesson;
 pub use feedback::Learnt;
@@ -52,6 +54,7 @@ pub struct Store {
     connection: ConnectionManager,
     observe: Script,
     learn: Script,
+    learn_words: Script,
     repeats: Script,
     reserve_shadow: Script,
     count_shadow: Script,
@@ -100,6 +103,7 @@ impl Store {
             connection: ConnectionManager::new_lazy_with_config(Client::open(info)?, config)?,
             observe: Script::new(include_str!("statistics/observe.lua")),
             learn: Script::new(include_str!("statistics/learn.lua")),
+            learn_words: Script::new(include_str!("statistics/words.lua")),
             repeats: Script::new(include_str!("statistics/repeats.lua")),
             reserve_shadow: Script::new(include_str!("statistics/reserve_shadow.lua")),
             count_shadow: Script::new(include_str!("statistics/count_shadow.lua")),

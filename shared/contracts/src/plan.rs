@@ -196,15 +196,34 @@ pub struct Learning {
     /// or only priors.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rebuilding: bool,
-    /// Why nothing was tried: `sensitive`, `critical`, `spent` or `no_feedback`.
+    /// Why nothing was tried: `sensitive`, `critical`, `spent`, `no_feedback` or `session`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refrained: Option<String>,
+    /// The least expected quality of a model that may be tried, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_quality: Option<f64>,
+    /// The task stayed with the model of its session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
     /// By how much the first candidate was expected to be better than the second, in US dollars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin_usd: Option<f64>,
     /// What would have made another candidate the first, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub would_change: Vec<String>,
+}
+
+/// A session's model that was kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Kept {
+    /// The model.
+    pub model: String,
+    /// How long ago it got the session's last task, in milliseconds.
+    pub ago_ms: u64,
+    /// By how much another one was expected to be better, in US dollars; 0 when none was.
+    pub behind_usd: f64,
+    /// What a change would have cost: the prompt read anew, and another voice. In US dollars.
+    pub change_usd: f64,
 }
 
 /// A context and how much feedback it has.
@@ -227,6 +246,16 @@ pub struct Belief {
     pub quality_high: f64,
     /// The quality that was drawn.
     pub draw: f64,
+    /// The observations that the belief is worth; absent in records made before it was kept. With the
+    /// expectation, the policy and the task's id it gives the draw again, to the last bit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mass: Option<f64>,
+    /// By how much the words of the task moved the expectation, where they have proved to foretell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<f64>,
+    /// The model was there only to fall back on, so that no draw could make it the first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fallback_only: bool,
 }
 
 /// A model that was removed before weighing.

@@ -5,10 +5,12 @@ use neptune_contracts::{
     PicoUsd,
     attempt::Attempt,
     finished::TaskFinished,
+    ids::TaskId,
     plan::{Explanation, Learning},
     query::{BudgetReport, SpendReport, TaskView, quality::Judgement},
     task::CacheMode,
 };
+use neptune_router::domain::recall::recall;
 
 /// What became of a task, in a few lines.
 #[must_use]
@@ -98,7 +100,10 @@ pub fn explanation(finished: &TaskFinished) -> String {
         parts.push(format!("\nIt waited, the last time because {}.", parked.because));
     }
     match &finished.route {
-        Some(route) => parts.extend(choice(route)),
+        Some(route) => {
+            parts.extend(choice(route));
+            parts.extend(again(finished.id, route));
+        }
         None if finished.cache.is_some() => {
             parts.push("\nNo model was chosen: an answer in the cache served again.".into())
         }
@@ -155,6 +160,17 @@ fn choice(route: &Explanation) -> Vec<String> {
         parts.push(format!("\nRemoved\n{}", table.render()));
     }
     parts
+}
+
+/// Whether the record alone gives the decision again; nothing for one that has not everything.
+fn again(task: TaskId, route: &Explanation) -> Option<String> {
+    let is_same = recall(task, route)?.agrees(route);
+    let verdict = if is_same {
+        "the draws and the choice are the same, to the last bit"
+    } else {
+        "the draws or the choice differ: another version of the rules made it, or the record was changed"
+    };
+    Some(format!("\nMade again from this record, {verdict}."))
 }
 
 /// What was believed about quality, from what, and what would have changed the choice.
@@ -373,6 +389,23 @@ Attempts
         let text = explanation(&fact);
         assert!(text.contains("\nwaited    61.5 s for a model with room, in 2 waits\n"), "{text}");
         assert!(text.contains("\nIt waited, the last time because every model is at its rate limit.\n"), "{text}");
+    }
+
+    #[test]
+    fn a_record_is_held_against_its_own_repetition() {
+        let mut fact = finished();
+        let id = fact.id;
+        let route = fact.route.as_mut().unwrap();
+        let learning = route.learning.as_mut().unwrap();
+        let draws = neptune_router::domain::draw::Draws::new(id.0.as_u128(), &learning.policy);
+        for (belief, candidate) in learning.beliefs.iter_mut().zip(&route.candidates) {
+            belief.mass = Some(20.0);
+            belief.draw = draws.quality(&belief.model, candidate.quality, 20.0);
+        }
+        assert!(explanation(&fact).contains("Made again from this record, the draws and the choice are the same"));
+        let learning = fact.route.as_mut().unwrap().learning.as_mut().unwrap();
+        learning.beliefs.first_mut().unwrap().draw += 1e-15;
+        assert!(explanation(&fact).contains("Made again from this record, the draws or the choice differ"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{
     explain::{Choice, because, no_model},
     explore::Pick,
     filter::{Eligible, Request, Snapshot, sort},
+    keep::keep,
     learnt::Drawn,
     limit::fault,
     outlook::{money, paced},
@@ -80,8 +81,12 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
     let candidates: Vec<Candidate> = ranked.iter().map(|option| candidate(option, &policy.weights)).collect();
     let mut explanation = explain(&kind, &policy, snapshot);
     let left_ms = time_left_ms(task.constraints.deadline, snapshot.now);
+    let both = (ranked.as_slice(), candidates.as_slice());
+    let (kept_at, kept) = keep(&request, both, &policy.weights, snapshot).unzip();
     let drawn = Drawn::of(&request, &ranked, snapshot);
-    let pick = drawn.pick(&ranked, &policy.weights, wishes.min_quality);
+    let drawn = if kept.is_some() { drawn.for_session() } else { drawn };
+    let picked = || drawn.pick(both, explanation.value_usd.as_usd_f64(), wishes.min_quality);
+    let pick = kept_at.map(|index| Pick { index, explored: false }).or_else(picked);
     let ordered = order(&with_first(&ranked, pick), &policy, left_ms);
     let Some(first) = ordered.first() else {
         let error = no_model(&policy, &removed_all, sorted.back_in_ms, fault(&request, &sorted.limits));
@@ -92,7 +97,9 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
     let chosen = |pick| propensity(&ranked, &policy.weights, wishes.min_quality, (pick, drawn.is_asked()));
     explanation.propensity = pick.map(chosen);
     let explored = pick.is_some_and(|pick| pick.explored);
-    let choice = Choice { policy: &policy, kind: &kind, ranked: &ranked, first, relaxed: &relaxed, explored };
+    let (kept, min_quality) = (kept.as_ref(), wishes.min_quality);
+    let choice =
+        Choice { policy: &policy, kind: &kind, ranked: &ranked, first, relaxed: &relaxed, explored, kept, min_quality };
     explanation.because = because(&choice);
     explanation.learning = Some(drawn.record(&request, &choice));
     explanation.relaxed = relaxed.iter().map(|wish| wish.as_str().to_owned()).collect();
@@ -128,12 +135,12 @@ fn explain(kind: &Kind, policy: &Policy<'_>, snapshot: &Snapshot<'_>) -> Explana
     }
 }
 
-/// The models in order of worth, but for the one that is tried out of turn.
+/// The models in order of worth, but for the one that was picked.
 fn with_first<'a>(ranked: &[Eligible<'a>], pick: Option<Pick>) -> Vec<Eligible<'a>> {
     let mut ordered = ranked.to_vec();
-    if let Some(tried) = pick.filter(|pick| pick.explored && pick.index < ordered.len()) {
-        let tried = ordered.remove(tried.index);
-        ordered.insert(0, tried);
+    if let Some(picked) = pick.filter(|pick| pick.index < ordered.len()) {
+        let picked = ordered.remove(picked.index);
+        ordered.insert(0, picked);
     }
     ordered
 }
@@ -146,7 +153,8 @@ fn candidate(option: &Eligible<'_>, weights: &Weights) -> Candidate {
         success: rounded(estimate.success),
         cost_usd: estimate.cost,
         latency_ms: estimate.latency_ms,
-        utility_usd: rounded(utility(estimate, estimate.success, weights)),
+        // Finer: this is what decides, also between models that cost next to nothing.
+        utility_usd: (utility(estimate, estimate.success, weights) * 1e12).round() / 1e12,
     }
 }
 

@@ -8,7 +8,10 @@ use super::{
     route::Policy,
     task_type::Kind,
 };
-use neptune_contracts::{finished::TaskError, plan::Removed};
+use neptune_contracts::{
+    finished::TaskError,
+    plan::{Kept, Removed},
+};
 use std::fmt::Write as _;
 
 /// What was chosen, and from what.
@@ -26,6 +29,10 @@ pub struct Choice<'a> {
     pub relaxed: &'a [Wish],
     /// It is tried although another is expected to be better.
     pub explored: bool,
+    /// It is the model of the task's session.
+    pub kept: Option<&'a Kept>,
+    /// The least expected quality that was asked for; 0 when none was.
+    pub min_quality: f64,
 }
 
 /// Why the first was chosen, in one sentence.
@@ -62,6 +69,12 @@ fn compared(choice: &Choice<'_>, numbers: &str) -> String {
         return format!("{name} is the only candidate left for {task_type} on route {route} ({numbers})");
     };
     let worth = |option: &Eligible<'_>| utility(&option.estimate, option.estimate.success, &choice.policy.weights);
+    if let Some(Kept { behind_usd, change_usd, .. }) = choice.kept.filter(|kept| kept.behind_usd > 0.0) {
+        return format!(
+            "{name} goes on with its session on route {route} ({numbers}): {} is expected to be worth ${behind_usd:.6} more, which is less than the ${change_usd:.6} that a change costs",
+            next.name
+        );
+    }
     if choice.explored {
         let behind = worth(next) - worth(choice.first);
         return format!(

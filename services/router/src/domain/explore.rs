@@ -37,6 +37,8 @@ pub enum Refrain {
     Spent,
     /// Nobody says how good answers are, so that trying teaches nothing.
     NoFeedback,
+    /// The task stays with the model of its session.
+    Session,
 }
 
 impl Refrain {
@@ -48,6 +50,7 @@ impl Refrain {
             Self::Critical => "critical",
             Self::Spent => "spent",
             Self::NoFeedback => "no_feedback",
+            Self::Session => "session",
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{
     route::{Policy, is_bare_name},
     shadow::nursery,
     statistics::Statistics,
+    words::{Wording, moved},
 };
 use neptune_contracts::{
     PicoUsd, Timestamp,
@@ -72,6 +73,8 @@ pub struct Eligible<'a> {
     pub quality: Posterior,
     /// How much feedback about it there is at each level of the context, coarse first.
     pub observations: [f64; LEVELS.len()],
+    /// By how much the words of the task moved its expected quality.
+    pub words: f64,
     /// The route names it only to fall back on.
     pub fallback_only: bool,
 }
@@ -152,6 +155,8 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
     };
     let second = request.second.map(of_second);
     let judge = Judge { view: beliefs.view(&request.context), task_type: request.work.task_type, resources };
+    let words = snapshot.outlook.words.filter(|words| words.are_used());
+    let said = words.map(|words| (words, Wording::of(&request.task.input)));
     let mut sorted = Sorted::default();
     let (mut recovering, mut learning) = (Vec::new(), Vec::new());
     let refused = Refused::of(snapshot);
@@ -170,6 +175,9 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
             }
         };
         let mut eligible = judged(Candidate { name, model, estimate, fallback_only }, &judge, second.as_ref());
+        if let Some((words, wording)) = &said {
+            eligible.hear(words.shift(name, wording));
+        }
         if !sorted.has_room(&mut eligible, request, snapshot) {
             continue;
         }
@@ -193,6 +201,15 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
     sorted.settle_recovering(recovering);
     sorted.settle_nursery(learning);
     sorted
+}
+
+impl Eligible<'_> {
+    /// Takes in by how much the words of the task move the expected quality.
+    fn hear(&mut self, shift: f64) {
+        let mean = moved(self.quality.mean, shift);
+        self.words = mean - self.quality.mean;
+        (self.quality.mean, self.estimate.quality) = (mean, mean);
+    }
 }
 
 /// A model that passed every check.
@@ -228,7 +245,7 @@ fn judged<'a>(candidate: Candidate<'a>, judge: &Judge<'_>, second: Option<&(f64,
     for (kept, (_, found)) in observations.iter_mut().zip(judge.view.observations(name)) {
         *kept = found;
     }
-    Eligible { name, model, estimate, quality, observations, fallback_only }
+    Eligible { name, model, estimate, quality, observations, words: 0.0, fallback_only }
 }
 
 impl<'a> Sorted<'a> {

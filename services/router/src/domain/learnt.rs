@@ -6,12 +6,13 @@ use super::{
     explain::Choice,
     explore::{Pick, Prospect, Refrain, pick},
     filter::{Eligible, Request, Snapshot},
+    recall::prospect,
     route::Weights,
     session::{lot, session},
 };
 use neptune_contracts::{
     names::DataClass,
-    plan::{Belief, EvidenceLevel, Learning},
+    plan::{Belief, Candidate, EvidenceLevel, Learning},
 };
 
 /// Version of the rules by which models are chosen. With the revision of the resources it seeds the
@@ -43,21 +44,26 @@ impl Drawn {
     }
 
     /// Which of `ranked` is the first to be tried; nothing when all are only to fall back on.
+    /// `candidates` are their records.
     #[must_use]
-    pub fn pick(&self, ranked: &[Eligible<'_>], weights: &Weights, min_quality: f64) -> Option<Pick> {
-        let candidates: Vec<usize> =
-            (0..).zip(ranked).filter(|(_, option)| !option.fallback_only).map(|(at, _)| at).collect();
-        let prospect = |at: &usize| {
-            let (option, drawn) = (ranked.get(*at)?, *self.qualities.get(*at)?);
-            let mut estimate = option.estimate;
-            let expected_usd = utility(&estimate, estimate.success, weights);
-            estimate.quality = drawn;
-            let drawn_usd = utility(&estimate, estimate.success, weights);
-            Some(Prospect { quality: option.quality.mean, expected_usd, drawn_usd })
-        };
-        let prospects: Vec<Prospect> = candidates.iter().filter_map(prospect).collect();
+    pub fn pick(
+        &self,
+        (ranked, candidates): (&[Eligible<'_>], &[Candidate]),
+        value_usd: f64,
+        min_quality: f64,
+    ) -> Option<Pick> {
+        let drawn = candidates.iter().zip(&self.qualities).map(|(record, draw)| prospect(record, *draw, value_usd));
+        let of_route = ranked.iter().zip(drawn).enumerate().filter(|(_, (option, _))| !option.fallback_only);
+        let (places, prospects): (Vec<usize>, Vec<Prospect>) =
+            of_route.map(|(at, (_, prospect))| (at, prospect)).unzip();
         let picked = pick(&prospects, min_quality, self.refrain)?;
-        Some(Pick { index: *candidates.get(picked.index)?, ..picked })
+        Some(Pick { index: *places.get(picked.index)?, ..picked })
+    }
+
+    /// The same for a task that stays with the model of its session, which no draw is asked about.
+    #[must_use]
+    pub fn for_session(self) -> Self {
+        Self { refrain: self.refrain.or(Some(Refrain::Session)), ..self }
     }
 
     /// Whether the draws are asked at all.
@@ -80,6 +86,9 @@ impl Drawn {
                 quality_low: rounded((mean - deviation).max(0.0)),
                 quality_high: rounded((mean + deviation).min(1.0)),
                 draw: *draw,
+                mass: Some(option.quality.mass),
+                words: (option.words != 0.0).then(|| rounded(option.words)),
+                fallback_only: option.fallback_only,
             }
         };
         let rivals: Vec<&Eligible<'_>> = choice.ranked.iter().filter(|option| !option.fallback_only).take(2).collect();
@@ -91,6 +100,8 @@ impl Drawn {
             explored: choice.explored,
             rebuilding: self.rebuilding,
             refrained: self.refrain.map(|refrain| refrain.as_str().to_owned()),
+            min_quality: (choice.min_quality > 0.0).then_some(choice.min_quality),
+            kept: choice.kept.cloned(),
             ..Learning::default()
         };
         if let [best, next] = rivals.as_slice() {

@@ -30,6 +30,9 @@ pub struct Lesson {
     pub contexts: Vec<String>,
     /// The quality that was expected.
     pub expected: f64,
+    /// The quality that was expected without the words of the task; nothing when none was.
+    #[serde(default)]
+    pub base: Option<f64>,
     /// What was said.
     pub signal: Signal,
 }
@@ -93,12 +96,14 @@ fn lesson(finished: &TaskFinished, model: &str, signal: Signal) -> Option<Lesson
     let route: &Explanation = finished.route.as_ref()?;
     let learning = route.learning.as_ref()?;
     let expected = route.candidates.iter().find(|candidate| candidate.model == model);
+    let words = learning.beliefs.iter().find(|belief| belief.model == model).and_then(|belief| belief.words);
     Some(Lesson {
         task: finished.id,
         model: model.to_owned(),
         contexts: learning.levels.iter().map(|level| level.key.clone()).collect(),
         // Without an expectation nothing can be better or worse than it.
         expected: expected.map_or(signal.reward, |candidate| candidate.quality),
+        base: expected.map(|candidate| candidate.quality - words.unwrap_or(0.0)),
         signal,
     })
 }

@@ -1,7 +1,11 @@
 //! What else is known at the moment of a decision, besides the models: taken together, so that a new
 //! circumstance is a field here and not another parameter of every decision.
 
-use super::route::{Policy, Weights};
+use super::{
+    keep::Held,
+    route::{Policy, Weights},
+    words::WordModels,
+};
 use neptune_contracts::plan::Money;
 
 /// The circumstances of one decision.
@@ -11,6 +15,10 @@ pub struct Outlook<'a> {
     pub rebuilding: bool,
     /// The task is paid for out of a budget that is kept in step with its period.
     pub tempo: Option<Tempo<'a>>,
+    /// The model that the last task of the same session went to.
+    pub held: Option<Held<'a>>,
+    /// What words say about models.
+    pub words: Option<&'a WordModels>,
 }
 
 /// What a budget makes of the price of quality.

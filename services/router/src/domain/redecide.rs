@@ -12,6 +12,7 @@
 use super::{
     decide::{Decision, decide},
     filter::Snapshot,
+    keep::Held,
     outlook::Outlook,
     quality::{Cell, Cells, Context, DECLARED_MASS},
     quantile::Spread,
@@ -23,7 +24,7 @@ use neptune_contracts::{
     chat::ChatRequest,
     finished::TaskFinished,
     names::BUILT_IN_ROUTES,
-    plan::{Belief, Candidate, Explanation},
+    plan::{Belief, Candidate, Explanation, Kept},
     resource::{ModelSpec, Resources},
     task::Constraints,
 };
@@ -59,6 +60,7 @@ pub struct Question {
     qualities: BTreeMap<String, f64>,
     revision: u64,
     may_explore: bool,
+    kept: Option<Kept>,
     now: Timestamp,
 }
 
@@ -91,6 +93,7 @@ impl Question {
             qualities: route.candidates.iter().map(|one| (one.model.clone(), one.quality)).collect(),
             revision: route.config_revision,
             may_explore: learning.is_none_or(|learning| learning.refrained.as_deref() != Some("spent")),
+            kept: learning.and_then(|learning| learning.kept.clone()),
             now,
         })
     }
@@ -112,6 +115,7 @@ impl Question {
                 spec.quality = BTreeMap::from([("default".to_owned(), *quality)]);
             }
         }
+        let held = self.kept.as_ref().map(|kept| Held { model: &kept.model, ago_ms: kept.ago_ms });
         let snapshot = Snapshot {
             resources: &resources,
             statistics: &self.statistics,
@@ -119,7 +123,7 @@ impl Question {
             headroom: &HashMap::new(),
             cells: &self.cells,
             may_explore: self.may_explore,
-            outlook: Outlook::default(),
+            outlook: Outlook { held, ..Outlook::default() },
             may_hedge: false,
             now: self.now,
         };

@@ -10,6 +10,7 @@ pub mod tokens;
 
 use model::{Likely, Model};
 use neptune_contracts::{admission::Task, chat::ChatRequest, names::TaskType};
+use std::borrow::Cow;
 use tokens::Tokens;
 
 /// A recognised kind that is less sure than this is to be mixed with the second.
@@ -73,13 +74,19 @@ pub fn kind(task: &Task) -> Kind {
 /// The kind of work that `input` asks for: of its instructions and the last thing the user says.
 #[must_use]
 pub fn recognise(input: &ChatRequest) -> Kind {
+    recognise_text(&said(input))
+}
+
+/// What `input` asks with: its instructions and the last thing the user says.
+#[must_use]
+pub fn said(input: &ChatRequest) -> Cow<'_, str> {
     let instructs = |role: &str| matches!(role, "system" | "developer");
     let instructions = input.messages.iter().filter(|message| instructs(&message.role));
     let request = input.messages.iter().rfind(|message| message.role == "user");
     let texts: Vec<&str> = instructions.chain(request).flat_map(|message| message.texts()).collect();
     match texts.as_slice() {
-        [text] => recognise_text(text),
-        texts => recognise_text(&texts.join("\n")),
+        [text] => Cow::Borrowed(text),
+        texts => Cow::Owned(texts.join("\n")),
     }
 }
 

@@ -7,10 +7,14 @@ use crate::{
     domain::{
         decide::{Decision, Refusal, decide},
         filter::Snapshot,
+        keep::Held,
         outlook::{Outlook, Tempo},
+        session::{lot, session},
         shadow::shadows,
     },
+    sessions::Visit,
     shadow::Shadows,
+    words::Wordings,
 };
 use neptune_bus::{Accept, Bus, Cause, Incoming, Outcome, PublishError};
 use neptune_contracts::{
@@ -40,6 +44,8 @@ pub struct TaskAdmittedHandler {
     pub park_at_most_ms: u64,
     /// Where copies for other models are handed in.
     pub shadows: Shadows,
+    /// Where the words of tasks are handed in.
+    pub wordings: Wordings,
 }
 
 /// Publishes the plan, or finishes the task when there is none.
@@ -95,9 +101,14 @@ impl TaskAdmittedHandler {
     fn decide(&self, admitted: &TaskAdmitted) -> (Decision, u64) {
         let (resources, statistics) = (self.resources.borrow().clone(), self.board.statistics());
         let (circuits, headroom) = (self.board.circuits(), self.board.headroom());
-        let (cells, team) = (self.board.cells(), &admitted.task.team);
+        let (cells, words, team) = (self.board.cells(), self.board.words(), &admitted.task.team);
         let seen = self.board.tempos.see(&admitted.admission.pace);
         let tempo = seen.as_ref().map(|(factor, from)| Tempo { factor: *factor, from });
+        let now = Timestamp::now();
+        let now_ms = now.unix_micros() / 1_000;
+        let session = session(&admitted.task).map(|_| lot(&admitted.task));
+        let held = session.and_then(|lot| self.board.sessions.held(lot, now_ms));
+        let held = held.as_ref().map(|(model, ago_ms)| Held { model, ago_ms: *ago_ms });
         let snapshot = Snapshot {
             resources: &resources,
             statistics: &statistics,
@@ -106,13 +117,16 @@ impl TaskAdmittedHandler {
             cells: &cells,
             may_explore: self.board.may_explore(team),
             may_hedge: self.board.may_hedge(),
-            outlook: Outlook { rebuilding: self.board.is_rebuilding(), tempo },
-            now: Timestamp::now(),
+            outlook: Outlook { rebuilding: self.board.is_rebuilding(), tempo, held, words: Some(&words) },
+            now,
         };
         let clock = Instant::now();
         let decision = decide(&admitted.task, &admitted.admission, &snapshot);
         if let Decision::Route(plan) = &decision {
             self.board.decided(team, plan.explanation.learning.as_ref().is_some_and(|learning| learning.explored));
+            if let Some((lot, first)) = session.zip(plan.attempts.first()) {
+                self.board.sessions.visit(Visit { lot, model: first.model.as_str().into(), at_ms: now_ms });
+            }
         }
         (decision, u64::try_from(clock.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
@@ -133,6 +147,7 @@ impl TaskAdmittedHandler {
         }
         let routed = TaskRouted { task, admission, plan, attempts_made: Vec::new() };
         self.bus.hand_on(&routed, cause).await?;
+        self.wordings.hand_in(&routed.task, &routed.admission);
         if let Some(spec) = spec {
             let explanation = &routed.plan.explanation;
             self.shadows.hand_in((&routed.task, &routed.admission), explanation, (spec, &resources));

@@ -63,12 +63,18 @@ pub async fn take_in(store: &Store, finished: &[&TaskFinished]) -> Result<(), Re
     learn(store, &lessons).await.map(drop)
 }
 
+/// A lesson of which nothing was known before.
+const COUNTED: &str = "counted";
+
 /// Takes in lessons, and tells when a model is no longer what it was.
 ///
 /// # Errors
 /// Redis does not answer.
 pub async fn learn(store: &Store, lessons: &[Lesson]) -> Result<Vec<Learnt>, RedisError> {
     let learnt = store.learn(lessons).await?;
+    // Each once: what only took the place of a weaker signal has taught already.
+    let counted = lessons.iter().zip(&learnt).filter(|(_, learnt)| learnt.effect == COUNTED);
+    store.learn_words(counted.map(|(lesson, _)| lesson)).await?;
     for (lesson, learnt) in lessons.iter().zip(&learnt) {
         for context in &learnt.changed {
             tracing::warn!(model.id = lesson.model, context, "a model's answers are no longer what they were");

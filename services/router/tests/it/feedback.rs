@@ -28,7 +28,14 @@ fn context() -> Context {
 
 fn lesson(task: u128, signal: Signal, expected: f64) -> Lesson {
     let contexts = context().keys().iter().map(|(_, key)| key.clone()).collect();
-    Lesson { task: TaskId(uuid::Uuid::from_u128(task)), model: "a/first".into(), contexts, expected, signal }
+    Lesson {
+        task: TaskId(uuid::Uuid::from_u128(task)),
+        model: "a/first".into(),
+        contexts,
+        expected,
+        base: None,
+        signal,
+    }
 }
 
 /// Takes in a lesson, again when Redis did not answer in time, as a redelivery does. What it did is

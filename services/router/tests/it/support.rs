@@ -156,6 +156,11 @@ impl World {
         self.ask("What is a router?").await.first().to_owned()
     }
 
+    /// The model that `task` goes to first.
+    pub(crate) async fn favourite_of(&self, task: &TaskSubmitted) -> String {
+        self.follow(task).await.first().to_owned()
+    }
+
     /// Waits until the task has its finished fact.
     pub(crate) async fn result(&self, task: &TaskSubmitted) -> TaskFinished {
         let (team, id) = (task.team.clone().unwrap(), task.id.unwrap());
@@ -222,7 +227,7 @@ pub(crate) fn submitted(text: &str) -> TaskSubmitted {
     TaskSubmitted::new("support".parse().unwrap(), neptune_contracts::chat::ChatRequest::user(text))
 }
 
-fn manifest(kind: &str, name: &str, spec: &impl serde::Serialize) -> Manifest {
+pub(crate) fn manifest(kind: &str, name: &str, spec: &impl serde::Serialize) -> Manifest {
     let spec = serde_json::to_value(spec).unwrap();
     Manifest { api_version: "neptune/v1".into(), kind: kind.into(), metadata: Metadata { name: name.into() }, spec }
 }

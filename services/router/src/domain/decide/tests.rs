@@ -20,10 +20,12 @@ use std::collections::HashMap;
 
 mod credentials;
 mod headroom;
+mod keep;
 mod laws;
 mod learning;
 mod limits;
 mod plans;
+mod recall;
 mod split;
 
 /// Three models: cheap and weak, middling, dear and strong; and everything that is known.
@@ -37,6 +39,7 @@ struct World {
     headroom: HashMap<String, Headroom>,
     cells: Cells,
     may_explore: bool,
+    held: Option<(String, u64)>,
     now: Timestamp,
 }
 
@@ -62,6 +65,7 @@ impl World {
             headroom: HashMap::new(),
             cells: Cells::new(),
             may_explore: false,
+            held: None,
             now: Timestamp::from_unix_micros(NOW_MS * 1_000).unwrap(),
         }
     }
@@ -99,7 +103,10 @@ impl World {
             headroom: &self.headroom,
             cells: &self.cells,
             may_explore: self.may_explore,
-            outlook: Outlook::default(),
+            outlook: Outlook {
+                held: self.held.as_ref().map(|(model, ago_ms)| crate::domain::keep::Held { model, ago_ms: *ago_ms }),
+                ..Outlook::default()
+            },
             may_hedge: true,
             now: self.now,
         };

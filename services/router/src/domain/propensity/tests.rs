@@ -25,6 +25,7 @@ fn options<'a>(spec: &'a ModelSpec, given: &[(&'a str, f64, f64, i64)]) -> Vec<E
         },
         quality: Posterior { mean: *mean, mass: *mass },
         observations: [1.0; 4],
+        words: 0.0,
         fallback_only: false,
     };
     given.iter().map(option).collect()

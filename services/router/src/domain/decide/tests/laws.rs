@@ -45,7 +45,7 @@ fn model() -> impl proptest::strategy::Strategy<Value = Model> {
 }
 
 prop_compose! {
-    fn world()(
+    pub(super) fn world()(
         models in collection::vec(model(), 0..12),
         route in prop::sample::select(vec!["auto", "auto:cheap", "auto:fast", "auto:best", "p/m1", "m2", "declared"]),
         zones in prop::sample::subsequence(Zone::ALL.to_vec(), 0..=3),

@@ -15,7 +15,7 @@ fn heard(world: &mut World, model: &str, (good, bad): (f64, f64)) {
 }
 
 /// Two models about which little is known and that are worth about the same.
-fn close() -> World {
+pub(super) fn close() -> World {
     World::new().with(|world| {
         heard(world, "a/small", (16.0, 4.0));
         heard(world, "b/medium", (16.0, 4.0));
