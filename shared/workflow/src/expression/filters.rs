@@ -64,7 +64,9 @@ pub(super) fn definitions() -> impl Iterator<Item = Def<&'static str>> {
     let split = |definition: &Def<&str>| definition.name == "split" && definition.args.len() == 1;
     let standard = jaq_std::defs().filter(move |one| STANDARD.contains(&one.name) || split(one));
     let json = jaq_json::defs().filter(|definition| JSON.contains(&definition.name));
-    jaq_core::defs().chain(standard).chain(json)
+    // `join` of the library copies what it has joined so far for each text.
+    let core = jaq_core::defs().filter(|definition| definition.name != "join");
+    core.chain(standard).chain(json)
 }
 
 /// Filters in Rust.
@@ -73,7 +75,7 @@ pub(super) fn natives() -> impl Iterator<Item = Fun<Data>> {
     jaq_core::funs().chain(standard).chain(own().into_iter().map(run::<Data>))
 }
 
-fn own() -> [Filter<RunPtr<Data>>; 15] {
+fn own() -> [Filter<RunPtr<Data>>; 16] {
     [
         ("tojson", v(0), |cv| bome(Ok(Metered::text(text(&cv.1))))),
         ("fromjson", v(0), |cv| bome(from_json(&cv.1))),
@@ -85,6 +87,7 @@ fn own() -> [Filter<RunPtr<Data>>; 15] {
         ("encode_uri", v(0), |cv| bome(of_text(&cv.1, encode_uri))),
         ("encode_base64", v(0), |cv| bome(of_text(&cv.1, |text| STANDARD_BASE64.encode(text)))),
         ("decode_base64", v(0), |cv| bome(decode_base64(&cv.1))),
+        ("join", v(1), |cv| unary(cv, |list, separator| join(list, &separator))),
         ("sqrt", v(0), |cv| bome(number(&cv.1).map(|number| number.sqrt().into()))),
         ("log", v(0), |cv| bome(number(&cv.1).map(|number| number.ln().into()))),
         ("log2", v(0), |cv| bome(number(&cv.1).map(|number| number.log2().into()))),
@@ -113,6 +116,26 @@ fn bytes(value: &Metered) -> Result<&[u8], Error<Metered>> {
 
 fn of_text(value: &Metered, change: fn(&[u8]) -> String) -> ValR<Metered> {
     Ok(Metered::text(change(bytes(value)?)))
+}
+
+fn join(list: Metered, separator: &Metered) -> ValR<Metered> {
+    let parts: Vec<Metered> = list.into_seq().map_err(|other: Metered| Error::typ(other, "array"))?;
+    let mut joined = Vec::new();
+    for (index, part) in parts.into_iter().enumerate() {
+        if index > 0 {
+            joined.extend_from_slice(bytes(separator)?);
+        }
+        match &part.value {
+            Val::Null => {}
+            Val::Arr(_) | Val::Obj(_) => return Err(Error::typ(part, "text, number, boolean or null")),
+            _ => joined.extend_from_slice(part.plain().as_bytes()),
+        }
+        meter::charge_bytes(part.bytes().saturating_add(separator.bytes()));
+        if joined.len() > meter::VALUE_BYTES {
+            meter::stop(meter::Stop::Size);
+        }
+    }
+    Ok(Metered::text(joined))
 }
 
 fn from_json(value: &Metered) -> ValR<Metered> {

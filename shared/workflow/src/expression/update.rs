@@ -69,24 +69,29 @@ fn field<'a, I: Iterator<Item = ValX<'a, Metered>>>(
     name: &Metered,
     f: impl Fn(Metered) -> I,
 ) -> ValX<'a, Metered> {
-    let before = whole.clone().index(name)?;
-    let after = f(before).next().transpose()?;
-    let grown = whole.bytes() + after.as_ref().map_or(0, |after| after.bytes() + name.bytes());
-    meter::charge_bytes(grown);
+    let (bytes, depth) = (whole.bytes() + name.bytes(), whole.depth());
     let mut fields = match whole.value {
         Val::Obj(fields) => fields,
         _ => Rc::default(),
     };
+    // Only what is shared is copied.
+    meter::charge_bytes(if Rc::strong_count(&fields) > 1 { bytes } else { 0 });
     let map = Rc::make_mut(&mut fields);
-    match after {
+    let before = map.get_mut(&name.value).map(std::mem::take).unwrap_or_default();
+    let after = f(Metered::part(before, bytes, depth)).next().transpose()?;
+    let (bytes, depth) = match after {
         Some(after) => {
+            let grown = (bytes + after.bytes(), depth.max(after.depth() + 1));
             map.insert(name.value.clone(), after.value);
+            grown
         }
         None => {
+            meter::charge_bytes(bytes);
             map.shift_remove(&name.value);
+            (bytes, depth)
         }
-    }
-    Ok(Metered::measured(Val::Obj(fields)))
+    };
+    Ok(Metered::bounded(Val::Obj(fields), bytes, depth))
 }
 
 fn item<'a, I: Iterator<Item = ValX<'a, Metered>>>(

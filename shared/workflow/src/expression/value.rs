@@ -11,6 +11,9 @@ use std::{cmp::Ordering, fmt, rc::Rc};
 /// Bytes of a value beside its text.
 const CELL_BYTES: usize = 16;
 
+/// What is measured at once, so that bounds of small values are exact.
+const SMALL_BYTES: usize = 512;
+
 /// A value with upper bounds of its size in bytes and of its depth. The bounds are exact again whenever
 /// they would forbid a value.
 #[derive(Debug)]
@@ -80,9 +83,16 @@ impl Metered {
         Self::measured(Val::utf8_str(text.into()))
     }
 
-    /// A part of a value with these bounds.
-    fn part(value: Val, bytes: usize, depth: usize) -> Self {
-        Self::bounded(value, bytes, depth.saturating_sub(1))
+    /// A part of a value with these bounds; small parts are measured.
+    pub(super) fn part(value: Val, bytes: usize, depth: usize) -> Self {
+        match measure(&value, SMALL_BYTES) {
+            (exact, deep) if exact <= SMALL_BYTES => Self::bounded(value, exact, deep),
+            _ => Self::bounded(value, bytes, depth.saturating_sub(1)),
+        }
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        self.depth
     }
 
     /// Copies of this value cost what a change of it costs: nothing unless it is shared.

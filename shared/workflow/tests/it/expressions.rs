@@ -31,6 +31,8 @@ fn values_are_those_of_jq() {
         (".c.e // \"other\"", json!("other")),
         (".s | split(\",\")", json!(["a", "b", "c"])),
         (".s | split(\",\") | join(\"-\")", json!("a-b-c")),
+        ("[\"a\", null, 1, true] | join(\"-\")", json!("a--1-true")),
+        ("[] | join(\",\")", json!("")),
         (".s | length, utf8bytelength", json!(5)),
         (".s | ascii_upcase", json!("A,B,C")),
         (".s | indices(\",\")", json!([1, 3])),
@@ -98,6 +100,23 @@ fn values_are_those_of_jq() {
             continue;
         }
         assert_eq!(evaluate(text, &input).unwrap(), wanted, "{text}");
+    }
+}
+
+#[test]
+fn there_are_steps_enough_for_thousands_of_items() {
+    for (text, wanted) in [
+        ("[range(10000) | {a: ., b: \"text \\(.)\"}] | map(select(.a % 2 == 0) | .b) | length", 5_000),
+        ("[range(10000) | tostring] | join(\", \") | length", 58_888),
+        ("[range(10000) | [.]] | add | length", 10_000),
+        ("[range(5000) | {k: (. % 10), v: .}] | group_by(.k) | map(map(.v) | add) | length", 10),
+        ("reduce range(10000) as $i ([]; . + [$i]) | length", 10_000),
+        ("reduce range(3000) as $i ({}; .[\"k\\($i)\"] = $i) | length", 3_000),
+        ("[range(20000)] | sort_by(-.) | .[0]", 19_999),
+        ("[range(2000) | {key: tostring, value: .}] | from_entries | with_entries(.value += 1) | length", 2_000),
+        ("[range(3000) | {a: [., {b: .}]}] | [.. | numbers] | length", 6_000),
+    ] {
+        assert_eq!(evaluate(text, &Value::Null), Ok(json!(wanted)), "{text}");
     }
 }
 
