@@ -1,6 +1,7 @@
 //! From a document to a [`Definition`]: names are resolved, expressions compiled, and what Neptune does not
 //! run is refused.
 
+mod cron;
 mod references;
 mod tasks;
 mod values;
@@ -103,7 +104,12 @@ impl<'a> Compiler<'a> {
     fn schedule(&mut self, document: &Node) -> Vec<Trigger> {
         let Some(schedule) = document.field("schedule") else { return Vec::new() };
         let mut triggers = Vec::new();
-        triggers.extend(text_of(schedule, "cron").map(|cron| Trigger::Cron(cron.to_owned())));
+        if let (Some(pattern), Some(node)) = (text_of(schedule, "cron"), schedule.field("cron")) {
+            if let Some(message) = cron::fault(pattern) {
+                self.fault(node, "/schedule/cron", message, None);
+            }
+            triggers.push(Trigger::Cron(pattern.to_owned()));
+        }
         let every = self.duration_field(schedule, "every", "/schedule");
         triggers.extend(every.map(Trigger::Every));
         let after = self.duration_field(schedule, "after", "/schedule");

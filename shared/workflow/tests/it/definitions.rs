@@ -69,6 +69,26 @@ fn mistakes_get_a_hint() {
 }
 
 #[test]
+fn cron_patterns_are_checked() {
+    for pattern in [
+        "0 0 * * *",
+        "*/15 8-18 1,15 jan-JUN mon-fri",
+        "5 4 * * sun",
+        "0 22 * * 1-5",
+        "59 23 31 12 7",
+        "0-30/5 * * * *",
+    ] {
+        let text = format!("{HEAD}do: []\nschedule: {{cron: '{pattern}'}}\n");
+        assert!(compiler::read(&text).is_ok(), "{pattern}");
+    }
+    check("do: []\nschedule: {cron: §'0 0 * *'}\n", "five fields|not 4");
+    check("do: []\nschedule: {cron: §'60 0 * * *'}\n", "`60` is no minute|0 to 59");
+    check("do: []\nschedule: {cron: §'0 0 * * fri-mon'}\n", "day of the week");
+    check("do: []\nschedule: {cron: §'*/0 0 * * *'}\n", "minute");
+    check("do: []\nschedule: {cron: §'@daily'}\n", "five fields");
+}
+
+#[test]
 fn json_is_read_with_places_too() {
     let text = "{\n  \"document\": {\"dsl\": \"1.0.3\", \"namespace\": \"a\", \"name\": \"b\", \"version\": \"1.0.0\"},\n  \"do\": [{\"a\": {\"wait\": \"30s\"}}]\n}";
     let faults = compiler::read(text).unwrap_err();
