@@ -11,3 +11,4 @@ pub mod resources;
 pub mod status;
 pub mod submit;
 pub mod up;
+pub mod workflow;

@@ -6,3 +6,4 @@ mod eval;
 mod eval_task_type;
 mod report;
 mod supervisor;
+mod workflow;

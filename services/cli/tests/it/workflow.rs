@@ -1,0 +1,81 @@
+//! `neptune workflow` as a process, without a stack.
+
+use std::{fs, process::Command, time::Instant};
+
+fn workflow(arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_neptune")).arg("workflow").args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+const GREET: &str = "\
+document: {dsl: '1.0.3', namespace: demo, name: greet, version: '1.0.0'}
+timeout: {after: {minutes: 5}}
+do:
+  - ask:
+      call: model:1.0.0@default
+      with: {task: chat, input: '${ .name }'}
+      timeout: {after: PT30S}
+  - decide:
+      switch:
+        - known: {when: .known, then: end}
+        - other: {then: pause}
+  - pause:
+      wait: {seconds: 2}
+";
+
+#[test]
+fn a_definition_is_linted_and_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("greet.yaml");
+    fs::write(&file, GREET).unwrap();
+    let path = file.to_str().unwrap();
+    let (code, printed, told) = workflow(&["lint", path]);
+    assert!(code == 0 && printed.is_empty() && told.contains("fine, 3 tasks and 2 expressions"), "{code} {told}");
+
+    let (code, printed, told) = workflow(&["explain", path]);
+    assert_eq!(code, 0, "{told}");
+    let wanted = "\
+demo/greet 1.0.0
+3 tasks, 2 expressions, at most 5 min
+  ask     calls model:1.0.0@default, within 30 s
+  decide  goes: known if .known to the end; other else to pause
+  pause   waits 2 s
+";
+    assert_eq!(printed, wanted);
+
+    let (code, printed, _) = workflow(&["explain", path, "--json"]);
+    let definition: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert!(code == 0 && definition["steps"][1]["action"]["switch"][1]["then"]["step"] == 2, "{printed}");
+}
+
+#[test]
+fn faults_are_named_with_file_line_and_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bad.yaml");
+    fs::write(&file, GREET.replace("then: pause", "then: pouse").replace(".known,", "'.known && .x',")).unwrap();
+    let path = file.to_str().unwrap();
+    let (code, _, told) = workflow(&["lint", path]);
+    assert_eq!(code, 64);
+    assert!(told.contains(&format!("{path}:10:25: /do/1/decide/switch/0/known/when: ")), "{told}");
+    assert!(told.contains("jq writes `and`") && told.contains("did you mean `pause`?"), "{told}");
+
+    let (code, printed, _) = workflow(&["lint", path, "--json"]);
+    let reports: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert!(code == 64 && reports[0]["faults"][1]["place"]["line"] == 11, "{printed}");
+    assert_eq!(workflow(&["lint", "absent.yaml"]).0, 1);
+}
+
+#[test]
+fn expressions_are_evaluated_in_bounds() {
+    let (code, printed, told) = workflow(&["evaluate", "${ .a + $x }", "--input", r#"{"a": 1}"#, "--variable", "x=2"]);
+    assert!(code == 0 && printed.trim() == "3", "{code} {printed} {told}");
+    let started = Instant::now();
+    let (code, printed, told) = workflow(&["evaluate", "[range(1e9)]"]);
+    assert!(code == 64 && printed.is_empty() && told.contains("steps"), "{code} {told}");
+    assert!(started.elapsed().as_secs() < 5, "an endless expression took {:?}", started.elapsed());
+    let (code, _, told) = workflow(&["evaluate", "env"]);
+    assert!(code == 64 && told.contains("secrets are `$secrets`"), "{code} {told}");
+    let (code, _, told) = workflow(&["evaluate", ".", "--input", "{"]);
+    assert!(code == 64 && told.contains("--input is not JSON"), "{code} {told}");
+}

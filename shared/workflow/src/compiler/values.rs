@@ -1,0 +1,197 @@
+//! Expressions, values with expressions inside, and durations.
+
+use super::{Compiler, VARIABLES, entries, text_of};
+use crate::{
+    definition::Duration,
+    expression::{Expression, Unreadable},
+    grammar::{self, below},
+    source::{Content, Node},
+};
+
+impl Compiler<'_> {
+    /// An expression where nothing else may stand; the wrapper may be left out.
+    pub(super) fn expression(&mut self, node: &Node, pointer: &str) -> Option<Expression> {
+        let Content::Text(text) = &node.content else { return None };
+        let inner = grammar::expression(text).unwrap_or(text);
+        self.compile(inner, text, node, pointer)
+    }
+
+    fn compile(&mut self, inner: &str, text: &str, node: &Node, pointer: &str) -> Option<Expression> {
+        let scoped = self.variables.iter().map(String::as_str);
+        let variables: Vec<&str> = VARIABLES.into_iter().chain(scoped).collect();
+        match Expression::compile(inner, &variables) {
+            Ok(expression) => {
+                self.expressions += 1;
+                Some(expression)
+            }
+            Err(unreadable) => {
+                let hint = grammar::wrapper(text).or_else(|| instead(&unreadable, inner));
+                self.fault(node, pointer, unreadable.to_string(), hint);
+                None
+            }
+        }
+    }
+
+    pub(super) fn expression_field(&mut self, node: &Node, name: &str, pointer: &str) -> Option<Expression> {
+        let inner = node.field(name)?;
+        self.expression(inner, &below(pointer, name))
+    }
+
+    /// A value in which texts may be expressions, which are then the whole text.
+    pub(super) fn template(&mut self, node: &Node, pointer: &str) {
+        match &node.content {
+            Content::Text(text) => self.template_text(text, node, pointer),
+            Content::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.template(item, &format!("{pointer}/{index}"));
+                }
+            }
+            Content::Object(fields) => {
+                for (key, inner) in fields {
+                    self.template(inner, &below(pointer, &key.name));
+                }
+            }
+            Content::Null | Content::Flag(_) | Content::Number(_) => {}
+        }
+    }
+
+    fn template_text(&mut self, text: &str, node: &Node, pointer: &str) {
+        if let Some(inner) = grammar::expression(text) {
+            self.compile(inner, text, node, pointer);
+        } else if text.trim_start().starts_with("${") {
+            let hint = Some("end it with `}`, or write all of it as one expression".to_owned());
+            self.fault(node, pointer, "the expression is not the whole text", hint);
+        } else if let Some(at) = text.find("${") {
+            let before: String = text.get(..at).unwrap_or("").chars().take(20).collect();
+            let hint = Some(format!("write `${{ \"{before}\\(…)\" }}`"));
+            self.fault(node, pointer, "an expression inside of a text is not evaluated", hint);
+        } else if let Some(hint) = grammar::wrapper(text) {
+            self.fault(node, pointer, "this is taken as it stands, not as an expression", Some(hint));
+        }
+    }
+
+    /// `input.from`, `output.as` and `export.as`: a text is an expression, an object has some.
+    pub(super) fn shaping(&mut self, node: &Node, field: &str, inner: &str, pointer: &str) {
+        let Some(value) = node.field(field).and_then(|outer| outer.field(inner)) else { return };
+        let pointer = format!("{pointer}/{field}/{inner}");
+        match &value.content {
+            Content::Text(_) => {
+                self.expression(value, &pointer);
+            }
+            _ => self.template(value, &pointer),
+        }
+    }
+
+    /// The time that a task or workflow may take.
+    pub(super) fn limit(&mut self, node: &Node, pointer: &str) -> Option<Duration> {
+        let timeout = node.field("timeout")?;
+        let pointer = below(pointer, "timeout");
+        match &timeout.content {
+            Content::Text(name) => match self.references.find("timeouts", name) {
+                Some(timeout) => self.duration_field(timeout, "after", &below("/use/timeouts", name)),
+                None => {
+                    self.must_exist("timeouts", name, timeout, &pointer);
+                    None
+                }
+            },
+            _ => self.duration_field(timeout, "after", &pointer),
+        }
+    }
+
+    pub(super) fn duration_field(&mut self, node: &Node, name: &str, pointer: &str) -> Option<Duration> {
+        let inner = node.field(name)?;
+        self.duration(inner, &below(pointer, name))
+    }
+
+    pub(super) fn duration(&mut self, node: &Node, pointer: &str) -> Option<Duration> {
+        if let Content::Text(text) = &node.content {
+            if grammar::expression(text).is_some() {
+                return self.expression(node, pointer).map(Duration::Computed);
+            }
+            return grammar::duration_ms(text).map(Duration::FixedMs);
+        }
+        let total = entries(node).try_fold(0_u64, |sum, (key, number)| {
+            let unit_ms = match key.name.as_str() {
+                "days" => 86_400_000,
+                "hours" => 3_600_000,
+                "minutes" => 60_000,
+                "seconds" => 1_000,
+                _ => 1,
+            };
+            whole(number)?.checked_mul(unit_ms)?.checked_add(sum)
+        });
+        if total.is_none() {
+            self.fault(node, pointer, "a duration must not be negative, nor longer than can be counted", None);
+        }
+        total.map(Duration::FixedMs)
+    }
+
+    /// What is listened to, in words.
+    pub(super) fn consumption(&mut self, node: &Node, pointer: &str) -> String {
+        let mut words = Vec::new();
+        for mode in ["one", "any", "all"] {
+            let Some(filters) = node.field(mode) else { continue };
+            let pointer = below(pointer, mode);
+            let types: Vec<String> = match &filters.content {
+                Content::List(filters) => {
+                    let filters = filters.iter().enumerate();
+                    filters.map(|(index, filter)| self.event_filter(filter, &format!("{pointer}/{index}"))).collect()
+                }
+                _ => vec![self.event_filter(filters, &pointer)],
+            };
+            words.push(if types.is_empty() {
+                format!("{mode} event")
+            } else {
+                format!("{mode} of {}", types.join(", "))
+            });
+        }
+        if let Some(until) = node.field("until") {
+            let pointer = below(pointer, "until");
+            let ends = match &until.content {
+                Content::Text(text) => {
+                    self.expression(until, &pointer);
+                    text.clone()
+                }
+                _ => self.consumption(until, &pointer),
+            };
+            words.push(format!("until {ends}"));
+        }
+        words.join(" ")
+    }
+
+    fn event_filter(&mut self, filter: &Node, pointer: &str) -> String {
+        let properties = filter.field("with");
+        if let Some(properties) = properties {
+            // A property is a value or, unlike elsewhere, an expression that may say more than equality.
+            self.template(properties, &below(pointer, "with"));
+        }
+        for (key, correlation) in filter.field("correlate").into_iter().flat_map(entries) {
+            self.expression_field(correlation, "from", &format!("{pointer}/correlate/{}", key.name));
+        }
+        properties.and_then(|properties| text_of(properties, "type")).unwrap_or("any type").to_owned()
+    }
+}
+
+/// A whole number that is not negative.
+pub(super) fn whole(node: &Node) -> Option<u64> {
+    match &node.content {
+        Content::Number(number) => number.as_u64(),
+        _ => None,
+    }
+}
+
+/// What was meant by an expression that is none, or uses what does not exist.
+fn instead(unreadable: &Unreadable, text: &str) -> Option<String> {
+    match unreadable {
+        Unreadable::Syntax(_) if text.contains("&&") || text.contains("||") => {
+            Some("jq writes `and`, `or` and `not`".to_owned())
+        }
+        Unreadable::Syntax(_) if text.contains("===") || text.contains('\'') => {
+            Some("jq compares with `==` and quotes with `\"`".to_owned())
+        }
+        Unreadable::Unknown { name, .. } if ["$steps", "$tasks", "$outputs"].contains(&name.as_str()) => {
+            Some("another task's output is `$runtime.metadata.steps.NAME`".to_owned())
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,114 @@
+//! A definition in words: what is done in which order, and what decides.
+
+use crate::definition::{Action, Case, Definition, Duration, Retry, Step, Then, Trigger};
+use std::fmt::Write as _;
+
+/// The widest column of names.
+const NAME_CHARACTERS: usize = 28;
+
+/// A definition in words.
+#[must_use]
+pub fn outline(definition: &Definition) -> String {
+    let mut text = format!("{}/{} {}", definition.namespace, definition.name, definition.version);
+    definition.title.iter().for_each(|title| add(&mut text, &format!(": {title}")));
+    add(&mut text, &format!("\n{} tasks, {} expressions", definition.steps.len(), definition.expressions));
+    if let Some(limit) = &definition.limit {
+        add(&mut text, &format!(", at most {}", duration(limit)));
+    }
+    for trigger in &definition.schedule {
+        let started = match trigger {
+            Trigger::Cron(pattern) => format!("by cron {pattern}"),
+            Trigger::Every(period) => format!("every {}", duration(period)),
+            Trigger::After(pause) => format!("{} after each run", duration(pause)),
+            Trigger::Events(events) => format!("by {events}"),
+        };
+        add(&mut text, &format!("\nstarted {started}"));
+    }
+    add(&mut text, "\n");
+    steps(&mut text, &definition.steps);
+    for part in &definition.parts {
+        add(&mut text, &format!("\n{}\n", part.title));
+        steps(&mut text, &part.steps);
+    }
+    text.trim_end().to_owned()
+}
+
+fn add(text: &mut String, more: &str) {
+    text.push_str(more);
+}
+
+fn steps(text: &mut String, steps: &[Step]) {
+    let label = |step: &Step| format!("{}{}", "  ".repeat(step.level + 1), step.name);
+    let width = steps.iter().map(|step| label(step).chars().count()).max().unwrap_or(0).min(NAME_CHARACTERS);
+    for step in steps {
+        let mut line = format!("{:width$}  {}", label(step), action(&step.action, steps));
+        step.guard.iter().for_each(|guard| add(&mut line, &format!(", if {}", guard.text().trim())));
+        step.limit.iter().for_each(|limit| add(&mut line, &format!(", within {}", duration(limit))));
+        if step.then != Then::Continue {
+            add(&mut line, &format!(", then {}", then(step.then, steps)));
+        }
+        // Writing to a text cannot fail.
+        let _written = writeln!(text, "{line}");
+    }
+}
+
+fn action(action: &Action, steps: &[Step]) -> String {
+    match action {
+        Action::Call(function) => format!("calls {function}"),
+        Action::Do => "does in order".to_owned(),
+        Action::Emit(event) => format!("emits {event}"),
+        Action::For { each, over, while_ } => {
+            let over = over.as_ref().map_or("a fixed list", |over| over.text().trim());
+            let holds = while_.as_ref().map(|holds| format!(", while {}", holds.text().trim()));
+            format!("for each ${each} of {over}{}", holds.unwrap_or_default())
+        }
+        Action::Fork { compete: true } => "at once, the first to end wins".to_owned(),
+        Action::Fork { compete: false } => "at once".to_owned(),
+        Action::Listen(to) => format!("waits for {to}"),
+        Action::Raise(error) => format!("fails with {error}"),
+        Action::Run(workflow) => format!("runs {workflow}"),
+        Action::Set => "sets its output".to_owned(),
+        Action::Switch(cases) => {
+            let cases: Vec<String> = cases.iter().map(|one| case(one, steps)).collect();
+            format!("goes: {}", cases.join("; "))
+        }
+        Action::Try(None) => "tries".to_owned(),
+        Action::Try(Some(policy)) => format!("tries, again {}", retry(policy)),
+        Action::Catch => "when it fails".to_owned(),
+        Action::Wait(time) => format!("waits {}", duration(time)),
+    }
+}
+
+fn case(case: &Case, steps: &[Step]) -> String {
+    let when = case.when.as_ref().map(|when| format!("if {} ", when.text().trim()));
+    format!("{} {}to {}", case.name, when.unwrap_or_else(|| "else ".to_owned()), then(case.then, steps))
+}
+
+fn retry(policy: &Retry) -> String {
+    let mut words = Vec::new();
+    words.extend(policy.attempts.map(|attempts| format!("up to {attempts} times")));
+    words.extend(policy.delay.as_ref().map(|delay| format!("after {}", duration(delay))));
+    words.extend(policy.backoff.as_ref().map(|backoff| format!("growing {backoff}")));
+    words.extend(policy.when.as_ref().map(|when| format!("if {}", when.text().trim())));
+    words.extend(policy.except_when.as_ref().map(|when| format!("unless {}", when.text().trim())));
+    words.join(" ")
+}
+
+fn then(then: Then, steps: &[Step]) -> String {
+    match then {
+        Then::Continue => "the next".to_owned(),
+        Then::Exit => "what follows the list".to_owned(),
+        Then::End => "the end".to_owned(),
+        Then::Step(index) => steps.get(index).map(|step| step.name.clone()).unwrap_or_default(),
+    }
+}
+
+fn duration(duration: &Duration) -> String {
+    let milliseconds = match duration {
+        Duration::Computed(expression) => return format!("`{}`", expression.text().trim()),
+        Duration::FixedMs(milliseconds) => *milliseconds,
+    };
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
+    let unit = units.into_iter().find(|(size, _)| milliseconds >= *size && milliseconds % size == 0);
+    unit.map_or_else(|| format!("{milliseconds} ms"), |(size, name)| format!("{} {name}", milliseconds / size))
+}

@@ -1,0 +1,149 @@
+//! Definitions that Neptune runs and such that it refuses, with what it says about them.
+
+use crate::official;
+use neptune_workflow::{
+    compiler,
+    definition::{Action, Then},
+    fault::Fault,
+    outline::outline,
+};
+
+const HEAD: &str = "document: {dsl: '1.0.3', namespace: test, name: test, version: '1.0.0'}\n";
+
+fn faults(rest: &str) -> Vec<Fault> {
+    compiler::read(&format!("{HEAD}{rest}")).expect_err(rest)
+}
+
+/// Where `§` stands must be a fault, and what it must say, `|` between several words.
+#[track_caller]
+fn check(marked: &str, told: &str) {
+    let before = marked.split('§').next().unwrap();
+    assert!(before.len() < marked.len(), "{marked} has no mark");
+    let place = (before.matches('\n').count() + 2, before.rsplit('\n').next().unwrap().chars().count() + 1);
+    let faults = faults(&marked.replace('§', ""));
+    let fault = faults.first().unwrap();
+    let text = fault.to_string();
+    assert_eq!((fault.place.line as usize, fault.place.column as usize), place, "{text}");
+    for word in told.split('|') {
+        assert!(text.contains(word), "{text}: {word}");
+    }
+}
+
+#[test]
+fn mistakes_get_a_hint() {
+    check("do:\n  - a: {wait: §30s}\n", "/do/0/a/wait|{seconds: 30}");
+    check("do:\n  - a: {wait: §30}\n", "{seconds: 30}");
+    check("do:\n  - a: §{sett: {x: 1}}\n", "is no task|did you mean `set`?");
+    check("do:\n  - a: {set: {x: 1}, §when: .x}\n", "has no field `when`|condition is `if`");
+    check("do:\n  - a: {set: {x: 1}, §retry: 3}\n", "catch: {retry");
+    check("do:\n  - a: §{set: {x: 1}, call: http, with: {}}\n", "several tasks in one: set, call");
+    check("do:\n  - §a: {set: {x: 1}}\n    b: {set: {x: 1}}\n", "one name with its content, not 2");
+    check("do:\n  §a: {set: {x: 1}}\n", "must be a list|begin each entry with `- `");
+    check("do:\n  - a: {set: {x: §'{{ .a }}'}}\n", "${ .a }");
+    check("do:\n  - a: {set: {x: §'${{ .a }}'}}\n", "an expression is written `${ .a }`");
+    check("do:\n  - a: {set: {x: §'Hello ${ .a }'}}\n", "not evaluated|${ \"Hello \\(…)\" }");
+    check("do:\n  - a: {set: {x: §'${ .a } and'}}\n", "not the whole text");
+    check("do:\n  - a: {set: {x: §'${ $steps.a }'}}\n", "$steps|$runtime.metadata.steps.NAME");
+    check("do:\n  - a: {set: {x: §'${ $itme }'}}\n", "$itme|there are $context");
+    check("do:\n  - a: {if: §.a && .b, set: {x: 1}}\n", "jq writes `and`");
+    check("do:\n  - a: {if: §now > 1, set: {x: 1}}\n", "there is no clock");
+    check("do:\n  - a: {set: {x: 1}, then: §b}\n  - c: {set: {x: 1}}\n", "no task `b` in this list");
+    check("do:\n  - a: {set: {x: 1}}\n  - §a: {set: {x: 2}}\n", "name of two tasks");
+    check("do:\n  - a: {run: {shell: §{command: ls}}}\n", "not run by Neptune|call: http");
+    check("do:\n  - a: {call: §model, with: {task: chat}}\n", "write `model:1.0.0@default`");
+    check("do:\n  - a: {call: §'modle:1.0.0@default'}\n", "did you mean `model`?");
+    check("do:\n  - a: {call: §helper}\n", "no `helper` in use.functions");
+    check("do:\n  - a: {set: {x: 1}, timeout: §soon}\n", "no `soon` in use.timeouts|{after: {seconds: 30}}");
+    check("do:\n  - a: {try: [b: {set: {x: 1}}], catch: {retry: §often}}\n", "no `often` in use.retries");
+    check("do:\n  - a: {wait: §{seconds: -1}}\n", "must not be negative");
+    check("do:\n  - a: {switch: [x: {then: end}, y: §{when: .a, then: end}]}\n", "never reached");
+    check("do: []\n§shedule: {cron: '* * * * *'}\n", "did you mean `schedule`?");
+    check("do: []\nevaluate: {language: §js}\n", "jq only");
+    check("do: §[\n\n", "not YAML");
+    check("do: []\n§do: []\n", "not YAML");
+    let unquoted =
+        compiler::read("document: {dsl: 1.0, namespace: a, name: b, version: '1.0.0'}\ndo: []\n").unwrap_err();
+    assert!(unquoted[0].to_string().contains("write it in quotes"), "{}", unquoted[0]);
+    let other = compiler::read(&format!("{}do: []\n", HEAD.replace("1.0.3", "2.0.0"))).unwrap_err();
+    assert!(other[0].to_string().contains("version 2.0.0 of the language"), "{}", other[0]);
+}
+
+#[test]
+fn cron_patterns_are_checked() {
+    for pattern in [
+        "0 0 * * *",
+        "*/15 8-18 1,15 jan-JUN mon-fri",
+        "5 4 * * sun",
+        "0 22 * * 1-5",
+        "59 23 31 12 7",
+        "0-30/5 * * * *",
+    ] {
+        let text = format!("{HEAD}do: []\nschedule: {{cron: '{pattern}'}}\n");
+        assert!(compiler::read(&text).is_ok(), "{pattern}");
+    }
+    check("do: []\nschedule: {cron: §'0 0 * *'}\n", "five fields|not 4");
+    check("do: []\nschedule: {cron: §'60 0 * * *'}\n", "`60` is no minute|0 to 59");
+    check("do: []\nschedule: {cron: §'0 0 * * fri-mon'}\n", "day of the week");
+    check("do: []\nschedule: {cron: §'*/0 0 * * *'}\n", "minute");
+    check("do: []\nschedule: {cron: §'@daily'}\n", "five fields");
+}
+
+#[test]
+fn json_is_read_with_places_too() {
+    let text = "{\n  \"document\": {\"dsl\": \"1.0.3\", \"namespace\": \"a\", \"name\": \"b\", \"version\": \"1.0.0\"},\n  \"do\": [{\"a\": {\"wait\": \"30s\"}}]\n}";
+    let faults = compiler::read(text).unwrap_err();
+    assert_eq!((faults[0].place.line, faults[0].place.column), (3, 25), "{}", faults[0]);
+}
+
+#[test]
+fn jumps_go_over_inner_tasks() {
+    let text = format!(
+        "{HEAD}do:\n  - first: {{set: {{x: 1}}, then: last}}\n  - loop:\n      for: {{each: one, in: .all}}\n      while: $one != null\n      do:\n        - inner: {{set: {{y: '${{ $one }}'}}}}\n  - risky:\n      try:\n        - call: {{call: http, with: {{method: get, endpoint: 'https://example.com'}}}}\n      catch:\n        as: why\n        when: $why.status == 500\n        do:\n          - note: {{set: {{z: '${{ $why }}'}}}}\n  - last: {{set: {{x: 2}}, then: first}}\n"
+    );
+    let definition = compiler::read(&text).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    let names: Vec<&str> = definition.steps.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(names, ["first", "loop", "inner", "risky", "call", "catch", "note", "last"]);
+    let ends: Vec<usize> = definition.steps.iter().map(|step| step.end).collect();
+    assert_eq!(ends, [1, 3, 3, 7, 5, 7, 7, 8]);
+    assert_eq!(definition.steps[0].then, Then::Step(7));
+    assert_eq!(definition.steps[7].then, Then::Step(0));
+    assert!(matches!(&definition.steps[1].action, Action::For { each, .. } if each == "one"));
+    assert!(outline(&definition).contains("for each $one of .all, while $one != null"));
+}
+
+#[test]
+fn variables_end_with_their_scope() {
+    check("do:\n  - a: {for: {each: x, in: .l}, do: []}\n  - b: {set: {y: §'${ $x }'}}\n", "$x");
+    check("do:\n  - a: {try: [], catch: {as: e}}\n  - b: {set: {y: §'${ $e }'}}\n", "$e");
+}
+
+/// Official examples that ask for what Neptune refuses, by what they are named after.
+const REFUSED: [&str; 6] = ["asyncapi", "grpc", "mcp", "container", "script", "shell"];
+
+#[test]
+fn official_documents_are_resolved_or_refused_for_a_reason() {
+    let Some(folder) = official::folder() else { return };
+    let mut refused = 0;
+    for (name, text) in official::documents(&folder) {
+        match compiler::read(&text) {
+            Ok(definition) => {
+                let targets = definition.steps.iter().filter_map(|step| match step.then {
+                    Then::Step(index) => Some(index),
+                    _ => None,
+                });
+                assert!(targets.into_iter().all(|index| index < definition.steps.len()), "{name}");
+                let told = outline(&definition);
+                assert!(definition.steps.iter().all(|step| told.contains(&step.name)), "{name}: {told}");
+            }
+            Err(faults) => {
+                refused += 1;
+                let is_expected = faults.iter().all(|fault| {
+                    let text = fault.to_string();
+                    REFUSED.iter().any(|word| text.contains(word)) && text.contains("by Neptune")
+                });
+                assert!(is_expected, "{name}: {}", faults.iter().map(|fault| format!("{fault}\n")).collect::<String>());
+            }
+        }
+    }
+    println!("{refused} of 90 documents are refused");
+}
