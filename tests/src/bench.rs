@@ -5,3 +5,4 @@ pub mod load;
 pub mod processes;
 pub mod report;
 pub mod run;
+pub mod streams;
