@@ -13,6 +13,8 @@ const SLICES: i64 = 60 / SLICE_SECONDS + 1;
 const URGENT_PART: u64 = 5;
 /// Who is not heard of for this long is dead, and its calls are over.
 pub const DEAD_AFTER_MS: u64 = 7_000;
+/// Between two looks at the book no more than this counts as silence.
+const LONGEST_LOOK_MS: u64 = 1_000;
 /// Where it is not known when there is room again.
 pub const UNTOLD_MS: u64 = 1_000;
 
@@ -211,26 +213,42 @@ fn slice(now: Timestamp) -> i64 {
     now.unix_seconds().div_euclid(SLICE_SECONDS)
 }
 
-/// When each of the others was last heard of, by one's own clock: no two clocks have to agree.
+/// For how long each of the others was seen to be silent, by one's own clock: no two clocks have to agree.
 #[derive(Debug, Default)]
 pub struct Heard {
-    beats: HashMap<ReplicaId, (u64, u64)>,
+    silent: HashMap<ReplicaId, Silence>,
+    seen_at_ms: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Silence {
+    beat: u64,
+    for_ms: u64,
 }
 
 impl Heard {
-    /// Takes in the book as it is at `now_ms` of a clock that never goes back, and names the dead.
-    pub fn dead(&mut self, book: &Book, me: ReplicaId, now_ms: u64) -> Vec<ReplicaId> {
-        self.beats.retain(|holder, _| book.holders.contains_key(holder));
-        let mut dead = Vec::new();
-        for (holder, state) in book.holders.iter().filter(|(holder, _)| **holder != me) {
-            let (beat, since_ms) = self.beats.entry(*holder).or_insert((state.beat, now_ms));
-            if *beat != state.beat {
-                (*beat, *since_ms) = (state.beat, now_ms);
-            } else if now_ms.saturating_sub(*since_ms) >= DEAD_AFTER_MS {
-                dead.push(*holder);
+    /// Takes in the book as it was read at `now_ms` of a clock that never goes back. Of the time since it was
+    /// read before only a part counts when that was long: who did not look, or could not because the
+    /// broker did not answer, cannot say that the others were silent.
+    pub fn sees(&mut self, book: &Book, now_ms: u64) {
+        let looked_ms = self.seen_at_ms.map_or(0, |seen| now_ms.saturating_sub(seen).min(LONGEST_LOOK_MS));
+        self.seen_at_ms = Some(now_ms);
+        self.silent.retain(|holder, _| book.holders.contains_key(holder));
+        for (holder, state) in &book.holders {
+            let silence = self.silent.entry(*holder).or_insert(Silence { beat: state.beat, for_ms: 0 });
+            if silence.beat == state.beat {
+                silence.for_ms = silence.for_ms.saturating_add(looked_ms);
+            } else {
+                *silence = Silence { beat: state.beat, for_ms: 0 };
             }
         }
-        dead
+    }
+
+    /// Who is dead, in the eyes of `me`. One that was not in the last book is not.
+    #[must_use]
+    pub fn dead(&self, me: ReplicaId) -> Vec<ReplicaId> {
+        let is_dead = |(holder, silence): &(&ReplicaId, &Silence)| **holder != me && silence.for_ms >= DEAD_AFTER_MS;
+        self.silent.iter().filter(is_dead).map(|(holder, _)| *holder).collect()
     }
 }
 

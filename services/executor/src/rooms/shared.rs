@@ -182,16 +182,17 @@ impl Shared {
                 Err(_) => self.read(known).await?,
             }
         }
+        // Others were faster each time. What is to be given back is kept for the next time.
+        lock(&self.open).returns.extend(&open.returns);
+        lock(&self.open).is_beat = true;
         Ok(asked.iter().map(|_| Err(NoRoom { for_ms: UNTOLD_MS, cause: Full::Unknown })).collect())
     }
 
     /// What the book becomes, if nobody was faster.
-    fn turn(&self, known: &mut Known, open: &Open, asked: &[(Want, LimitsSpec)]) -> Turn {
+    fn turn(&self, known: &Known, open: &Open, asked: &[(Want, LimitsSpec)]) -> Turn {
         let now = Timestamp::now();
-        let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let dead = known.heard.dead(&known.book, self.me, now_ms);
         let mut book = known.book.clone();
-        book.clear(&dead, now);
+        book.clear(&known.heard.dead(self.me), now);
         for Return { taken, used } in &open.returns {
             book.settle(*taken, *used);
         }
@@ -202,9 +203,11 @@ impl Shared {
         let verdicts: Vec<_> = asked.iter().map(|(want, limits)| book.take(self.me, *want, limits, now)).collect();
         let is_urgent = |(want, _): &&(Want, LimitsSpec)| want.lane == Lane::Realtime;
         let served = asked.iter().filter(is_urgent).zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()).count();
-        let calls = kept + verdicts.iter().flatten().count() as u64;
+        let taken = verdicts.iter().flatten().count() as u64;
+        let calls = kept + taken;
         let is_waiting = self.waiting.load(Ordering::Relaxed) > served as u64;
-        let is_same = (before.calls, before.is_waiting) == (calls, is_waiting) && calls == known.calls;
+        // Room is taken by a write alone: only that says that the book still is what it was.
+        let is_same = taken == 0 && (before.calls, before.is_waiting) == (calls, is_waiting) && calls == known.calls;
         let beat = if is_same && !open.is_beat { before.beat } else { known.beat.wrapping_add(1) };
         book.sign(self.me, Holder { calls, is_waiting, beat });
         Turn { book, calls, beat, verdicts }
@@ -215,6 +218,8 @@ impl Shared {
         // What cannot be read is begun anew, with what this process knows of itself.
         known.book = serde_json::from_slice(&cell.body).unwrap_or_default();
         known.revision = cell.revision;
+        let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        known.heard.sees(&known.book, now_ms);
         Ok(())
     }
 }

@@ -86,15 +86,30 @@ fn who_is_not_heard_of_is_dead_and_its_calls_are_over() {
     let mut book = Book::default();
     book.sign(me(2), Holder { calls: 1, is_waiting: false, beat: 1 });
     let mut heard = Heard::default();
-    assert_eq!(heard.dead(&book, me(1), 1_000), []);
-    book.sign(me(2), Holder { calls: 1, is_waiting: false, beat: 2 });
-    assert_eq!(heard.dead(&book, me(1), 7_900), [], "a sign of life");
-    assert_eq!(heard.dead(&book, me(1), 14_899), []);
-    let dead = heard.dead(&book, me(1), 14_900);
-    assert_eq!(dead, [me(2)]);
-    book.clear(&dead, start());
+    for at_ms in (0..=7_000).step_by(500) {
+        heard.sees(&book, at_ms);
+        assert_eq!(heard.dead(me(1)).len(), usize::from(at_ms == 7_000), "{at_ms}");
+    }
+    assert_eq!(heard.dead(me(2)), [], "nobody is dead in its own eyes");
+    book.clear(&heard.dead(me(1)), start());
     take(&mut book, URGENT, &limits).unwrap();
-    assert_eq!(heard.dead(&book, me(1), 99_000), [], "nobody is dead in its own eyes");
+}
+
+#[test]
+fn a_sign_of_life_counts_and_so_does_only_time_in_which_one_looked() {
+    let mut book = Book::default();
+    let mut heard = Heard::default();
+    book.sign(me(2), Holder { calls: 1, is_waiting: false, beat: 1 });
+    heard.sees(&book, 0);
+    for at_ms in (500..=6_500).step_by(500) {
+        heard.sees(&book, at_ms);
+    }
+    book.sign(me(2), Holder { calls: 1, is_waiting: false, beat: 2 });
+    heard.sees(&book, 7_000);
+    assert_eq!(heard.dead(me(1)), []);
+    // The broker did not answer for a minute; the other could not write either.
+    heard.sees(&book, 67_000);
+    assert_eq!(heard.dead(me(1)), []);
 }
 
 #[test]
