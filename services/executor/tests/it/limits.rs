@@ -16,7 +16,10 @@ use neptune_executor::{domain::room::Want, rooms::Rooms};
 use neptune_testkit::wait_until;
 use serde_json::json;
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::sync::Semaphore;
@@ -55,6 +58,43 @@ async fn two_executors_together_never_make_more_calls_at_a_time_than_one_limit()
     let facts = all_end(&world, &tasks).await;
     assert!(facts.iter().all(|fact| fact.outcome == Outcome::Completed));
     assert_eq!((a.calls(), a.most_at_once()), (60, 3));
+}
+
+/// Counted between the moment room is had and the moment it is given back, so that no network is in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn room_is_never_given_twice() {
+    let world = world(&["acme/a"]).await;
+    let mut resources = Resources::default();
+    let price = json!({"inputUsdPerMtok": "2", "outputUsdPerMtok": "8"});
+    let spec =
+        json!({"provider": "openai", "endpoint": "http://127.0.0.1:1", "price": price, "limits": {"inFlight": 3}});
+    resources.insert("Model", "acme/a", spec).unwrap();
+    let model = Arc::new(resources.models["acme/a"].clone());
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let rooms = Arc::new(Rooms::new(world.bus(Service::Executor).await));
+        for _ in 0..25 {
+            let (rooms, model, now, most) = (rooms.clone(), model.clone(), now.clone(), most.clone());
+            calls.spawn(async move {
+                let want = Want { lane: Lane::Realtime, tokens: 100 };
+                let place = loop {
+                    match rooms.enter(("acme/a", &model), want, Duration::from_secs(2)).await {
+                        Ok(place) => break place,
+                        Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                    }
+                };
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                now.fetch_sub(1, Ordering::SeqCst);
+                drop(place);
+            });
+        }
+    }
+    while let Some(ended) = calls.join_next().await {
+        ended.unwrap();
+    }
+    assert_eq!(most.load(Ordering::SeqCst), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,7 +190,7 @@ async fn urgent_work_comes_before_batch_work_and_keeps_a_part_to_itself() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_room_costs_a_call() {
-    const CALLS: usize = 2_000;
+    const CALLS: usize = 200;
     let world = world(&["acme/a"]).await;
     let bus = world.bus(Service::Executor).await;
     let rooms = Rooms::new(bus.clone());
