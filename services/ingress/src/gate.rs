@@ -12,8 +12,8 @@ use neptune_contracts::{
 };
 use neptune_runtime::Shutdown;
 use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant},
 };
 use tokio::sync::watch;
 
@@ -21,6 +21,32 @@ use tokio::sync::watch;
 /// `/openapi.json` are answered.
 #[derive(Clone, Default)]
 pub struct Gate(Arc<OnceLock<Door>>);
+
+/// For so long a task that was not stored says that the next will not be.
+const REFUSED_LASTS: Duration = Duration::from_secs(60);
+
+/// Why the broker did not store tasks, since it last did.
+#[derive(Clone, Default)]
+pub struct Refused(Arc<Mutex<Option<(Instant, String)>>>);
+
+impl Refused {
+    /// Takes in how storing a task went.
+    pub fn saw<T, E: std::error::Error>(&self, stored: &Result<T, E>) {
+        let why = stored.as_ref().err().map(|error| {
+            let causes = std::iter::successors(error.source(), |cause| cause.source());
+            (Instant::now(), causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
+        });
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Why, when the last one was not stored, for a minute: who is not ready gets no task by which it could
+    /// see that it is again.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().filter(|(at, _)| at.elapsed() < REFUSED_LASTS).map(|(_, why)| why.clone())
+    }
+}
 
 /// What every route works with.
 pub struct Door {
@@ -32,6 +58,8 @@ pub struct Door {
     pub resources: watch::Receiver<Arc<Resources>>,
     /// Checks API keys.
     pub keys: Keys,
+    /// Why tasks could not be stored lately, until one is again.
+    pub refused: Refused,
     /// How long a completion waits.
     pub wait: Duration,
     /// A stop was asked for.

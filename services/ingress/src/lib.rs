@@ -24,7 +24,7 @@ mod server;
 mod submitting;
 
 use config::Config;
-use gate::{Door, Gate};
+use gate::{Door, Gate, Refused};
 use neptune_bus::{Bus, BusError, ConnectError};
 use neptune_contracts::names::Service;
 use neptune_runtime::Shutdown;
@@ -103,7 +103,8 @@ async fn open(
     let replies = bus.replies().await?;
     let (shutdown, closing) = (shutdown.clone(), closing.clone());
     let stop = shutdown.clone();
-    gate.open(Door { bus: bus.clone(), replies, resources, keys: config.keys, wait: config.wait, shutdown, closing });
+    let (keys, refused, wait) = (config.keys, Refused::default(), config.wait);
+    gate.open(Door { bus: bus.clone(), replies, resources, keys, refused, wait, shutdown, closing });
     if let Some(file) = config.address_file {
         let written = tokio::fs::write(&file, address.to_string()).await;
         written.map_err(|source| Error::AddressFile { file, source })?;

@@ -132,7 +132,12 @@ pub(crate) async fn store(
         cause = std::mem::replace(&mut cause, Cause::root()).with_reply_to(reply_to);
         waiting
     });
-    let published = door.bus.publish(&task, &cause).await.map_err(|error| not_stored(&error, id))?;
+    let published = door.bus.publish(&task, &cause).await;
+    // A queue that is full stores again as soon as it has room; that is no fault.
+    if !published.as_ref().is_err_and(neptune_bus::PublishError::is_full) {
+        door.refused.saw(&published);
+    }
+    let published = published.map_err(|error| not_stored(&error, id))?;
     let pause = if published.duplicate { FIRST_PAUSE } else { LOOK_EVERY };
     stored.is_new = !published.duplicate;
     stored.waiting = waiting.map(|waiting| Expected { waiting, pause });

@@ -125,6 +125,9 @@ fn choice(route: &Explanation) -> Vec<String> {
         route.value_usd,
         route.decided_in_us
     ));
+    if let Some(money) = route.money.as_ref().filter(|money| money.lambda_from.starts_with("budget ")) {
+        parts.push(format!("What it is worth follows {}.", money.lambda_from));
+    }
     if let Some(propensity) = route.propensity.filter(|propensity| *propensity < 1.0) {
         parts.push(format!("The draws make this choice with probability {propensity:.3}."));
     }

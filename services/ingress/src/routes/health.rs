@@ -31,6 +31,11 @@ fn check(gate: &Gate) -> Result<(), Fault> {
     if !door.bus.is_connected() {
         return Err(Fault::unavailable("bus_unavailable", "the bus is not reachable"));
     }
+    if let Some(why) = door.refused.why() {
+        let text =
+            format!("the last task could not be stored: {why}; look into the broker's log, its disk may be full");
+        return Err(Fault::unavailable("not_storing", text));
+    }
     Ok(())
 }
 

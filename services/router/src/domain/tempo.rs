@@ -24,6 +24,9 @@ const HEAD_START: f64 = 0.015;
 /// is ahead by most of a day's share; without room for that the last tasks are refused.
 pub const AIM: f64 = 0.96;
 
+/// Less than this share of a period or a budget is not told from nothing.
+const LEAST_LEFT: f64 = 0.01;
+
 /// One budget in one of its periods.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Controller {
@@ -33,21 +36,34 @@ pub struct Controller {
     lead: f64,
     /// The lead that persists.
     integral: f64,
+    /// How the budget stood when it began to look. A budget that was made in the middle of its period, or whose
+    /// controller was lost, does not lag: what is left of it is spread over what is left of the period.
+    #[serde(default)]
+    began: Stand,
+}
+
+/// How a budget stood at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Stand {
+    elapsed_share: f64,
+    spent_share: f64,
 }
 
 impl Controller {
     /// One that begins to look now.
     #[must_use]
     pub fn new(pace: &BudgetPace) -> Self {
-        Self { elapsed_share: pace.elapsed_share, lead: lead(pace), integral: 0.0 }
+        let began = Stand { elapsed_share: pace.elapsed_share, spent_share: pace.spent_share };
+        Self { elapsed_share: pace.elapsed_share, lead: lead(pace, began), integral: 0.0, began }
     }
 
     /// Takes in how the budget stands. What comes late changes nothing but the present lead.
     #[must_use]
     pub fn seen(self, pace: &BudgetPace) -> Self {
-        let passed = (pace.elapsed_share - self.elapsed_share).max(0.0);
+        let passed = (pace.elapsed_share - self.elapsed_share).max(0.0) / left(self.began.elapsed_share);
         let integral = (self.integral + INTEGRAL_PER_PERIOD * self.lead * passed).clamp(-MOST_HELD, MOST_HELD);
-        Self { elapsed_share: self.elapsed_share.max(pace.elapsed_share), lead: lead(pace), integral }
+        let elapsed_share = self.elapsed_share.max(pace.elapsed_share);
+        Self { elapsed_share, lead: lead(pace, self.began), integral, ..self }
     }
 
     /// Money is worth so many times what it would be without the budget.
@@ -57,10 +73,17 @@ impl Controller {
     }
 }
 
-/// Spending ahead of the period.
-fn lead(pace: &BudgetPace) -> f64 {
-    let so_far = pace.elapsed_share + HEAD_START;
-    pace.spent_share / (AIM * so_far) - pace.elapsed_share / so_far
+/// Spending ahead of what is left of the period since `began`.
+fn lead(pace: &BudgetPace, began: Stand) -> f64 {
+    let elapsed = (pace.elapsed_share - began.elapsed_share).max(0.0) / left(began.elapsed_share);
+    let spent = (pace.spent_share - began.spent_share) / (AIM - began.spent_share).max(LEAST_LEFT);
+    let so_far = elapsed + HEAD_START;
+    spent / so_far - elapsed / so_far
+}
+
+/// The share of a period, or of a budget, that was left at a moment.
+fn left(share: f64) -> f64 {
+    (1.0 - share).max(LEAST_LEFT)
 }
 
 /// How the budget stands, in words.

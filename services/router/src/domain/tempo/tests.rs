@@ -111,13 +111,25 @@ fn a_month_of_decisions_spends_its_budget() {
 }
 
 #[test]
+fn a_budget_that_is_seen_late_does_not_lag() {
+    for (spent, elapsed) in [(0.0, 0.78), (0.5, 0.5), (0.0, 0.0), (1.0, 0.3), (0.2, 1.0)] {
+        let late = Controller::new(&pace(spent, elapsed));
+        assert!((late.seen(&pace(spent, elapsed)).factor() - 1.0).abs() < 1e-9, "{spent} {elapsed}");
+    }
+    // What is left is spread over what is left of the period.
+    let late = Controller::new(&pace(0.0, 0.5));
+    assert!(late.seen(&pace(AIM / 2.0, 0.6)).factor() > 1.0, "half of the rest in a fifth of the time");
+    assert!(late.seen(&pace(AIM / 20.0, 0.75)).factor() < 1.0, "a twentieth in half of the time");
+}
+
+#[test]
 fn the_record_says_where_the_price_comes_from() {
     let now = Timestamp::EPOCH;
     let free = route(1, now, &resources(), None).explanation;
     let money = free.money.unwrap();
     assert_eq!((money.lambda, money.lambda_from.as_str()), (50.0, "route auto"));
     let (seen, budget) = (pace(0.8, 0.4), "budget team:2026-11: 80.0 % spent when 40.0 % of its period is over");
-    let factor = Controller::new(&seen).factor();
+    let factor = Controller::new(&pace(0.0, 0.0)).seen(&seen).factor();
     assert_eq!(words(&seen), budget);
     let paced = route(1, now, &resources(), Some(Tempo { factor, from: budget })).explanation;
     assert!(factor > 1.0 && paced.value_usd < free.value_usd, "{factor}");
@@ -128,7 +140,7 @@ fn the_record_says_where_the_price_comes_from() {
 proptest! {
     #[test]
     fn spending_more_never_makes_money_cheaper(spent in 0.0..2.0_f64, more in 0.0..1.0_f64, elapsed in 0.0..1.0_f64) {
-        let factor = |spent| Controller::new(&pace(spent, elapsed)).factor();
+        let factor = |spent| Controller::new(&pace(0.0, 0.0)).seen(&pace(spent, elapsed)).factor();
         prop_assert!(factor(spent) <= factor(spent + more));
         prop_assert!((-8.0..=8.0).contains(&factor(spent).ln()));
     }
