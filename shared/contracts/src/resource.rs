@@ -10,11 +10,13 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 mod combine;
+mod judge;
 mod price;
 mod provider;
 mod route;
 
 pub use combine::{CascadeSpec, EnsembleSpec, HedgeSpec, StrategySpec};
+pub use judge::JudgeSpec;
 pub use price::{LongContextSpec, PriceSpec};
 pub use provider::{Provider, Reasoning};
 pub use route::{CacheSpec, MOST_NURSERY, Objective, RouteSpec, ShadowSpec, SplitSpec};

@@ -7,9 +7,11 @@ use crate::{
     domain::{
         decide::{Decision, Refusal, decide},
         filter::Snapshot,
+        judge::judge,
         outlook::{Outlook, Tempo},
         shadow::shadows,
     },
+    judge::Questions,
     shadow::Shadows,
 };
 use neptune_bus::{Accept, Bus, Cause, Incoming, Outcome, PublishError};
@@ -40,6 +42,8 @@ pub struct TaskAdmittedHandler {
     pub park_at_most_ms: u64,
     /// Where copies for other models are handed in.
     pub shadows: Shadows,
+    /// Where questions are handed in whose answers will be judged.
+    pub questions: Questions,
 }
 
 /// Publishes the plan, or finishes the task when there is none.
@@ -131,6 +135,10 @@ impl TaskAdmittedHandler {
         if let Some((spec, first)) = spec.zip(plan.attempts.first()) {
             plan.explanation.shadows = shadows(&task, &admission, &first.model, spec);
         }
+        let judge_spec = resources.routes.get(&plan.explanation.route).and_then(|route| route.judge.as_ref());
+        let judge = judge_spec.and_then(|spec| judge(&task, &admission, spec));
+        // Before the task is handed on, so that its question is there when it ends.
+        plan.explanation.judged_by = judge.filter(|_| self.questions.hand_in(&task));
         let routed = TaskRouted { task, admission, plan, attempts_made: Vec::new() };
         self.bus.hand_on(&routed, cause).await?;
         if let Some(spec) = spec {

@@ -198,6 +198,7 @@ fn route() -> RouteSpec {
         cascade: None,
         ensemble: None,
         shadow: None,
+        judge: None,
     }
 }
 
