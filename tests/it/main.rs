@@ -7,6 +7,7 @@ mod cache;
 mod deployment;
 mod failover;
 mod happy;
+mod judge;
 mod kills;
 mod outage_of_a_model;
 mod outages;

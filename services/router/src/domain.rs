@@ -12,6 +12,7 @@ pub mod explore;
 pub mod filter;
 mod hash;
 pub mod headroom;
+pub mod judge;
 pub mod keep;
 pub mod learnt;
 pub mod lesson;

@@ -5,10 +5,12 @@
 //! **Out:** `task.routed` with a plan and the reason for it; `task.parked` for a task that no model
 //! has room for now and that may wait; `task.finished` for one that no model can do, or that an
 //! answer in the cache will do for; `task.submitted` of the origin `shadow`,
-//! copies of tasks for models that a route compares (off the path of the task, lost in a crash).
+//! copies of tasks for models that a route compares (off the path of the task, lost in a crash) and
+//! judgements of a sample of answers; `feedback.given` with what the judges said.
 //! **Owns:** in Redis, routing statistics (success, latency and length of answers, circuits, and how
-//! good answers were), words of tasks and what they taught, the models of sessions, and the cache's index
-//! of who asked what.
+//! good answers were), words of tasks and what they taught, the models of sessions, the cache's index of
+//! who asked what, and the questions of the sample that is judged, until the tasks have ended and for an
+//! hour at most.
 //!
 //! **On the request's path** there is no Redis: decisions are made from a snapshot that is read
 //! every quarter of a second, and from circuits that each replica opens by itself as soon as it
@@ -31,6 +33,7 @@ pub mod config;
 pub mod domain;
 pub mod embedder;
 pub mod handlers;
+pub mod judge;
 pub mod read;
 pub mod rebuild;
 pub mod sessions;
@@ -48,6 +51,7 @@ use handlers::{
     task_admitted::{self, TaskAdmittedHandler},
     task_finished,
 };
+use judge::{Judges, Questions};
 use neptune_bus::{BatchLimits, Bus, BusError, ConnectError, ConsumeError, Parts};
 use neptune_contracts::{
     attempt::AttemptFailed,
@@ -109,6 +113,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let park_at_most_ms = config.park_at_most_ms;
     let (shadows, copying) = Shadows::new(bus.clone(), store.clone());
     let (wordings, keeping) = Wordings::new(store.clone());
+    let (questions, remembering) = Questions::new(store.clone());
+    let judges = Judges { bus: bus.clone(), store: store.clone(), resources: resources.clone() };
     let (bus_of_tasks, board_of_tasks) = (bus.clone(), board.clone());
     let handler = Arc::new(TaskAdmittedHandler {
         bus: bus_of_tasks,
@@ -118,13 +124,15 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
         park_at_most_ms,
         shadows,
         wordings,
+        questions,
     });
     let mut parts = Parts::<Error>::new(&bus, &shutdown);
     parts.spawn_infallible(copying);
     parts.spawn_infallible(keeping);
+    parts.spawn_infallible(remembering);
     parts.consume(&ROUTER_REALTIME, config.concurrency, &handler, task_admitted::handle);
     parts.consume(&ROUTER_BATCH, config.batch_concurrency, &handler, task_admitted::handle);
-    learn(&mut parts, &bus, (&board, &store));
+    learn(&mut parts, judges, (&board, &store));
     parts.spawn_infallible(keep_whole(bus.clone(), store.clone()));
     parts.spawn_infallible(share_tempos(board.clone(), store.clone()));
     parts.spawn_infallible(share_sessions(board.clone(), store.clone()));
@@ -133,14 +141,15 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     parts.run(env!("CARGO_PKG_VERSION")).await
 }
 
-fn learn(parts: &mut Parts<Error>, bus: &Bus, (board, store): (&Arc<Board>, &Arc<Store>)) {
+fn learn(parts: &mut Parts<Error>, judges: Judges, (board, store): (&Arc<Board>, &Arc<Store>)) {
+    let bus = judges.bus.clone();
     let finished =
-        async |(board, store): (Arc<Board>, Arc<Store>), batch| task_finished::handle(&board, &store, batch).await;
-    parts.consume_batches(&ROUTER_FINISHED, LEARN_BATCH, &(board.clone(), store.clone()), finished);
+        async |(board, judges): (Arc<Board>, Judges), batch| task_finished::handle(&board, &judges, batch).await;
+    parts.consume_batches(&ROUTER_FINISHED, LEARN_BATCH, &(board.clone(), judges), finished);
     parts.consume(&ROUTER_FAILED, FAILED_CONCURRENCY, store, attempt_failed::handle);
     let feedback = async |(bus, store): (Bus, Arc<Store>), given| feedback_given::handle(bus, store, given).await;
     parts.consume(&ROUTER_FEEDBACK, FEEDBACK_CONCURRENCY, &(bus.clone(), store.clone()), feedback);
-    let (bus, board) = (bus.clone(), board.clone());
+    let board = board.clone();
     parts.spawn(async move {
         let failures = bus.listen::<AttemptFailed>().await?;
         attempt_failed::notice_all(&board, failures).await;

@@ -3,7 +3,7 @@
 //!
 //! What is said about answers is taken in by a second script, in `feedback.rs`; repeated requests are
 //! found by a third, in `repeats.rs`; what copies of tasks may cost and how many were answered is
-//! counted in `shadow.rs`.
+//! counted in `shadow.rs`; what was asked that a judge is to judge is in `judge.rs`.
 //!
 //! Keys (hash tag = namespace): `{ns}:r:models` one JSON per model with faded counts and circuit;
 //! `{ns}:r:answers` one JSON per model and kind of work with means; `{ns}:r:latency` one JSON per model
@@ -12,6 +12,7 @@
 
 mod feedback;
 mod headroom;
+mod judge;
 mod rebuild;
 mod repeats;
 mod sessions;
@@ -21,6 +22,7 @@ mod words;
 
 pub use crate::domain::lesson::Lesson;
 pub use feedback::Learnt;
+pub use judge::{Asker, MOST_QUESTIONS};
 pub use rebuild::TURN_LASTS;
 pub use repeats::Repeat;
 
@@ -58,6 +60,7 @@ pub struct Store {
     repeats: Script,
     reserve_shadow: Script,
     count_shadow: Script,
+    keep_question: Script,
     tag: String,
 }
 
@@ -107,6 +110,7 @@ impl Store {
             repeats: Script::new(include_str!("statistics/repeats.lua")),
             reserve_shadow: Script::new(include_str!("statistics/reserve_shadow.lua")),
             count_shadow: Script::new(include_str!("statistics/count_shadow.lua")),
+            keep_question: Script::new(include_str!("statistics/keep_question.lua")),
             tag: format!("{{{namespace}}}"),
         })
     }

@@ -185,7 +185,7 @@ Origin {
     Bus = "bus",
     /// A step of a workflow run.
     Run = "run",
-    /// A copy of another task, for a model that is only compared.
+    /// Unseen work about another task: a copy for a model that is only compared, or a judgement of its answer.
     Shadow = "shadow",
 });
 

@@ -152,6 +152,10 @@ pub struct Explanation {
     /// Models that do a copy of the task, unseen by the caller.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shadows: Vec<String>,
+    /// The model that the task was drawn for to judge its answer, unseen by the caller. A task that
+    /// does not complete is not judged, nor one that nothing is left for on that day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged_by: Option<String>,
     /// What was learnt about quality, and what would have changed the choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning: Option<Learning>,

@@ -10,12 +10,14 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 mod combine;
+mod judge;
 mod limits;
 mod price;
 mod provider;
 mod route;
 
 pub use combine::{CascadeSpec, EnsembleSpec, HedgeSpec, StrategySpec};
+pub use judge::JudgeSpec;
 pub use limits::LimitsSpec;
 pub use price::{LongContextSpec, PriceSpec};
 pub use provider::{Provider, Reasoning};

@@ -1,4 +1,4 @@
-//! Copies of tasks that models do unseen by the caller, so that they can be compared.
+//! Tasks about other tasks, unseen by the caller: copies that are compared, and judgements of answers.
 
 use crate::{finished::TaskFinished, ids::TaskId, names::Origin};
 use serde_json::Value;
@@ -8,14 +8,26 @@ use uuid::Uuid;
 pub const SHADOW_OF: &str = "shadow_of";
 /// The label of a copy that names the model that does it.
 pub const SHADOW_MODEL: &str = "shadow_model";
+/// The label of a task that judges the answer to another one, which it names.
+pub const JUDGE_OF: &str = "judge_of";
 
 /// The task that `fact` is a copy of. Only the origin says that it is one; labels are the caller's.
 #[must_use]
 pub fn original(fact: &TaskFinished) -> Option<TaskId> {
+    about(fact, SHADOW_OF)
+}
+
+/// The task whose answer `fact` judges. Only the origin says that it does; labels are the caller's.
+#[must_use]
+pub fn judged(fact: &TaskFinished) -> Option<TaskId> {
+    about(fact, JUDGE_OF)
+}
+
+fn about(fact: &TaskFinished, label: &str) -> Option<TaskId> {
     if fact.origin != Origin::Shadow {
         return None;
     }
-    fact.metadata.get(SHADOW_OF)?.as_str()?.parse().ok()
+    fact.metadata.get(label)?.as_str()?.parse().ok()
 }
 
 /// A mark of the answer in `fact`, by which a task's answer and its copies' are compared without

@@ -137,6 +137,11 @@ fn choice(route: &Explanation) -> Vec<String> {
     if !route.shadows.is_empty() {
         parts.push(format!("To be compared, it is done unseen by {} too.", route.shadows.join(", ")));
     }
+    if let Some(judge) = &route.judged_by {
+        parts.push(format!(
+            "It was drawn for {judge} to judge its answer, unseen; `neptune task show` tells the score."
+        ));
+    }
     if !route.relaxed.is_empty() {
         parts.push(format!("Nothing fitted, so these constraints were given up: {}.", route.relaxed.join(", ")));
     }
@@ -311,7 +316,7 @@ mod tests {
                     {"model": "openai/a", "quality": 0.9, "success": 0.99, "cost_usd": "0.0003", "latency_ms": 800, "utility_usd": 0.0171},
                     {"model": "mistral/b", "quality": 0.8, "success": 0.98, "cost_usd": "0.0001", "latency_ms": 600, "utility_usd": 0.0156},
                 ],
-                "relaxed": ["latency"], "decided_in_us": 41,
+                "relaxed": ["latency"], "decided_in_us": 41, "judged_by": "c/judge",
                 "learning": {
                     "policy": "1.7", "explored": false, "refrained": "spent", "margin_usd": 0.0015,
                     "levels": [{"key": "*", "observations": 91.4}, {"key": "type:classification", "observations": 12.0}],
@@ -341,6 +346,7 @@ added     1.8 ms by Neptune
 Why this model
 openai/a has the highest utility
 Route auto; classification (predicted, 91 % sure); a right answer is worth $0.02; decided in 41 us.
+It was drawn for c/judge to judge its answer, unseen; `neptune task show` tells the score.
 Nothing fitted, so these constraints were given up: latency.
 
 Weighed

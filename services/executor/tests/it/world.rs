@@ -264,6 +264,7 @@ fn explanation() -> Explanation {
         decided_in_us: 1,
         propensity: None,
         shadows: Vec::new(),
+        judged_by: None,
         learning: None,
         strategy: None,
     }

@@ -131,6 +131,7 @@ fn explain(kind: &Kind, policy: &Policy<'_>, snapshot: &Snapshot<'_>) -> Explana
         decided_in_us: 0,
         propensity: None,
         shadows: Vec::new(),
+        judged_by: None,
         learning: None,
     }
 }

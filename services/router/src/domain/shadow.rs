@@ -22,19 +22,17 @@ use super::{
     statistics::Statistics,
 };
 
-/// Lots of a share.
-const LOTS: f64 = 1_000_000.0;
-
 /// The models that do `task` too by its route: none of those that governance leaves out, and not
 /// `first`, which does it anyway.
 #[must_use]
 pub fn shadows(task: &Task, admission: &Admission, first: &str, spec: &ShadowSpec) -> Vec<String> {
-    let is_sensitive = admission.class >= DataClass::Confidential || !admission.findings.is_empty();
-    if is_sensitive || task.origin == Origin::Shadow {
+    if is_sensitive(admission) || task.origin == Origin::Shadow {
         return Vec::new();
     }
     let is_taken = |model: &&String| {
-        model.as_str() != first && admission.allowed_models.contains(model) && lot(task.id, model) < spec.share * LOTS
+        model.as_str() != first
+            && admission.allowed_models.contains(model)
+            && is_drawn(copy_id(task.id, model), spec.share)
     };
     spec.models.iter().filter(is_taken).cloned().collect()
 }
@@ -84,10 +82,16 @@ pub fn cost(task: &Task, route: &Explanation, model: &str, resources: &Resources
     Some(estimate(&Work::of(task, route.task_type), spec, None, 0).cautious_cost)
 }
 
-/// A number below [`LOTS`] that is as good as drawn: the end of the copy's id, which is a hash.
-fn lot(task: TaskId, model: &str) -> f64 {
-    let bits = copy_id(task, model).0.as_u128() & 0xffff_ffff;
-    f64::from(u32::try_from(bits).unwrap_or(0)) / f64::from(u32::MAX) * LOTS
+/// Whether nobody but who was asked may see the task.
+pub(super) fn is_sensitive(admission: &Admission) -> bool {
+    admission.class >= DataClass::Confidential || !admission.findings.is_empty()
+}
+
+/// Whether the task `id` about another one belongs to `share` of them, by a lot that is as good as
+/// drawn: the end of the id, which is a hash.
+pub(super) fn is_drawn(id: TaskId, share: f64) -> bool {
+    let bits = u32::try_from(id.0.as_u128() & 0xffff_ffff).unwrap_or(0);
+    f64::from(bits) < share * (f64::from(u32::MAX) + 1.0)
 }
 
 #[cfg(test)]

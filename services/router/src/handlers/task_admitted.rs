@@ -7,11 +7,13 @@ use crate::{
     domain::{
         decide::{Decision, Refusal, decide},
         filter::Snapshot,
+        judge::judge,
         keep::Held,
         outlook::{Outlook, Tempo},
         session::{lot, session},
         shadow::shadows,
     },
+    judge::Questions,
     sessions::Visit,
     shadow::Shadows,
     words::Wordings,
@@ -46,6 +48,8 @@ pub struct TaskAdmittedHandler {
     pub shadows: Shadows,
     /// Where the words of tasks are handed in.
     pub wordings: Wordings,
+    /// Where questions are handed in whose answers will be judged.
+    pub questions: Questions,
 }
 
 /// Publishes the plan, or finishes the task when there is none.
@@ -145,6 +149,10 @@ impl TaskAdmittedHandler {
         if let Some((spec, first)) = spec.zip(plan.attempts.first()) {
             plan.explanation.shadows = shadows(&task, &admission, &first.model, spec);
         }
+        let judge_spec = resources.routes.get(&plan.explanation.route).and_then(|route| route.judge.as_ref());
+        let judge = judge_spec.and_then(|spec| judge(&task, &admission, spec));
+        // Before the task is handed on, so that its question is there when it ends.
+        plan.explanation.judged_by = judge.filter(|_| self.questions.hand_in(&task));
         let routed = TaskRouted { task, admission, plan, attempts_made: Vec::new() };
         self.bus.hand_on(&routed, cause).await?;
         self.wordings.hand_in(&routed.task, &routed.admission);

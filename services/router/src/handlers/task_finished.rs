@@ -9,18 +9,21 @@ use crate::{
         observe::{Observation, observe},
         repeat::{Asking, asking},
     },
+    judge::Judges,
     statistics::{Learnt, Store},
 };
 use neptune_bus::{Incoming, Outcome};
-use neptune_contracts::{attempt::HEDGE, finished::TaskFinished, ids::TaskId, names::Origin};
+use neptune_contracts::{attempt::HEDGE, finished::TaskFinished, ids::TaskId, shadow::original};
 use redis::RedisError;
 use std::time::Duration;
 
 /// Pause before statistics that could not be stored are tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Takes a batch of finished tasks into the statistics: attempts, checks and repeats, each once.
-pub async fn handle(board: &Board, store: &Store, batch: Vec<Incoming<TaskFinished>>) -> Outcome {
+/// Takes a batch of finished tasks into the statistics: attempts, checks and repeats, each once. Answers
+/// that were drawn go to their judges, and what judges said is told.
+pub async fn handle(board: &Board, judges: &Judges, batch: Vec<Incoming<TaskFinished>>) -> Outcome {
+    let store = judges.store.as_ref();
     let limits: Vec<Heard> =
         batch.iter().flat_map(|incoming| incoming.message.attempts.iter().filter_map(heard)).collect();
     board.hear(&limits);
@@ -33,8 +36,12 @@ pub async fn handle(board: &Board, store: &Store, batch: Vec<Incoming<TaskFinish
         board.notice(success);
     }
     let copies = answered_copies(&batch);
-    let (taken, heard, counted) =
-        tokio::join!(take_in(store, &finished), store.hear(&limits), store.count_shadows(&copies));
+    let (taken, heard, counted, ()) = tokio::join!(
+        take_in(store, &finished),
+        store.hear(&limits),
+        store.count_shadows(&copies),
+        judges.see_to(&finished)
+    );
     match taken.and(heard.map(drop)).and(counted.map(drop)) {
         Ok(()) => Outcome::Done,
         Err(error) => {
@@ -46,7 +53,7 @@ pub async fn handle(board: &Board, store: &Store, batch: Vec<Incoming<TaskFinish
 
 /// The copies of tasks that were answered, with the models that did.
 fn answered_copies(batch: &[Incoming<TaskFinished>]) -> Vec<(String, TaskId)> {
-    let copies = batch.iter().map(|incoming| &incoming.message).filter(|finished| finished.origin == Origin::Shadow);
+    let copies = batch.iter().map(|incoming| &incoming.message).filter(|finished| original(finished).is_some());
     copies.filter_map(|finished| Some((finished.winner()?.model.clone(), finished.id))).collect()
 }
 

@@ -21,12 +21,23 @@ impl Store {
     pub async fn reserve_shadow(
         &self,
         (route, copy): (&str, TaskId),
+        money: (PicoUsd, PicoUsd),
+        now: Timestamp,
+    ) -> Result<bool, RedisError> {
+        self.reserve(&format!("shadow:{route}"), copy, money, now).await
+    }
+
+    /// Reserves the cost of a task that is about another one, within the cap of the day of `now`.
+    pub(super) async fn reserve(
+        &self,
+        purpose: &str,
+        task: TaskId,
         (cost, cap): (PicoUsd, PicoUsd),
         now: Timestamp,
     ) -> Result<bool, RedisError> {
         let date: String = now.to_string().chars().take(10).collect();
-        let mut call = self.reserve_shadow.key(self.key(&format!("shadow:{route}:{date}")));
-        call.arg(copy.to_string()).arg((cost.0 + PICO_PER_MICRO - 1) / PICO_PER_MICRO);
+        let mut call = self.reserve_shadow.key(self.key(&format!("{purpose}:{date}")));
+        call.arg(task.to_string()).arg((cost.0 + PICO_PER_MICRO - 1) / PICO_PER_MICRO);
         call.arg(cap.0 / PICO_PER_MICRO).arg(DAYS_KEPT_SECONDS);
         call.invoke_async(&mut self.connection.clone()).await
     }

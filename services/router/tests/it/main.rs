@@ -5,6 +5,7 @@ mod support;
 
 mod circuits;
 mod feedback;
+mod judge;
 mod learning;
 mod limits;
 mod rebuild;

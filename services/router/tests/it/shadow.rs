@@ -89,7 +89,7 @@ async fn handed_out_again(world: &World) -> u64 {
 }
 
 /// Accepted tasks of an origin that are not finished.
-async fn accepted_as(world: &World, origin: &str) -> usize {
+pub(crate) async fn accepted_as(world: &World, origin: &str) -> usize {
     let stream = world.namespace.resource(StreamName::Tasks.as_str());
     let filter = format!(r#"{{"subjects_filter": "{}.task.submitted.v1.*.{origin}"}}"#, world.namespace);
     let client = world.nats.client().await;

@@ -190,6 +190,21 @@ impl World {
         self.executor.finish(&fact, &arrived.accept, &arrived.cause).await.unwrap();
     }
 
+    /// Completes a task with what the model that was to be tried first says, as the executor does.
+    pub(crate) async fn complete(&self, arrived: &Arrived, says: &str) -> TaskFinished {
+        let TaskRouted { task, admission, plan, .. } = &arrived.routed;
+        let fact = TaskFinished {
+            output: Some(serde_json::json!({"choices": [{"message": {"role": "assistant", "content": says}}]})),
+            attempts: vec![builders::answered(arrived.first())],
+            task_type: Some(plan.explanation.task_type),
+            admission: Some(admission.clone()),
+            route: Some(plan.explanation.clone()),
+            ..TaskFinished::without_calls(task, TaskOutcome::Completed, Timestamp::now())
+        };
+        self.executor.finish(&fact, &arrived.accept, &arrived.cause).await.unwrap();
+        fact
+    }
+
     /// Finishes a task with the answer of one attempt.
     pub(crate) async fn answer(&self, arrived: Arrived, attempt: Attempt) {
         self.finish(arrived, vec![attempt]).await;

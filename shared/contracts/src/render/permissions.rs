@@ -73,7 +73,7 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
         }
     }
     publish.extend(CATALOGUE.iter().filter(|entry| entry.producers.contains(&service)).map(|entry| match service {
-        // It submits copies of tasks and nothing else.
+        // It submits copies of tasks and judgements of their answers, and nothing else.
         Service::Router if entry.subject == TaskSubmitted::SUBJECT => {
             namespace.subject(entry.subject, &["*", Origin::Shadow.as_str()])
         }
@@ -169,7 +169,7 @@ pub fn of_client(namespace: &Namespace, team: &str) -> Permissions {
     permissions.subscribe.insert(format!("{namespace}.task.finished.v1.{team}.>"));
     permissions.subscribe.insert(namespace.subject(STREAM_CHUNK.subject, &[team]));
     permissions.publish.insert(namespace.subject(TASK_CANCEL.subject, &[team]));
-    // Copies of tasks are compared by the operator; nobody who asked hears of them.
+    // Copies are compared by the operator, judgements are learnt from; nobody who asked hears of them.
     permissions.unheard.insert(format!("{namespace}.task.finished.v1.{team}.{}.>", Origin::Shadow));
     permissions
 }

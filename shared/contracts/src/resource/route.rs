@@ -1,6 +1,9 @@
 //! Routes: named routing policies.
 
-use super::combine::{CascadeSpec, EnsembleSpec, HedgeSpec, StrategySpec, check_strategy};
+use super::{
+    combine::{CascadeSpec, EnsembleSpec, HedgeSpec, StrategySpec, check_strategy},
+    judge::JudgeSpec,
+};
 use crate::{PicoUsd, task::CacheMode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -52,6 +55,10 @@ pub struct RouteSpec {
     /// when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shadow: Option<ShadowSpec>,
+    /// A model that judges a sample of the answers, unseen by the caller, to learn from; none when
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<JudgeSpec>,
 }
 
 /// Copies of tasks for models that are compared. They are tasks of the team in the batch lane, go
@@ -181,6 +188,7 @@ impl RouteSpec {
         }
         check_split(&self.split)?;
         self.shadow.as_ref().map_or(Ok(()), check_shadow)?;
+        self.judge.as_ref().map_or(Ok(()), JudgeSpec::check)?;
         if !self.split.is_empty() && self.candidates.is_empty() && self.fallback.is_empty() {
             return Err("split has nothing to fall back to; list all its models in candidates".into());
         }

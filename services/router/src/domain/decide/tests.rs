@@ -205,6 +205,7 @@ fn route() -> RouteSpec {
         cascade: None,
         ensemble: None,
         shadow: None,
+        judge: None,
     }
 }
 
