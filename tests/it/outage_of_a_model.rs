@@ -86,6 +86,13 @@ async fn a_model_that_begins_to_fail_loses_its_traffic_within_a_second_and_gets_
         facts.len(),
         late.len()
     );
+    let seconds = late.iter().filter(|fact| models(fact).len() > 1);
+    let errors: std::collections::BTreeMap<String, usize> =
+        seconds.map(|fact| fact["attempts"][0]["error"].to_string()).fold(Default::default(), |mut counts, error| {
+            *counts.entry(error).or_default() += 1;
+            counts
+        });
+    eprintln!("first attempts of those: {errors:?}");
     assert!(late.len() > 100 && twice * 100 <= late.len(), "{twice} of {} tasks saw a second attempt", late.len());
 
     stack.simulate(&favourite, json!({})).await;
