@@ -119,10 +119,11 @@ impl<'t> Attempts<'t> {
     /// Makes attempts until there is an answer or none can follow. Cancelling it cuts the calls that
     /// are under way.
     pub(crate) async fn follow(&mut self) -> Followed {
+        // What is rare is put aside, so that every task's future is not as large as the largest.
         let (begun, is_told) = match self.routed.plan.strategy {
-            Strategy::Hedge { delay_ms } => (self.hedge(delay_ms).await, false),
+            Strategy::Hedge { delay_ms } => (Box::pin(self.hedge(delay_ms)).await, false),
             // Members that were wrong are outvoted, not told.
-            Strategy::Ensemble { combine } => (self.ensemble(combine).await, true),
+            Strategy::Ensemble { combine } => (Box::pin(self.ensemble(combine)).await, true),
             Strategy::Single | Strategy::Fallback | Strategy::Cascade => (0, false),
         };
         self.in_turn(begun, is_told).await
