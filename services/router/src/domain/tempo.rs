@@ -36,8 +36,8 @@ pub struct Controller {
     lead: f64,
     /// The lead that persists.
     integral: f64,
-    /// How the budget stood when it began to look. A budget that was made in the middle of its period, or whose
-    /// controller was lost, does not lag: what is left of it is spread over what is left of the period.
+    /// How the budget stood when it began to look, if it lagged. One that was made in the middle of its period,
+    /// or whose controller was lost, is not behind: what is left of it is spread over what is left of the period.
     #[serde(default)]
     began: Stand,
 }
@@ -53,7 +53,9 @@ impl Controller {
     /// One that begins to look now.
     #[must_use]
     pub fn new(pace: &BudgetPace) -> Self {
-        let began = Stand { elapsed_share: pace.elapsed_share, spent_share: pace.spent_share };
+        let lags = pace.spent_share < AIM * pace.elapsed_share;
+        let stand = Stand { elapsed_share: pace.elapsed_share, spent_share: pace.spent_share };
+        let began = if lags { stand } else { Stand::default() };
         Self { elapsed_share: pace.elapsed_share, lead: lead(pace, began), integral: 0.0, began }
     }
 
