@@ -2,7 +2,7 @@
 //!
 //! Two gates. Each model's endpoint has a limit on calls at a time that this executor learns from its
 //! answers, alone and at no cost. A model with `limits` has a book besides, which all executors keep in
-//! common in a cell of the bus ([`shared`]): one write before a call and one after it, and those of calls
+//! common in a cell of the bus (`shared`): one write before a call and one after it, and those of calls
 //! at the same moment together. Where there is no room urgent work comes first, and waits a little before
 //! it goes on without.
 

@@ -27,6 +27,7 @@ pub struct Board {
     statistics: ArcSwap<Statistics>,
     circuits: ArcSwap<HashMap<String, Circuit>>,
     headroom: ArcSwap<HashMap<String, Headroom>>,
+    trials: ArcSwap<HashMap<String, i64>>,
     cells: ArcSwap<Cells>,
     explored: Mutex<HashMap<Team, Budget>>,
     rebuilding: AtomicBool,
@@ -49,6 +50,21 @@ impl Board {
     #[must_use]
     pub fn circuits(&self) -> Arc<HashMap<String, Circuit>> {
         self.circuits.load_full()
+    }
+
+    /// When this replica last gave each recovering model a task to try it, in milliseconds since 1970.
+    #[must_use]
+    pub fn trials(&self) -> Arc<HashMap<String, i64>> {
+        self.trials.load_full()
+    }
+
+    /// A task that goes to the recovering `model` tries it for all.
+    pub fn tries(&self, model: &str, at_ms: i64) {
+        self.trials.rcu(|trials| {
+            let mut trials = HashMap::clone(trials);
+            trials.insert(model.to_owned(), at_ms);
+            trials
+        });
     }
 
     /// What this replica heard about rate limits.

@@ -1,5 +1,5 @@
-//! Circuit breakers: a model that fails gets no traffic for a while, then a growing share of it,
-//! then all of it again.
+//! Circuit breakers: a model that fails gets no traffic for a while, then single tasks that try it,
+//! then all of it again once one is answered.
 //!
 //! The same rules run in Redis, for all replicas (`statistics/observe.lua`), and in the process,
 //! at once; a test holds the two against each other.
@@ -19,11 +19,9 @@ const CREDENTIAL_PAUSE_MS: i64 = 60_000;
 const LONGEST_RETRY_AFTER_MS: u64 = 600_000;
 /// A rate-limited model that does not say for how long is left alone for this long.
 const RATE_LIMIT_PAUSE_MS: i64 = 1_000;
-/// Share of tasks, in percent, that a model gets when its pause ends. It grows with the square of the
-/// time, because a call that fails is heard of only when it ends, and until then more would follow.
-const FIRST_SHARE: i64 = 1;
-/// It gets everything again this long after the pause, also without a success.
-const RECOVERY_MS: i64 = 10_000;
+/// A model whose pause is over is tried this often by each replica until an answer is heard of. A call
+/// that hangs is heard of only when it ends, and until then others would follow it.
+pub const TRIAL_EVERY_MS: i64 = 5_000;
 
 /// What an attempt says about its model's health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,11 +86,8 @@ pub enum State {
         /// For this long, in milliseconds.
         for_ms: u64,
     },
-    /// It gets some, to see whether it answers again.
-    Recovering {
-        /// Percent of tasks.
-        share: u64,
-    },
+    /// Its pause is over and nobody has heard an answer since: single tasks try it.
+    Recovering,
 }
 
 impl Circuit {
@@ -130,12 +125,10 @@ impl Circuit {
     /// How it stands at `now_ms`.
     #[must_use]
     pub fn state(&self, now_ms: i64) -> State {
-        let since_ms = now_ms - self.open_until_ms;
-        if since_ms < 0 {
-            State::Open { for_ms: since_ms.unsigned_abs() }
-        } else if self.open_until_ms > 0 && since_ms < RECOVERY_MS {
-            let grown = (100 - FIRST_SHARE) * since_ms * since_ms / (RECOVERY_MS * RECOVERY_MS);
-            State::Recovering { share: (FIRST_SHARE + grown).unsigned_abs() }
+        if now_ms < self.open_until_ms {
+            State::Open { for_ms: self.open_until_ms.abs_diff(now_ms) }
+        } else if self.open_until_ms > 0 {
+            State::Recovering
         } else {
             State::Closed
         }

@@ -71,6 +71,6 @@ fn refusal(circuit: &Circuit, now_ms: i64) -> Option<(ErrorClass, u64)> {
     let cause = circuit.cause.filter(|cause| matches!(cause, ErrorClass::Auth | ErrorClass::Quota))?;
     match circuit.state(now_ms) {
         State::Open { for_ms } => Some((cause, for_ms)),
-        State::Closed | State::Recovering { .. } => None,
+        State::Closed | State::Recovering => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Which models are out of the question, each with its reason.
 
 use super::{
-    circuit::{Circuit, State},
+    circuit::{Circuit, State, TRIAL_EVERY_MS},
     credential::{Refusal, Refused},
     estimate::{Estimate, Work, estimate},
     headroom::Headroom,
@@ -191,10 +191,10 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
         }
         match state(name, snapshot) {
             State::Open { for_ms } => sorted.cut_off(name, for_ms, snapshot),
-            State::Recovering { share } if request.task.id.0.as_u128() % 100 >= u128::from(share) => {
-                recovering.push((eligible, share))
-            }
-            State::Recovering { .. } => sorted.eligible.push(tried_again(eligible, snapshot)),
+            State::Recovering => match tried_ago_ms(name, snapshot) {
+                Some(ago_ms) => recovering.push((eligible, ago_ms)),
+                None => sorted.eligible.push(tried_again(eligible, snapshot)),
+            },
             State::Closed => sorted.eligible.push(eligible),
         }
     }
@@ -292,14 +292,14 @@ impl<'a> Sorted<'a> {
         self.back_in_ms = Some(self.back_in_ms.map_or(in_ms, |known| known.min(in_ms)));
     }
 
-    /// Models that get only some tasks until they answer again are better than none.
-    fn settle_recovering(&mut self, recovering: Vec<(Eligible<'a>, u64)>) {
+    /// Models that are being tried again are better than none.
+    fn settle_recovering(&mut self, recovering: Vec<(Eligible<'a>, i64)>) {
         let is_needed = self.eligible.is_empty();
-        for (eligible, share) in recovering {
+        for (eligible, ago_ms) in recovering {
             if is_needed {
                 self.eligible.push(eligible);
             } else {
-                let text = format!("it recovers from failures and gets {share} % of the tasks for now");
+                let text = format!("it recovers from failures, and a task that tries it began {ago_ms} ms ago");
                 self.remove(eligible.name, Reason::new("circuit", text));
             }
         }
@@ -318,6 +318,13 @@ impl<'a> Sorted<'a> {
             }
         }
     }
+}
+
+/// How long ago this replica gave the model a task to try it, where that may still be under way.
+fn tried_ago_ms(name: &str, snapshot: &Snapshot<'_>) -> Option<i64> {
+    let tried_at_ms = snapshot.outlook.trials?.get(name)?;
+    let ago_ms = snapshot.now.unix_micros() / 1_000 - tried_at_ms;
+    (ago_ms < TRIAL_EVERY_MS).then_some(ago_ms)
 }
 
 /// A recovering model is weighed as if its outage were over, or it would not be tried.

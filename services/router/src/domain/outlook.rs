@@ -7,6 +7,7 @@ use super::{
     words::WordModels,
 };
 use neptune_contracts::plan::Money;
+use std::collections::HashMap;
 
 /// The circumstances of one decision.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Outlook<'a> {
     pub held: Option<Held<'a>>,
     /// What words say about models.
     pub words: Option<&'a WordModels>,
+    /// When this replica last gave a recovering model a task to try it, in milliseconds since 1970.
+    pub trials: Option<&'a HashMap<String, i64>>,
 }
 
 /// What a budget makes of the price of quality.

@@ -5,8 +5,9 @@ use crate::{
     board::Board,
     cache::Cache,
     domain::{
+        circuit::State,
         decide::{Decision, Refusal, decide},
-        filter::Snapshot,
+        filter::{Snapshot, state},
         judge::judge,
         keep::Held,
         outlook::{Outlook, Tempo},
@@ -105,6 +106,7 @@ impl TaskAdmittedHandler {
     fn decide(&self, admitted: &TaskAdmitted) -> (Decision, u64) {
         let (resources, statistics) = (self.resources.borrow().clone(), self.board.statistics());
         let (circuits, headroom) = (self.board.circuits(), self.board.headroom());
+        let trials = self.board.trials();
         let (cells, words, team) = (self.board.cells(), self.board.words(), &admitted.task.team);
         let seen = self.board.tempos.see(&admitted.admission.pace);
         let tempo = seen.as_ref().map(|(factor, from)| Tempo { factor: *factor, from });
@@ -121,15 +123,25 @@ impl TaskAdmittedHandler {
             cells: &cells,
             may_explore: self.board.may_explore(team),
             may_hedge: self.board.may_hedge(),
-            outlook: Outlook { rebuilding: self.board.is_rebuilding(), tempo, held, words: Some(&words) },
+            outlook: Outlook {
+                rebuilding: self.board.is_rebuilding(),
+                tempo,
+                held,
+                words: Some(&words),
+                trials: Some(&trials),
+            },
             now,
         };
         let clock = Instant::now();
         let decision = decide(&admitted.task, &admitted.admission, &snapshot);
         if let Decision::Route(plan) = &decision {
             self.board.decided(team, plan.explanation.learning.as_ref().is_some_and(|learning| learning.explored));
-            if let Some((lot, first)) = session.zip(plan.attempts.first()) {
-                self.board.sessions.visit(Visit { lot, model: first.model.as_str().into(), at_ms: now_ms });
+            let first = plan.attempts.first().map(|attempt| attempt.model.as_str());
+            if let Some(model) = first.filter(|model| state(model, &snapshot) == State::Recovering) {
+                self.board.tries(model, now_ms);
+            }
+            if let Some((lot, model)) = session.zip(first) {
+                self.board.sessions.visit(Visit { lot, model: model.into(), at_ms: now_ms });
             }
         }
         (decision, u64::try_from(clock.elapsed().as_micros()).unwrap_or(u64::MAX))

@@ -36,11 +36,11 @@ fn what_was_under_way_when_it_opened_changes_nothing() {
 }
 
 #[test]
-fn traffic_comes_back_in_shares_and_a_success_gives_all_of_it() {
+fn it_recovers_until_a_success_gives_it_everything_back() {
     let mut circuit = after_failures(&[1, 2, 3, 4, 5]);
-    assert_eq!(circuit.state(5_005), State::Recovering { share: 1 });
-    assert_eq!(circuit.state(10_005), State::Recovering { share: 25 });
-    assert_eq!(circuit.state(15_005), State::Closed);
+    assert_eq!(circuit.state(5_004), State::Open { for_ms: 1 });
+    assert_eq!(circuit.state(5_005), State::Recovering);
+    assert_eq!(circuit.state(500_000), State::Recovering);
     circuit.answered(5_006);
     assert_eq!(circuit.state(5_006), State::Closed);
 }

@@ -39,6 +39,7 @@ struct World {
     headroom: HashMap<String, Headroom>,
     cells: Cells,
     may_explore: bool,
+    trials: HashMap<String, i64>,
     held: Option<(String, u64)>,
     now: Timestamp,
 }
@@ -65,6 +66,7 @@ impl World {
             headroom: HashMap::new(),
             cells: Cells::new(),
             may_explore: false,
+            trials: HashMap::new(),
             held: None,
             now: Timestamp::from_unix_micros(NOW_MS * 1_000).unwrap(),
         }
@@ -105,6 +107,7 @@ impl World {
             may_explore: self.may_explore,
             outlook: Outlook {
                 held: self.held.as_ref().map(|(model, ago_ms)| crate::domain::keep::Held { model, ago_ms: *ago_ms }),
+                trials: Some(&self.trials),
                 ..Outlook::default()
             },
             may_hedge: true,
@@ -364,35 +367,32 @@ fn an_open_circuit_takes_a_model_out_and_says_when_it_comes_back() {
 }
 
 #[test]
-fn a_recovering_model_gets_a_share_of_the_tasks() {
-    let mut chosen = 0;
-    for _ in 0..1_000 {
-        let world = World::new().with(|world| world.open("b/medium", -5_000));
-        chosen += u32::from(world.plan().attempts[0].model == "b/medium");
-    }
-    // 25 % half way through its recovery, give or take five standard deviations.
-    assert!((180..320).contains(&chosen), "{chosen}");
-    let alone = World::new().ask("b/medium").with(|world| world.open("b/medium", -1));
-    check(&alone, &["b/medium"], &[]);
+fn a_recovering_model_is_tried_by_one_task_at_a_time() {
+    let after_trial = |ago_ms: i64| {
+        World::new().with(|world| {
+            world.open("b/medium", -1);
+            world.trials.insert("b/medium".into(), NOW_MS - ago_ms);
+        })
+    };
+    check(&World::new().with(|world| world.open("b/medium", -1)), &["b/medium", "a/small", "c/large"], &[]);
+    check(&after_trial(4_999), &["a/small", "c/large"], &["b/medium circuit"]);
+    check(&after_trial(5_000), &["b/medium", "a/small", "c/large"], &[]);
+    check(&after_trial(0).ask("b/medium"), &["b/medium"], &[]);
 }
 
 #[test]
 fn a_recovering_model_is_tried_in_spite_of_its_outage() {
-    let mut tried = 0;
-    for _ in 0..1_000 {
-        let world = World::new().with(|world| {
-            world.open("b/medium", -5_000);
-            let measured = ModelStatistics {
-                failures: 5.0,
-                counted_at_ms: NOW_MS,
-                circuit: world.circuits["b/medium"],
-                ..ModelStatistics::default()
-            };
-            world.statistics = Statistics { read_at_ms: Some(NOW_MS), models: [("b/medium".into(), measured)].into() };
-        });
-        tried += u32::from(world.plan().attempts[0].model == "b/medium");
-    }
-    assert!((180..320).contains(&tried), "{tried}");
+    let world = World::new().with(|world| {
+        world.open("b/medium", -5_000);
+        let measured = ModelStatistics {
+            failures: 5.0,
+            counted_at_ms: NOW_MS,
+            circuit: world.circuits["b/medium"],
+            ..ModelStatistics::default()
+        };
+        world.statistics = Statistics { read_at_ms: Some(NOW_MS), models: [("b/medium".into(), measured)].into() };
+    });
+    assert_eq!(world.plan().attempts[0].model, "b/medium");
 }
 
 #[test]
