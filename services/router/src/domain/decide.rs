@@ -14,7 +14,8 @@ use super::{
     propensity::propensity,
     quality::Context,
     route::{Policy, Unknown, Weights, resolve},
-    task_type::{Kind, kind},
+    task_type::{Kind, kind, said, tokens::Tokens},
+    words::{WordModels, Wording},
 };
 use neptune_contracts::{
     PicoUsd,
@@ -22,6 +23,7 @@ use neptune_contracts::{
     finished::{Outcome, TaskError},
     plan::{Candidate, Explanation, Plan},
 };
+use std::{cell::LazyCell, ops::Deref};
 
 /// What was decided.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,10 +70,9 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
         Err(unknown) => return refuse(Outcome::NoRoute, not_found(unknown), None),
     };
     let policy = paced(policy, &snapshot.outlook);
-    let kind = kind(task);
-    let context = Context::of(task, kind.task_type);
-    let second = kind.mixture().nth(1);
-    let request = Request { task, admission, work: Work::of(task, kind.task_type), context, second };
+    let text = LazyCell::new(|| Tokens::read(&said(&task.input)));
+    let kind = kind(task, &text);
+    let request = request(task, admission, &kind, (snapshot, &text));
     let sorted = sort(&request, &policy, snapshot);
     let wishes = Wishes::of(&request, &policy, snapshot.now);
     let Granted { eligible: mut ranked, removed, relaxed } = wishes.grant(sorted.eligible);
@@ -110,6 +111,19 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
     explanation.strategy = shape.choice();
     let Shape { strategy, attempts, judge, .. } = shape;
     Decision::Route(Box::new(Plan { routed_at: snapshot.now, strategy, attempts, judge, explanation }))
+}
+
+fn request<'a>(
+    task: &'a Task,
+    admission: &'a Admission,
+    kind: &Kind,
+    (snapshot, text): (&Snapshot<'_>, &impl Deref<Target = Tokens>),
+) -> Request<'a> {
+    let work = Work::of(task, kind.task_type);
+    let context = Context::of(task, kind.task_type, work.input_tokens);
+    let are_used = snapshot.outlook.words.is_some_and(WordModels::are_used);
+    let wording = are_used.then(|| Wording::read(text));
+    Request { task, admission, work, context, wording, second: kind.mixture().nth(1) }
 }
 
 fn explain(kind: &Kind, policy: &Policy<'_>, snapshot: &Snapshot<'_>) -> Explanation {

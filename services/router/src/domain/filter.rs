@@ -56,6 +56,8 @@ pub struct Request<'a> {
     pub work: Work,
     /// Where it stands, for feedback.
     pub context: Context,
+    /// The words it is asked with, where words count.
+    pub wording: Option<Wording>,
     /// The second likeliest kind and its weight, 0 to 1, when the recognition is unsure.
     pub second: Option<(TaskType, f64)>,
 }
@@ -151,12 +153,19 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
     let beliefs = Beliefs { cells: snapshot.cells, labelled: &labelled, now_ms: snapshot.now.unix_micros() / 1_000 };
     let resources = snapshot.resources;
     let of_second = |(task_type, weight)| {
-        (weight, Judge { view: beliefs.view(&Context::of(request.task, task_type)), task_type, resources })
+        (
+            weight,
+            Judge {
+                view: beliefs.view(&Context::of(request.task, task_type, request.work.input_tokens)),
+                task_type,
+                resources,
+            },
+        )
     };
     let second = request.second.map(of_second);
     let judge = Judge { view: beliefs.view(&request.context), task_type: request.work.task_type, resources };
     let words = snapshot.outlook.words.filter(|words| words.are_used());
-    let said = words.map(|words| (words, Wording::of(&request.task.input)));
+    let said = words.zip(request.wording.as_ref());
     let mut sorted = Sorted::default();
     let (mut recovering, mut learning) = (Vec::new(), Vec::new());
     let refused = Refused::of(snapshot);
@@ -175,7 +184,7 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
             }
         };
         let mut eligible = judged(Candidate { name, model, estimate, fallback_only }, &judge, second.as_ref());
-        if let Some((words, wording)) = &said {
+        if let Some((words, wording)) = said {
             eligible.hear(words.shift(name, wording));
         }
         if !sorted.has_room(&mut eligible, request, snapshot) {
@@ -228,23 +237,19 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn quality(&self, name: &str, model: &ModelSpec) -> Posterior {
-        self.view.believed(name, prior(model, self.task_type, self.resources))
+    fn known(&self, name: &str, model: &ModelSpec) -> (Posterior, [f64; LEVELS.len()]) {
+        self.view.known(name, prior(model, self.task_type, self.resources))
     }
 }
 
 /// The model with what feedback says about it; of an unsure kind, by both that it may be.
 fn judged<'a>(candidate: Candidate<'a>, judge: &Judge<'_>, second: Option<&(f64, Judge<'_>)>) -> Eligible<'a> {
     let Candidate { name, model, mut estimate, fallback_only } = candidate;
-    let mut quality = judge.quality(name, model);
+    let (mut quality, observations) = judge.known(name, model);
     if let Some((weight, other)) = second {
-        quality = quality.mixed(other.quality(name, model), *weight);
+        quality = quality.mixed(other.known(name, model).0, *weight);
     }
     estimate.quality = quality.mean;
-    let mut observations = [0.0; LEVELS.len()];
-    for (kept, (_, found)) in observations.iter_mut().zip(judge.view.observations(name)) {
-        *kept = found;
-    }
     Eligible { name, model, estimate, quality, observations, words: 0.0, fallback_only }
 }
 

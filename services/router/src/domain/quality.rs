@@ -146,11 +146,19 @@ impl View<'_> {
     /// What is believed about `model`, of which `prior` was expected.
     #[must_use]
     pub fn believed(&self, model: &str, prior: Prior) -> Posterior {
+        self.known(model, prior).0
+    }
+
+    /// What is believed about `model`, of which `prior` was expected, and how many observations each
+    /// level has of it, faded, labelled ones not counted; coarse first.
+    #[must_use]
+    pub fn known(&self, model: &str, prior: Prior) -> (Posterior, [f64; LEVELS.len()]) {
         let mut believed = Posterior { mean: prior.mean, mass: prior.mass };
-        let mut observed = 0.0;
-        for LevelView { level, cells, labelled } in &self.levels {
+        let (mut observed, mut observations) = (0.0, [0.0; LEVELS.len()]);
+        for (LevelView { level, cells, labelled }, heard) in self.levels.iter().zip(&mut observations) {
             let cell =
                 cells.and_then(|cells| cells.get(model)).map(|cell| cell.faded_to(self.now_ms)).unwrap_or_default();
+            *heard = cell.good + cell.bad;
             let trust = 1.0 - cell.doubt;
             let known = labelled.and_then(|means| means.get(model)).filter(|known| known.count > 0.0);
             let anchors = match known {
@@ -162,21 +170,13 @@ impl View<'_> {
             };
             let anchored: f64 = anchors.iter().map(|(_, mass)| mass).sum();
             let mass = cell.good + cell.bad + anchored;
-            observed = cell.good + cell.bad + known.map_or(0.0, |known| known.count);
+            observed = *heard + known.map_or(0.0, |known| known.count);
             if mass > 0.0 {
                 let good: f64 = cell.good + anchors.iter().map(|(mean, mass)| mean * mass).sum::<f64>();
                 believed = Posterior { mean: good / mass, mass };
             }
         }
-        believed
-    }
-
-    /// How many observations each level has of `model`, faded, labelled ones not counted; coarse first.
-    pub fn observations<'s>(&'s self, model: &'s str) -> impl Iterator<Item = (Level, f64)> + 's {
-        self.levels.iter().map(move |LevelView { level, cells, .. }| {
-            let cell = cells.and_then(|cells| cells.get(model)).map(|cell| cell.faded_to(self.now_ms));
-            (*level, cell.map_or(0.0, |cell| cell.good + cell.bad))
-        })
+        (believed, observations)
     }
 }
 

@@ -84,7 +84,7 @@ impl Question {
         let task = task(fact, route, input_tokens);
         let heard = learning.is_none_or(|learning| learning.refrained.as_deref() != Some("no_feedback"));
         let statistics = statistics(route, before, (input_tokens, now_ms));
-        let context = Context::of(&task, route.task_type);
+        let context = Context::of(&task, route.task_type, task.input.estimated_input_tokens());
         Some(Self {
             cells: if heard { cells(route, &context, now_ms) } else { Cells::default() },
             task,

@@ -10,7 +10,7 @@ pub mod tokens;
 
 use model::{Likely, Model};
 use neptune_contracts::{admission::Task, chat::ChatRequest, names::TaskType};
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Deref};
 use tokens::Tokens;
 
 /// A recognised kind that is less sure than this is to be mixed with the second.
@@ -64,11 +64,11 @@ impl Kind {
     }
 }
 
-/// The kind of work that `task` is.
+/// The kind of work that `task` is; `text` is what it asks with, and is read only where nothing is declared.
 #[must_use]
-pub fn kind(task: &Task) -> Kind {
+pub fn kind(task: &Task, text: &impl Deref<Target = Tokens>) -> Kind {
     let declared = |task_type| Kind { task_type, by: By::Declared, confidence: 1.0, second: None };
-    task.task_type.map_or_else(|| recognise(&task.input), declared)
+    task.task_type.map_or_else(|| recognise_tokens(text), declared)
 }
 
 /// The kind of work that `input` asks for: of its instructions and the last thing the user says.
@@ -93,11 +93,14 @@ pub fn said(input: &ChatRequest) -> Cow<'_, str> {
 /// The kind of work that a text asks for. Of a long text only both ends are read.
 #[must_use]
 pub fn recognise_text(text: &str) -> Kind {
-    let text = Tokens::read(text);
+    recognise_tokens(&Tokens::read(text))
+}
+
+fn recognise_tokens(text: &Tokens) -> Kind {
     if text.tokens.is_empty() {
         return Kind { task_type: TaskType::Chat, by: By::Default, confidence: 0.0, second: None };
     }
-    let [first, second] = Model::embedded().classify(&text);
+    let [first, second] = Model::embedded().classify(text);
     Kind { task_type: first.task_type, by: By::Predicted, confidence: first.confidence, second: Some(second) }
 }
 

@@ -65,14 +65,22 @@ impl Wording {
     /// The words that `input` asks with: of its instructions and the last thing the user says.
     #[must_use]
     pub fn of(input: &ChatRequest) -> Self {
-        let mut seen = [false; BUCKETS];
+        Self::read(&Tokens::read(&said(input)))
+    }
+
+    /// The words of a text.
+    #[must_use]
+    pub fn read(text: &Tokens) -> Self {
+        let mut seen = [0_u64; BUCKETS / 64];
         let mut buckets = Vec::with_capacity(MOST_BUCKETS);
-        features(&Tokens::read(&said(input)), &mut |key| {
+        features(text, &mut |key| {
             let bucket = bucket(key);
-            let is_new = seen.get_mut(usize::from(bucket)).is_some_and(|seen| !std::mem::replace(seen, true));
-            if is_new && buckets.len() < MOST_BUCKETS {
+            let Some(word) = seen.get_mut(usize::from(bucket / 64)) else { return };
+            let bit = 1_u64 << (bucket % 64);
+            if *word & bit == 0 && buckets.len() < MOST_BUCKETS {
                 buckets.push(bucket);
             }
+            *word |= bit;
         });
         Self::new(buckets)
     }

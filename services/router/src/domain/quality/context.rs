@@ -86,14 +86,14 @@ impl Context {
         Self(keys)
     }
 
-    /// Of `task`. What a step learnt carries over to the next version of its workflow.
+    /// Of `task`, whose input has so many tokens. What a step learnt carries over to the next version of its workflow.
     #[must_use]
-    pub fn of(task: &Task, task_type: TaskType) -> Self {
+    pub fn of(task: &Task, task_type: TaskType, input_tokens: u64) -> Self {
         let step = task.step.as_ref().map(|step| {
             let workflow = step.workflow.rsplit_once(':').map_or(step.workflow.as_str(), |(name, _)| name);
             format!("{workflow}.{}", step.step)
         });
-        Self::new(task_type, task.input.estimated_input_tokens(), step.as_deref())
+        Self::new(task_type, input_tokens, step.as_deref())
     }
 
     /// Levels and keys, coarse first.

@@ -7,7 +7,7 @@ use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, propte
 
 /// Feedback of so many good and bad answers about a model, at every level of the world's task.
 fn heard(world: &mut World, model: &str, (good, bad): (f64, f64)) {
-    let context = Context::of(&world.task, TaskType::QuestionAnswering);
+    let context = Context::of(&world.task, TaskType::QuestionAnswering, world.task.input.estimated_input_tokens());
     for (_, key) in context.keys() {
         let cell = Cell { good, bad, at_ms: NOW_MS, ..Cell::default() };
         world.cells.entry(key.clone()).or_default().insert(model.into(), cell);
@@ -157,7 +157,7 @@ proptest! {
         let draws = crate::domain::draw::Draws::new(id, &learning.policy);
         let labelled = crate::domain::quality::Labelled::new();
         let beliefs = crate::domain::quality::Beliefs { cells: &world.cells, labelled: &labelled, now_ms: NOW_MS };
-        let view = beliefs.view(&Context::of(&world.task, TaskType::QuestionAnswering));
+        let view = beliefs.view(&Context::of(&world.task, TaskType::QuestionAnswering, world.task.input.estimated_input_tokens()));
         for belief in &learning.beliefs {
             let declared = world.resources.models[&belief.model].prior_quality(TaskType::QuestionAnswering);
             let posterior = view.posterior(&belief.model, declared);
