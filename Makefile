@@ -24,7 +24,8 @@ demo: up ## Start everything, send real tickets through it, show what happened
 up: toolchain ## Start servers and services, and leave them running (address and keys: .neptune/env)
 	@$(SERVERS) up
 	@echo '==> building the services (some minutes the first time)'
-	@cargo build --profile local --bins --workspace --exclude neptune-tests --exclude neptune-trainer
+	@cargo build --profile local --bins --workspace --exclude neptune-tests --exclude neptune-trainer || { \
+	  echo 'error: the build failed, see above; the same command goes on from there, `make down` stops the servers' >&2; exit 1; }
 	@$(NEPTUNE) up --detach $(UP)
 
 down: ## Stop exactly what `make up` started

@@ -21,7 +21,7 @@ const SHARE_AFTER_CUT: f64 = 0.05;
 const SLOWER: f64 = 3.0;
 /// A quicker answer is not slow, whatever is usual: where all share a busy machine, seconds say nothing of one
 /// endpoint.
-const SLOW_US: u64 = 20_000_000;
+const SLOW_US: u64 = 5_000_000;
 
 /// The limit on calls at a time of one endpoint, as one executor sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]

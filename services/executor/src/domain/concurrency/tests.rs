@@ -51,11 +51,11 @@ fn stray_failures_cut_nothing() {
 fn answers_that_take_much_longer_than_usual_are_overload() {
     let mut concurrency = Concurrency::default();
     for number in 0..100 {
-        concurrency.ended(&slow(number * 200, 8_000_000));
+        concurrency.ended(&slow(number * 200, 4_000_000));
     }
     assert_eq!(concurrency.limit(), 4_096);
     for number in 100..110 {
-        concurrency.ended(&slow(number * 41_000, 40_000_000));
+        concurrency.ended(&slow(number * 21_000, 20_000_000));
     }
     assert!(concurrency.limit() <= 70, "{concurrency:?}");
     // Ten times slower, and quick all the same.
