@@ -62,6 +62,12 @@ impl Accept {
         self.delivery
     }
 
+    /// Whether a caller waits for the finished fact and is told it.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.reply_to.is_some()
+    }
+
     /// Whether the task was handed out for the first time, and so lately that it cannot have been
     /// handed out again.
     #[must_use]

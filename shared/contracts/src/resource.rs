@@ -243,7 +243,8 @@ pub enum Period {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnOutage {
-    /// Tasks are refused, so that the budget holds.
+    /// Tasks are refused, so that the budget holds; those that nobody waits for are tried again for about
+    /// six minutes first.
     #[default]
     Deny,
     /// Tasks go on, and are settled later.

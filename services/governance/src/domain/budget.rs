@@ -11,7 +11,12 @@ use neptune_contracts::{
 };
 
 /// A task refused because a budget cannot be read may be sent again after this time.
-const OUTAGE_RETRY_MS: u64 = 2_000;
+pub const OUTAGE_RETRY_MS: u64 = 2_000;
+/// The code of that refusal.
+pub const UNAVAILABLE: &str = "budget_unavailable";
+/// A task that may wait for its budgets is refused when it was handed out so often: after about six
+/// minutes, each wait being [`OUTAGE_RETRY_MS`] longer than the one before.
+const DELIVERIES_OF_PATIENCE: u64 = 20;
 /// Money held by other tasks comes free when they finish, mostly within seconds.
 const HELD_RETRY_MS: u64 = 1_000;
 /// A hold outlives its admission by this, so that a task finished in its last moment finds it.
@@ -105,17 +110,20 @@ pub fn exceeded(budget: &Budget, counts: Counts, amount: PicoUsd, now: Timestamp
     TaskError { code: "budget_exceeded".into(), message, problems: Vec::new(), retry_after_ms }
 }
 
+/// Whether a task waits for its budgets instead of being refused because they cannot be read: nobody
+/// waits for its answer, or it was handed out before, so that an executor may be at work on it. `delivery`
+/// counts from 1.
+#[must_use]
+pub fn waits(is_awaited: bool, delivery: u64) -> bool {
+    (!is_awaited || delivery > 1) && delivery < DELIVERIES_OF_PATIENCE
+}
+
 /// What a task hears while budgets cannot be read; nothing when each of them lets it go on.
 #[must_use]
 pub fn unavailable(budgets: &[Budget]) -> Option<TaskError> {
     let strict = budgets.iter().find(|budget| budget.on_outage == OnOutage::Deny)?;
     let message = format!("budget {} cannot be read at the moment; send the task again", strict.name);
-    Some(TaskError {
-        code: "budget_unavailable".into(),
-        message,
-        problems: Vec::new(),
-        retry_after_ms: Some(OUTAGE_RETRY_MS),
-    })
+    Some(TaskError { code: UNAVAILABLE.into(), message, problems: Vec::new(), retry_after_ms: Some(OUTAGE_RETRY_MS) })
 }
 
 #[cfg(test)]
@@ -140,6 +148,21 @@ mod tests {
             "limit 10 US dollars, spent {spent}, held {held}, this task up to {amount}; it resets at 2026-11-24T00:00:00Z"
         );
         assert!(error.message.starts_with("budget daily") && error.message.contains(&wanted), "{}", error.message);
+    }
+
+    #[test]
+    fn a_task_waits_for_budgets_unless_somebody_waits_for_it_and_nobody_works_on_it() {
+        let cases = [
+            (false, 1, true),
+            (false, 19, true),
+            (false, 20, false),
+            (true, 1, false),
+            (true, 2, true),
+            (true, 20, false),
+        ];
+        for (is_awaited, delivery, wanted) in cases {
+            assert_eq!(waits(is_awaited, delivery), wanted, "{is_awaited} {delivery}");
+        }
     }
 
     #[test]

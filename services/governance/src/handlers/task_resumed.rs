@@ -1,6 +1,6 @@
 //! A parked task's time has come: it is admitted anew, by the policy and the budgets of now.
 
-use super::task_submitted::settled;
+use super::task_submitted::{Governed, settled};
 use crate::{Office, domain::admit::expired};
 use neptune_bus::{Incoming, Outcome};
 use neptune_contracts::{Timestamp, parked::TaskResumed};
@@ -17,7 +17,9 @@ pub async fn handle(office: Arc<Office>, incoming: Incoming<TaskResumed>) -> Out
     let task = incoming.message.task.resumed(incoming.meta.stored_at);
     let id = task.id;
     let done = match expired(&task.constraints, now) {
-        Some((outcome, error)) => office.refuse(&task, outcome, error, &accept, &cause).await,
+        Some((outcome, error)) => {
+            office.refuse(&task, outcome, error, &accept, &cause).await.map(|()| Governed::PassedOn)
+        }
         None => office.govern(task, &policy, now, (&accept, &cause)).await,
     };
     settled(done, id)

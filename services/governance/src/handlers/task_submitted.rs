@@ -5,7 +5,9 @@ use crate::{
     budget::Reserved,
     domain::{
         admit::{Decision, check_form, decide, refusal},
-        budget::{Budget, Scope, exceeded, hold_expiry, hold_id, hold_name, unavailable},
+        budget::{
+            Budget, OUTAGE_RETRY_MS, Scope, UNAVAILABLE, exceeded, hold_expiry, hold_id, hold_name, unavailable, waits,
+        },
         pace::pace,
         policy::Policy,
     },
@@ -45,16 +47,27 @@ pub async fn handle(office: Arc<Office>, incoming: Incoming<TaskSubmitted>) -> O
     };
     let id = task.id;
     let done = match form {
-        Err((outcome, error)) => office.refuse(&task, outcome, error, &accept, &cause).await,
+        Err((outcome, error)) => {
+            office.refuse(&task, outcome, error, &accept, &cause).await.map(|()| Governed::PassedOn)
+        }
         Ok(()) => office.govern(task, &policy, now, (&accept, &cause)).await,
     };
     settled(done, id)
 }
 
+/// What was done with a task.
+pub(super) enum Governed {
+    /// It was passed on, or has ended.
+    PassedOn,
+    /// It waits until its budgets can be read.
+    Waits(Duration),
+}
+
 /// What becomes of a task's message after it was passed on, or was not.
-pub(super) fn settled(done: Result<(), PublishError>, id: TaskId) -> Outcome {
+pub(super) fn settled(done: Result<Governed, PublishError>, id: TaskId) -> Outcome {
     match done {
-        Ok(()) => Outcome::HandedOn,
+        Ok(Governed::PassedOn) => Outcome::HandedOn,
+        Ok(Governed::Waits(after)) => Outcome::Retry { after },
         Err(error @ (PublishError::TooLarge { .. } | PublishError::Encode(_))) => {
             Outcome::Reject { reason: error.to_string() }
         }
@@ -66,14 +79,14 @@ pub(super) fn settled(done: Result<(), PublishError>, id: TaskId) -> Outcome {
 }
 
 impl Office {
-    /// Admits or refuses a task whose form is right.
+    /// Admits or refuses a task whose form is right, or lets it wait.
     pub(super) async fn govern(
         &self,
         task: Task,
         policy: &Policy,
         now: Timestamp,
         (accept, cause): (&Accept, &Cause),
-    ) -> Result<(), PublishError> {
+    ) -> Result<Governed, PublishError> {
         let held = match decide(&task, policy, now) {
             Decision::Refuse(outcome, error) => Err((outcome, error)),
             Decision::Admit { admission, ceiling, budgets } => {
@@ -85,10 +98,14 @@ impl Office {
         match held {
             Ok(mut admission) => {
                 self.signer.sign(&task, &mut admission).map_err(PublishError::Encode)?;
-                self.bus.hand_on(&TaskAdmitted { task, admission }, cause).await
+                self.bus.hand_on(&TaskAdmitted { task, admission }, cause).await?;
             }
-            Err((outcome, error)) => self.refuse(&task, outcome, error, accept, cause).await,
+            Err((_, error)) if error.code == UNAVAILABLE && waits(accept.is_awaited(), accept.delivery()) => {
+                return Ok(Governed::Waits(Duration::from_millis(OUTAGE_RETRY_MS.saturating_mul(accept.delivery()))));
+            }
+            Err((outcome, error)) => self.refuse(&task, outcome, error, accept, cause).await?,
         }
+        Ok(Governed::PassedOn)
     }
 
     /// Reserves the most the task can cost in every budget it is counted against.

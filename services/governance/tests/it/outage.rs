@@ -25,9 +25,9 @@ async fn governance_starts_and_works_without_redis() {
     let free = submitted("legal", "hello");
     world.submit(&free).await;
     assert_eq!(Some(world.admitted().await.message.task.id), free.id);
-    // A budget that must hold refuses, and says when to come again.
+    // A budget that must hold refuses whoever waits, and says when to come again.
     let strict = submitted("support", "hello");
-    world.submit(&strict).await;
+    world.ask(&strict).await;
     let fact = world.finished("support", strict.id.unwrap()).await;
     let error = fact.error.unwrap();
     assert_eq!(
@@ -40,6 +40,24 @@ async fn governance_starts_and_works_without_redis() {
     wait_until("the budget can be read", PATIENCE, async || world.budget("support").await.is_some()).await;
     world.submit(&submitted("support", "hello")).await;
     assert!(world.admitted().await.message.admission.hold.is_some());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_task_that_nobody_waits_for_waits_itself_until_its_budget_can_be_read() {
+    let mut world = World::start_with(dead_redis().await, &[budget("support", "deny")]).await;
+    let patient = submitted("support", "hello");
+    world.submit(&patient).await;
+    // One that is refused after it: the first was looked at by then.
+    let asked = submitted("support", "hello");
+    world.ask(&asked).await;
+    assert_eq!(world.finished("support", asked.id.unwrap()).await.outcome, Outcome::Rejected);
+    let team = "support".parse().unwrap();
+    assert!(world.bus.result(&team, patient.id.unwrap()).await.unwrap().is_none());
+    world.redis.restart().await;
+    let admitted = world.admitted().await;
+    assert_eq!(Some(admitted.message.task.id), patient.id);
+    assert!(admitted.message.admission.hold.is_some());
     world.stop().await;
 }
 

@@ -30,7 +30,7 @@ async fn flush(redis: &Redis) {
 /// Submits a task that must be refused; returns the code.
 async fn refused(world: &World, team: &str) -> String {
     let task = submitted(team, "hello");
-    world.submit(&task).await;
+    world.ask(&task).await;
     let fact = world.finished(team, task.id.unwrap()).await;
     assert_eq!(fact.outcome, Outcome::Rejected);
     fact.error.unwrap().code

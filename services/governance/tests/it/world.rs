@@ -78,6 +78,11 @@ impl World {
         self.bus.publish(task, &Cause::root()).await.unwrap();
     }
 
+    /// Submits a task whose answer somebody waits for.
+    pub(crate) async fn ask(&self, task: &TaskSubmitted) {
+        self.bus.publish(task, &Cause::root().with_reply_to("_INBOX.somebody")).await.unwrap();
+    }
+
     /// The next admitted task, as the router gets it.
     pub(crate) async fn admitted(&mut self) -> Incoming<TaskAdmitted> {
         timeout(PATIENCE, self.admitted.recv()).await.expect("a task is admitted in time").unwrap()
