@@ -16,3 +16,4 @@ pub mod run_state;
 pub mod since;
 pub mod spec;
 pub mod table;
+pub mod timeline;
