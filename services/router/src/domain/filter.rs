@@ -86,6 +86,8 @@ pub struct Sorted<'a> {
     pub eligible: Vec<Eligible<'a>>,
     /// Those out of the question.
     pub removed: Vec<Removed>,
+    /// Those of them that recover from failures: for when the others fail.
+    pub reserve: Vec<Eligible<'a>>,
     /// What the task itself asks for that ruled a model out, with the model.
     pub limits: Vec<(&'a str, Limit)>,
     /// The soonest that a model comes back which only its circuit or rate limit took out, in milliseconds.
@@ -299,8 +301,11 @@ impl<'a> Sorted<'a> {
             if is_needed {
                 self.eligible.push(eligible);
             } else {
-                let text = format!("it recovers from failures and gets {share} % of the tasks for now");
+                let text = format!(
+                    "it recovers from failures and gets {share} % of the tasks for now; others may fall back on it"
+                );
                 self.remove(eligible.name, Reason::new("circuit", text));
+                self.reserve.push(eligible);
             }
         }
     }
