@@ -4,7 +4,8 @@
 //! `task.cancel` signals.
 //! **Out:** the pieces of streamed answers as signals; `attempt.failed` at once for each failed call; `task.finished` once per task;
 //! `task.routed` again when the next attempt of a plan belongs to a zone it does not serve;
-//! `task.parked` when every model that was called is at its rate limit and the task may wait.
+//! `task.parked` when every model that was called is at its rate limit, or failed in a way that passes, and the task
+//! may wait: after a rest it is routed anew, up to six failed calls in all.
 //! **Owns:** nothing that outlives it. On the bus it keeps leases, by which a task that was handed out twice
 //! calls no model twice; notes of calls that were begun, for five minutes; and the books of models with
 //! limits, in which all executors write down what they use.

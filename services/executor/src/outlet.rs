@@ -1,6 +1,6 @@
 //! Where the pieces of a streamed answer go.
 
-use neptune_bus::{Bus, Chunk};
+use neptune_bus::{Bus, Passage};
 use neptune_contracts::{
     ids::{AttemptId, TaskId},
     names::Team,
@@ -14,10 +14,8 @@ use std::{
 /// Passes the pieces of one attempt's answer on to whoever listens to its task. Until a piece holds
 /// something of the answer nothing is passed on, so that another attempt may still take its place.
 pub struct Outlet {
-    bus: Bus,
-    team: Team,
+    passage: Passage,
     task: TaskId,
-    attempt: AttemptId,
     /// Each piece says that what was counted comes later, as OpenAI's clients expect who ask for it.
     with_usage: bool,
     clock: Instant,
@@ -38,8 +36,8 @@ impl Outlet {
     /// An outlet for `attempt`, which begins now.
     #[must_use]
     pub fn new(bus: &Bus, (team, task): (&Team, TaskId), attempt: AttemptId, with_usage: bool) -> Self {
-        let (bus, team) = (bus.clone(), team.clone());
-        Self { bus, team, task, attempt, with_usage, clock: Instant::now(), state: Mutex::default() }
+        let passage = bus.passage((team, task), attempt);
+        Self { passage, task, with_usage, clock: Instant::now(), state: Mutex::default() }
     }
 
     /// Passes a piece on, or holds it until one `has_content`.
@@ -86,8 +84,7 @@ impl Outlet {
                     fields.insert("usage".into(), Value::Null);
                 }
             }
-            let chunk = Chunk { attempt: self.attempt, index, body: piece.to_string().into() };
-            if let Err(error) = self.bus.pass_on(&self.team, self.task, chunk).await {
+            if let Err(error) = self.passage.pass_on(index, piece.to_string().into()).await {
                 // Whoever listens notices what is missing, and the fact has the whole answer.
                 tracing::debug!(%error, task.id = %self.task, "a piece of an answer was not passed on");
             }

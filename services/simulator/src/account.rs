@@ -70,8 +70,9 @@ struct FaultCounts {
     refused: u64,
 }
 
-#[derive(Debug, Default, Serialize)]
-struct TokenCounts {
+/// Tokens as they were counted.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+pub(crate) struct TokenCounts {
     prompt: u64,
     cached: u64,
     written: u64,
@@ -92,6 +93,10 @@ pub(crate) struct Call {
     /// The client's `idempotency-key`.
     pub(crate) idempotency_key: Option<String>,
     pub(crate) outcome: Outcome,
+    /// What it was charged for; nothing unless it was answered correctly.
+    pub(crate) tokens: TokenCounts,
+    #[serde(serialize_with = "as_text")]
+    pub(crate) cost_pico_usd: u64,
     pub(crate) started_at_unix_ms: u64,
     pub(crate) latency_us: u64,
 }
@@ -107,9 +112,9 @@ impl Outcome {
         match fault {
             None => Self::Success,
             Some(Fault::Slow) => Self::Slow,
-            Some(Fault::RateLimit) => Self::RateLimit,
+            Some(Fault::RateLimit | Fault::RateLimitUntold) => Self::RateLimit,
             Some(Fault::ServerError) => Self::ServerError,
-            Some(Fault::Cut) => Self::Cut,
+            Some(Fault::Cut | Fault::CutMidway) => Self::Cut,
             Some(Fault::Malformed) => Self::Malformed,
             Some(Fault::Stall) => Self::Abandoned,
             Some(
@@ -121,6 +126,13 @@ impl Outcome {
                 | Fault::Invalid,
             ) => Self::Refused,
         }
+    }
+}
+
+impl TokenCounts {
+    pub(crate) fn of(usage: &Usage) -> Self {
+        let Usage { prompt, cached, written, completion, reasoning } = *usage;
+        Self { prompt, cached, written, completion, reasoning }
     }
 }
 

@@ -8,6 +8,10 @@ use neptune_runtime::config::{ConfigError, Secret, Values, Variable};
 use serde::Deserialize;
 
 use crate::domain::behaviour::Behaviour;
+use crate::domain::outcomes::Outcomes;
+use crate::replay;
+
+const REPLAY: &str = "NEPTUNE_SIMULATOR_REPLAY";
 
 /// What the simulator reads from the environment.
 pub const VARIABLES: &[Variable] = &[
@@ -36,6 +40,11 @@ pub const VARIABLES: &[Variable] = &[
         default: Some("10000"),
         help: "How many of the last calls /admin/calls can show.",
     },
+    Variable {
+        name: REPLAY,
+        default: Some(""),
+        help: "Files of real outcomes (.jsonl or .jsonl.gz, separated by commas) that models with `replays` answer by.",
+    },
 ];
 
 /// The simulator's configuration.
@@ -50,6 +59,8 @@ pub struct Config {
     pub api_key: Option<Secret>,
     /// The number of calls to remember.
     pub calls_kept: usize,
+    /// What real models made of real prompts.
+    pub outcomes: Outcomes,
 }
 
 /// The models a file declares.
@@ -76,12 +87,20 @@ impl Config {
             }
             None => Declared::anything(),
         };
+        let files = values.optional::<String>(REPLAY)?.unwrap_or_default();
+        let files: Vec<PathBuf> =
+            files.split(',').map(str::trim).filter(|file| !file.is_empty()).map(PathBuf::from).collect();
+        let outcomes = replay::read(&files).map_err(|reason| ConfigError::unusable(REPLAY, reason))?;
+        declared
+            .check_replays(&outcomes)
+            .map_err(|reason| ConfigError::unusable("NEPTUNE_SIMULATOR_CONFIG", reason))?;
         Ok(Self {
             listen: values.get("NEPTUNE_SIMULATOR_LISTEN")?,
             address_file: values.optional("NEPTUNE_SIMULATOR_ADDRESS_FILE")?,
             declared,
             api_key: values.optional_secret("NEPTUNE_SIMULATOR_API_KEY")?,
             calls_kept: values.get("NEPTUNE_SIMULATOR_CALLS_KEPT_COUNT")?,
+            outcomes,
         })
     }
 }
@@ -103,6 +122,17 @@ impl Declared {
             behaviour.check().map_err(|error| format!("{name}: {error}"))?;
         }
         Ok(declared)
+    }
+
+    /// Checks that the models that are replayed are known.
+    fn check_replays(&self, outcomes: &Outcomes) -> Result<(), String> {
+        let behaviours = self.models.iter().map(|(name, behaviour)| (name.as_str(), behaviour));
+        for (name, behaviour) in behaviours.chain(self.default.iter().map(|behaviour| ("default", behaviour))) {
+            if let Some(model) = behaviour.replays.as_deref().filter(|model| !outcomes.knows(model)) {
+                return Err(format!("{name}: replays names {model:?}, of which no file of {REPLAY} has an outcome"));
+            }
+        }
+        Ok(())
     }
 
     fn read(path: &Path) -> Result<Self, String> {

@@ -3,7 +3,7 @@
 //! prices.
 //!
 //! **In and out.** `POST /v1/chat/completions`, `/openai/deployments/{model}/chat/completions`, `/v1/messages`,
-//! `/v1beta/models/{model}:generateContent`, `/model/{model}/converse` (none of them streams), `/v1/embeddings` and
+//! `/v1beta/models/{model}:generateContent`, `/model/{model}/converse` (all of them stream too), `/v1/embeddings` and
 //! `GET /v1/models`, as providers serve them; signatures of AWS are not checked beyond the id of their key. Behind
 //! `/admin`: how models behave (`GET`, `PUT`, `DELETE /admin/models/{name}`), the account (`GET /admin/account`), the
 //! last calls (`GET /admin/calls`) and `POST /admin/reset`. It never touches the bus: to the executor it is a provider
@@ -13,10 +13,12 @@
 //! admin route does not.
 //!
 //! **The account** counts what the simulator itself answered and charges by its own arithmetic, so that tests can hold
-//! Neptune's ledger against it. A call whose client went away before the answer is `abandoned` and costs nothing here.
+//! Neptune's ledger against it, in sum and call by call (`cost_pico_usd` of `/admin/calls`, by idempotency key). A call
+//! whose client went away before the answer is `abandoned` and costs nothing here, nor does one that went wrong.
 //!
 //! **Answers** are a function of the request: equal requests get equal answers. Faults are drawn by chance unless a
-//! model has a seed.
+//! model has a seed, and for a while where it has incidents (`fail 30 % for 60 s`). A model that `replays` one of the
+//! models in `NEPTUNE_SIMULATOR_REPLAY` answers known prompts as right or wrong as that one really did.
 //!
 //! The admin routes ask for no key: it listens on the loopback interface unless told otherwise.
 //!
@@ -30,6 +32,7 @@ mod account;
 mod address;
 mod http;
 mod provider;
+mod replay;
 mod wire;
 
 use std::io;

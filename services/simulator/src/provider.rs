@@ -13,8 +13,9 @@ use serde::Serialize;
 use crate::account::{Account, Calls};
 use crate::config::{Config, Declared};
 use crate::domain::behaviour::Behaviour;
+use crate::domain::outcomes::Outcomes;
 pub(crate) use call::{Caller, Running};
-pub(crate) use model::Model;
+pub(crate) use model::{Mishap, Model};
 
 /// More models than this are not made on demand: names come from clients.
 const ON_DEMAND_LIMIT: usize = 10_000;
@@ -24,6 +25,7 @@ pub(crate) struct Provider {
     pub(crate) calls: Calls,
     pub(crate) refused: Refused,
     pub(crate) shutdown: Shutdown,
+    pub(crate) outcomes: Outcomes,
     numbers: AtomicU64,
     api_key: Option<String>,
     declared: Declared,
@@ -59,6 +61,7 @@ impl Provider {
             calls: Calls::new(config.calls_kept),
             refused: Refused::default(),
             shutdown,
+            outcomes: config.outcomes,
             numbers: AtomicU64::new(0),
             api_key: config.api_key.map(|key| key.expose().to_owned()),
             models: RwLock::new(fresh(&config.declared)),

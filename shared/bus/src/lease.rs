@@ -12,6 +12,7 @@ use neptune_contracts::{
 use std::time::Duration;
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
 
 /// Between two signs of life: a third of the accept's wait, and less than half a lease.
 const RENEW_EVERY: Duration = Duration::from_millis(2_500);
@@ -20,7 +21,9 @@ const TTL: Duration = Duration::from_secs(LEASE_TTL_SECONDS);
 /// The sole right to work on something, for as long as it is renewed.
 pub struct Lease {
     bus: Bus,
-    subject: String,
+    key: String,
+    /// Stands in the entry, so that its holder knows it again.
+    holder: String,
     /// Of the entry that says who holds it; 0 while there is none.
     sequence: u64,
 }
@@ -43,7 +46,7 @@ impl Bus {
     /// The broker could not be asked.
     pub async fn lease_for(&self, key: &str, accept: &Accept) -> Result<Option<Lease>, BusError> {
         if accept.is_fresh(Timestamp::now()) {
-            return Ok(Some(Lease { bus: self.clone(), subject: self.lease_subject(key), sequence: 0 }));
+            return Ok(Some(Lease::unwritten(self, key)));
         }
         self.lease(key).await
     }
@@ -53,28 +56,39 @@ impl Bus {
     /// # Errors
     /// The broker could not be asked.
     pub async fn lease(&self, key: &str) -> Result<Option<Lease>, BusError> {
-        let subject = self.lease_subject(key);
-        match write(self, &subject, 0).await {
-            Ok(sequence) => Ok(Some(Lease { bus: self.clone(), subject, sequence })),
+        let lease = Lease::unwritten(self, key);
+        match lease.write(0).await {
+            Ok(sequence) => Ok(Some(Lease { sequence, ..lease })),
             Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(None),
             Err(error) => Err(BusError::new("take a lease", error)),
         }
     }
-
-    fn lease_subject(&self, key: &str) -> String {
-        format!("$KV.{}.{key}", self.namespace().resource(LEASE_BUCKET))
-    }
 }
 
-async fn write(bus: &Bus, subject: &str, expected: u64) -> Result<u64, async_nats::jetstream::context::PublishError> {
-    let mut headers = HeaderMap::new();
-    headers.insert(headers::EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(expected));
-    let message = PublishMessage::build().headers(headers).ttl(TTL).payload(bus.service().as_str().into());
-    let ack = bus.inner.context.send_publish(subject.to_owned(), message).await?.await?;
-    Ok(ack.sequence)
+/// What became of a renewal.
+enum Renewed {
+    /// It is good for another while.
+    Yes,
+    /// Somebody else has the lease.
+    Lost,
+    /// The broker did not say.
+    Unknown,
 }
 
 impl Lease {
+    fn unwritten(bus: &Bus, key: &str) -> Self {
+        Self { bus: bus.clone(), key: key.to_owned(), holder: Uuid::new_v4().simple().to_string(), sequence: 0 }
+    }
+
+    async fn write(&self, expected: u64) -> Result<u64, async_nats::jetstream::context::PublishError> {
+        let subject = format!("$KV.{}.{}", self.bus.namespace().resource(LEASE_BUCKET), self.key);
+        let mut headers = HeaderMap::new();
+        headers.insert(headers::EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(expected));
+        let message = PublishMessage::build().headers(headers).ttl(TTL).payload(self.holder.clone().into());
+        let ack = self.bus.inner.context.send_publish(subject, message).await?.await?;
+        Ok(ack.sequence)
+    }
+
     /// Renews the lease, and shows the broker a sign of life on the accept, until the result is
     /// dropped.
     #[must_use]
@@ -100,28 +114,43 @@ impl Lease {
             tokio::time::sleep(RENEW_EVERY).await;
             settle::tell(&self.bus, &accept.token, "+WPI").await;
             let asked_at = Instant::now();
-            match write(&self.bus, &self.subject, self.sequence).await {
-                Ok(sequence) => {
-                    self.sequence = sequence;
-                    valid_until = asked_at + TTL;
-                }
-                Err(error) if error.kind() == PublishErrorKind::WrongLastSequence && !self.retake().await => return,
-                Err(_) if Instant::now() > valid_until + TTL => return,
+            match self.renew().await {
+                Renewed::Yes => valid_until = asked_at + TTL,
+                Renewed::Lost => return,
                 // While the broker is away nobody else can take the lease either.
-                Err(error) => tracing::debug!(%error, "a lease could not be renewed, trying again"),
+                Renewed::Unknown if Instant::now() > valid_until + TTL => return,
+                Renewed::Unknown => tracing::debug!(lease = self.key, "a lease could not be renewed, trying again"),
             }
         }
     }
 
-    /// A crash of the broker may lose the lease, because it is stored lazily: whoever
-    /// comes first has it.
-    async fn retake(&mut self) -> bool {
-        match write(&self.bus, &self.subject, 0).await {
+    async fn renew(&mut self) -> Renewed {
+        match self.write(self.sequence).await {
             Ok(sequence) => {
                 self.sequence = sequence;
-                true
+                Renewed::Yes
             }
-            Err(_) => false,
+            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => self.find_again().await,
+            Err(_) => Renewed::Unknown,
+        }
+    }
+
+    /// The entry is not the one that was written last. A busy broker may have stored a renewal without saying so
+    /// in time; a crash of it may have lost the lease, because it is stored lazily: whoever comes first has it.
+    async fn find_again(&mut self) -> Renewed {
+        let expected = match self.bus.latest(LEASE_BUCKET, &self.key).await {
+            Ok(Some(entry)) if entry.payload.as_ref() == self.holder.as_bytes() => entry.sequence,
+            Ok(Some(_)) => return Renewed::Lost,
+            Ok(None) => 0,
+            Err(_) => return Renewed::Unknown,
+        };
+        match self.write(expected).await {
+            Ok(sequence) => {
+                self.sequence = sequence;
+                Renewed::Yes
+            }
+            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence && expected == 0 => Renewed::Lost,
+            Err(_) => Renewed::Unknown,
         }
     }
 

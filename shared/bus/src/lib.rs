@@ -59,4 +59,4 @@ pub use publish::{PublishError, Published};
 pub use query::RequestError;
 pub use replay::Stored;
 pub use replies::{Replies, Waiting};
-pub use signals::{Chunk, Chunks};
+pub use signals::{Chunk, Chunks, Passage};

@@ -2,7 +2,7 @@
 //! Nothing here is stored or repeated.
 
 use crate::{Bus, BusError};
-use async_nats::{HeaderMap, HeaderValue, Message, Subscriber};
+use async_nats::{HeaderMap, HeaderValue, Message, Subject, Subscriber};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use neptune_contracts::{
@@ -40,6 +40,27 @@ impl Chunks {
     }
 }
 
+/// The way of one attempt's pieces to whoever listens to its task. What all of them have in common is written once.
+pub struct Passage {
+    bus: Bus,
+    subject: Subject,
+    attempt: HeaderValue,
+}
+
+impl Passage {
+    /// Passes the piece at the place `index` on: an OpenAI chat completion chunk, as JSON in one line.
+    ///
+    /// # Errors
+    /// The connection was closed for good.
+    pub async fn pass_on(&self, index: u64, body: Bytes) -> Result<(), BusError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(headers::ATTEMPT, self.attempt.clone());
+        headers.insert(headers::INDEX, HeaderValue::from(index));
+        let sent = self.bus.inner.client.publish_with_headers(self.subject.clone(), headers, body).await;
+        sent.map_err(|error| BusError::new("pass on a piece of an answer", error))
+    }
+}
+
 impl Bus {
     /// Listens to the pieces of a task's answer. To miss none, listen before the task is submitted.
     ///
@@ -51,17 +72,11 @@ impl Bus {
         Ok(Chunks { subscriber: subscriber.map_err(|error| BusError::new("listen to an answer's pieces", error))? })
     }
 
-    /// Passes a piece of a task's answer on to whoever listens.
-    ///
-    /// # Errors
-    /// The connection was closed for good.
-    pub async fn pass_on(&self, team: &Team, task: TaskId, chunk: Chunk) -> Result<(), BusError> {
+    /// The way of the pieces of an attempt at a task to whoever listens.
+    #[must_use]
+    pub fn passage(&self, (team, task): (&Team, TaskId), attempt: AttemptId) -> Passage {
         let subject = self.namespace().subject(STREAM_CHUNK.subject, &[team.as_str(), &task.to_string()]);
-        let mut headers = HeaderMap::new();
-        headers.insert(headers::ATTEMPT, chunk.attempt.to_string());
-        headers.insert(headers::INDEX, HeaderValue::from(chunk.index));
-        let sent = self.inner.client.publish_with_headers(subject, headers, chunk.body).await;
-        sent.map_err(|error| BusError::new("pass on a piece of an answer", error))
+        Passage { bus: self.clone(), subject: subject.into(), attempt: attempt.to_string().into() }
     }
 
     /// Tells whoever works on a task that its answer is not wanted any more.

@@ -35,6 +35,8 @@ impl Assembly {
                 }
                 "object" | "obfuscation" => {}
                 _ if value.is_null() => {}
+                // Most of the head is the same in each chunk.
+                _ if self.head.get(name) == Some(value) => {}
                 _ => {
                     self.head.insert(name.clone(), value.clone());
                 }

@@ -171,10 +171,7 @@ fn output_invalid(invalid: &[(&str, &Validation)], last: &Validation, ended: Opt
 }
 
 fn failure<'a>(end: End, attempts: impl Iterator<Item = &'a Attempt>) -> (Outcome, TaskError) {
-    let failed: Vec<(&str, &AttemptError)> = attempts
-        .filter(|attempt| !attempt.is_lost())
-        .filter_map(|attempt| Some((attempt.model.as_str(), attempt.error.as_ref()?)))
-        .collect();
+    let failed = last_failures(attempts.filter(|attempt| !attempt.is_lost()));
     let tried = if failed.is_empty() { String::new() } else { format!(" ({})", list(&failed)) };
     let (outcome, code, message) = match end {
         End::Exhausted if failed.is_empty() => {
@@ -206,6 +203,18 @@ fn failure<'a>(end: End, attempts: impl Iterator<Item = &'a Attempt>) -> (Outcom
     };
     let retry_after_ms = failed.iter().filter_map(|(_, error)| error.retry_after_ms).min();
     (outcome, TaskError { retry_after_ms, ..error(code, message) })
+}
+
+/// How each model failed last, in the order in which they did.
+fn last_failures<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> Vec<(&'a str, &'a AttemptError)> {
+    let mut failed: Vec<(&str, &AttemptError)> = Vec::new();
+    for attempt in attempts {
+        if let Some(error) = &attempt.error {
+            failed.retain(|(model, _)| *model != attempt.model);
+            failed.push((&attempt.model, error));
+        }
+    }
+    failed
 }
 
 /// The end of a task whose admission or output spec does not hold.

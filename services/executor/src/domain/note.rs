@@ -3,6 +3,7 @@
 
 use neptune_contracts::{
     attempt::{Attempt, HEDGE, LOST, MEMBER},
+    plan::{Plan, PlannedAttempt, Strategy},
     resource::Provider,
 };
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,20 @@ impl Note {
     }
 }
 
+/// Takes the calls out of the beginning of `plan` that failed before its executor died; those that are made at once
+/// are left as they are.
+pub fn skip_failed(plan: &mut Plan, made: &[Attempt]) {
+    if !matches!(plan.strategy, Strategy::Fallback | Strategy::Cascade) {
+        return;
+    }
+    let is_of = |attempt: &Attempt, planned: &PlannedAttempt| {
+        attempt.model == planned.model && attempt.error.is_some() && attempt.purpose.is_none()
+    };
+    let has_failed = |planned: &&PlannedAttempt| made.iter().any(|attempt| is_of(attempt, planned));
+    let count = plan.attempts.iter().take_while(has_failed).count();
+    plan.attempts.drain(..count);
+}
+
 /// The record of a call whose end nobody knows.
 #[must_use]
 pub fn lost(attempt: Attempt) -> Attempt {
@@ -95,7 +110,8 @@ pub fn lost(attempt: Attempt) -> Attempt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::samples::attempt;
+    use crate::domain::samples::{attempt, routed};
+    use neptune_contracts::attempt::ErrorClass;
 
     fn begun(model: &str, is_repeatable: bool) -> Begun {
         Begun { attempt: attempt(model, None, "0.1"), is_repeatable }
@@ -136,6 +152,24 @@ mod tests {
             note.made.iter().chain(note.begun.iter().map(|begun| &begun.attempt)).cloned().collect();
         assert_eq!(note.clone().left(3, 0, &known), Left::default());
         assert_eq!(note.left(3, 1, &[]), Left::default());
+    }
+
+    #[test]
+    fn what_had_failed_is_not_tried_again() {
+        let failed = |model: &str| attempt(model, Some(ErrorClass::Overload), "0");
+        let check = |made: &[Attempt], strategy: Strategy, wanted: &[&str]| {
+            let mut plan = Plan { strategy, ..routed().plan };
+            skip_failed(&mut plan, made);
+            let models: Vec<&str> = plan.attempts.iter().map(|planned| planned.model.as_str()).collect();
+            assert_eq!(models, wanted, "{made:?}");
+        };
+        check(&[], Strategy::Fallback, &["a", "b", "c"]);
+        check(&[failed("a")], Strategy::Fallback, &["b", "c"]);
+        check(&[failed("a"), failed("b"), failed("c")], Strategy::Cascade, &[]);
+        check(&[failed("b")], Strategy::Fallback, &["a", "b", "c"]);
+        check(&[lost(failed("a"))], Strategy::Fallback, &["a", "b", "c"]);
+        check(&[attempt("a", None, "0")], Strategy::Fallback, &["a", "b", "c"]);
+        check(&[failed("a")], Strategy::Hedge { delay_ms: 5 }, &["a", "b", "c"]);
     }
 
     #[test]

@@ -40,22 +40,24 @@ impl Reader {
     /// # Errors
     /// A line is not UTF-8, or too long.
     pub fn read(&mut self, bytes: &[u8]) -> Result<Vec<Event>, Error> {
-        let mut events = Vec::new();
-        for byte in bytes {
-            match byte {
-                b'\n' if self.after_return => self.after_return = false,
-                b'\r' | b'\n' => {
-                    self.after_return = *byte == b'\r';
-                    events.extend(self.end_line()?);
-                }
-                other => {
-                    self.after_return = false;
-                    self.line.push(*other);
-                    if self.line.len() > LIMIT_BYTES {
-                        return Err(Error::TooLong);
-                    }
-                }
+        let (mut events, mut rest) = (Vec::new(), bytes);
+        while !rest.is_empty() {
+            if std::mem::take(&mut self.after_return)
+                && let Some(after) = rest.strip_prefix(b"\n")
+            {
+                rest = after;
+                continue;
             }
+            let length = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(rest.len());
+            let (text, ended) = rest.split_at(length);
+            self.line.extend_from_slice(text);
+            if self.line.len() > LIMIT_BYTES {
+                return Err(Error::TooLong);
+            }
+            let Some((end, after)) = ended.split_first() else { break };
+            self.after_return = *end == b'\r';
+            events.extend(self.end_line()?);
+            rest = after;
         }
         Ok(events)
     }

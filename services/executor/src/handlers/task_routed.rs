@@ -6,7 +6,7 @@ use crate::{
     cancels::Cancels,
     domain::{
         finish::{self, Answered, Ending, Unanswered},
-        note::Note,
+        note::{Note, skip_failed},
         prompt::Prompt,
     },
 };
@@ -117,6 +117,7 @@ impl TaskRoutedHandler {
         if !(left.made.is_empty() && left.again.is_empty()) {
             tracing::info!(task.id = %task.id, made = left.made.len(), again = left.again.len(), "goes on after an executor that died");
         }
+        skip_failed(&mut routed.plan, &left.made);
         routed.attempts_made.extend(left.made);
         Ok(left.again)
     }
@@ -167,7 +168,8 @@ impl TaskRoutedHandler {
             Followed::HandOver(index) => return self.hand_over(routed, index, made, work).await,
             Followed::Answered(answered) => Ok(answered),
             Followed::Ended(end, invalid) => {
-                let all: Vec<&Attempt> = routed.attempts_made.iter().chain(&made).collect();
+                let before = routed.task.attempts_before().iter().chain(&routed.attempts_made);
+                let all: Vec<&Attempt> = before.chain(&made).collect();
                 Err(finish::unanswered(end, &all, invalid))
             }
         };

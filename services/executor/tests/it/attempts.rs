@@ -94,18 +94,21 @@ async fn when_every_model_fails_the_error_names_them_and_the_earliest_retry() {
     world.declare("acme/a", Zone::External, &a).await;
     world.declare("acme/b", Zone::External, &b).await;
     world.execute(&[Zone::External]);
-    let task = world.submit(|_| {}).await;
+    // The second one is called again when it said, as long as there is time for that.
+    let task = world.submit(|task| task.constraints.deadline = Some(Timestamp::now().plus_millis(6_000))).await;
     let fact = world.finished(task).await;
     let error = fact.error.unwrap();
     assert_eq!(
         (fact.outcome, error.code.as_str(), error.retry_after_ms),
         (Outcome::Failed, "upstream_failed", Some(1_500))
     );
+    assert!(fact.parked.is_some_and(|parked| parked.because.contains("failed")));
     for part in ["acme/a: rate limited", "acme/b: overloaded", "code rate_limit_exceeded"] {
         assert!(error.message.contains(part), "{}", error.message);
     }
     assert!(!error.message.contains("hello"), "the provider's words repeat the task's");
-    assert_eq!((fact.attempts.len(), fact.cost_usd), (2, PicoUsd::ZERO));
+    assert_eq!((a.calls(), fact.attempts.len() - 1, fact.cost_usd), (1, b.calls(), PicoUsd::ZERO));
+    assert!((2..=4).contains(&b.calls()), "{} calls", b.calls());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,6 +36,7 @@ impl Simulator {
             declared: Declared::parse(&format!("models:\n{models}")).unwrap(),
             api_key: Some(Secret::new("sk-test")),
             calls_kept: 10,
+            outcomes: neptune_simulator::domain::outcomes::Outcomes::default(),
         };
         let bound = neptune_simulator::bind(config).await.unwrap();
         let (url, shutdown) = (format!("http://{}", bound.address()), Shutdown::new());

@@ -2,18 +2,22 @@
 //! nothing, and what may have been billed is in the fact.
 
 use crate::{
+    gate::{Close, Gate},
     upstream::{Reply, Upstream, answer},
     world::{LONG, World, planned},
 };
+use neptune_bus::Cause;
 use neptune_contracts::{
     attempt::{ErrorClass, LOST},
+    chat::ChatRequest,
     finished::Outcome,
     names::{Service, Zone},
+    task::TaskSubmitted,
 };
 use neptune_testkit::wait_until;
 use serde_json::{Value, json};
-use std::{process::Command, sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
+use std::sync::Arc;
+use tokio::{net::TcpListener, sync::Semaphore};
 
 async fn world() -> World {
     World::start(vec![planned("acme/a", Zone::External)], |_| {}).await
@@ -21,10 +25,6 @@ async fn world() -> World {
 
 async fn called(upstream: &Upstream, times: usize) {
     wait_until("the model is called", LONG, || async { upstream.calls() >= times }).await;
-}
-
-fn signal(pid: u32, name: &str) {
-    assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
 }
 
 async fn number_of(world: &World, stream: &str) -> u64 {
@@ -107,29 +107,98 @@ async fn a_provider_that_knows_no_repeated_calls_may_be_paid_twice_and_the_fact_
     assert_eq!(fact.cost_usd, "0.002812".parse().unwrap());
 }
 
+/// Keys by which the provider recognises a repeated call.
+fn keys(upstream: &Upstream) -> Vec<String> {
+    upstream.asked().iter().map(|asked| asked.headers["idempotency-key"].clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_after_the_note_before_the_model_heard_of_it_the_call_is_made_under_its_id() {
+    let world = world().await;
+    // It is connected to, and reads nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}/v1", listener.local_addr().unwrap());
+    let price = json!({"inputUsdPerMtok": "2", "outputUsdPerMtok": "8"});
+    world
+        .declare_spec(
+            "acme/a",
+            json!({"provider": "openai", "endpoint": endpoint, "price": price, "allowPrivate": true}),
+        )
+        .await;
+    let mut doomed = world.process("external");
+    let task = world.submit(|_| {}).await;
+    let started = format!("KV_{}", world.namespace.resource("STARTED"));
+    wait_until("the note is there", LONG, || async { world.nats.stream_messages(&started).await == 1 }).await;
+    doomed.kill();
+    let a = Upstream::on(listener, Reply::With(200, "", answer("once")));
+    let _survivor = world.process("external");
+    let fact = world.finished(task).await;
+    assert_eq!((fact.outcome, fact.text(), fact.attempts.len()), (Outcome::Completed, Some("once"), 1));
+    // What the dead process had sent may lie in its connection, and is read then.
+    let id = fact.attempts[0].id.to_string();
+    assert!(keys(&a).iter().all(|key| *key == id), "{:?} for {id}", keys(&a));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_between_the_answer_and_its_fact_it_is_asked_for_again_under_its_id() {
     let world = world().await;
-    let gate = Arc::new(Semaphore::new(0));
-    let a = Upstream::that(Reply::Held(gate.clone(), answer("the answer"))).await;
+    let a = Upstream::answering("the answer").await;
     world.declare("acme/a", Zone::External, &a).await;
-    let mut doomed = world.process("external");
+    let gate = Gate::before(&world.nats, Close::Before("task.finished.v1.".into())).await;
+    let mut doomed = world.process_through("external", &gate.url());
     let task = world.submit(|_| {}).await;
-    called(&a, 1).await;
-    // The broker hears nothing while the model answers.
-    signal(world.nats.pid(), "-STOP");
-    gate.add_permits(1);
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    gate.closed().await;
     doomed.kill();
-    signal(world.nats.pid(), "-CONT");
+    assert_eq!((number_of(&world, "RESULTS").await, a.calls()), (0, 1));
     let _survivor = world.process("external");
-    gate.add_permits(1);
     let fact = world.finished(task).await;
     assert_eq!((fact.outcome, fact.text()), (Outcome::Completed, Some("the answer")));
-    let keys: Vec<String> = a.asked().iter().map(|asked| asked.headers["idempotency-key"].clone()).collect();
-    // What the dead process had sent last may lie in its connection, and count all the same.
-    assert!(keys.iter().all(|key| *key == fact.attempts[0].id.to_string()), "{keys:?}");
-    assert_eq!(fact.attempts.len(), 1);
+    assert_eq!((keys(&a), fact.attempts.len()), (vec![fact.attempts[0].id.to_string(); 2], 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_between_the_fact_and_its_ack_nothing_is_done_again_and_who_waits_is_answered() {
+    let world = world().await;
+    let a = Upstream::answering("once").await;
+    world.declare("acme/a", Zone::External, &a).await;
+    let gate = Gate::before(&world.nats, Close::After("task.finished.v1.".into())).await;
+    let mut doomed = world.process_through("external", &gate.url());
+    let replies = world.operator.replies_on("_INBOX.support.kills".to_owned()).await.unwrap();
+    let (reply_to, answer) = replies.expect();
+    let task = TaskSubmitted::new("support".parse().unwrap(), ChatRequest::user("hello"));
+    world.operator.publish(&task, &Cause::root().with_reply_to(reply_to)).await.unwrap();
+    gate.closed().await;
+    wait_until("the fact is stored", LONG, || async { number_of(&world, "RESULTS").await == 1 }).await;
+    doomed.kill();
+    assert_eq!(number_of(&world, "TASKS").await, 1, "its accept is not acknowledged");
+    let _survivor = world.process("external");
+    let fact = world.finished(task.id.unwrap()).await;
+    assert_eq!((fact.outcome, fact.attempts.len(), a.calls()), (Outcome::Completed, 1, 1));
+    let answered = answer.wait(LONG).await.unwrap();
+    assert_eq!((answered.id, answered.text()), (fact.id, Some("once")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_in_the_second_call_the_first_one_is_not_made_again() {
+    let plan = vec![planned("acme/a", Zone::External), planned("acme/b", Zone::External)];
+    let world = World::start(plan, |_| {}).await;
+    let gate = Arc::new(Semaphore::new(0));
+    let a = Upstream::that(Reply::With(500, "", "{}".into())).await;
+    let b = Upstream::that(Reply::Held(gate.clone(), answer("from b"))).await;
+    world.declare("acme/a", Zone::External, &a).await;
+    world.declare("acme/b", Zone::External, &b).await;
+    let mut doomed = world.process("external");
+    let task = world.submit(|_| {}).await;
+    called(&b, 1).await;
+    doomed.kill();
+    let _survivor = world.process("external");
+    called(&b, 2).await;
+    gate.add_permits(2);
+    let fact = world.finished(task).await;
+    let models: Vec<&str> = fact.attempts.iter().map(|attempt| attempt.model.as_str()).collect();
+    assert_eq!((fact.outcome, fact.text()), (Outcome::Completed, Some("from b")));
+    assert_eq!((models, a.calls()), (vec!["acme/a", "acme/b"], 1));
+    assert_eq!(keys(&b), vec![fact.attempts.last().unwrap().id.to_string(); 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! The executor against a real broker and real HTTP servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod gate;
 mod upstream;
 mod world;
 
@@ -8,6 +9,7 @@ mod attempts;
 mod deliveries;
 mod ensembles;
 mod formats;
+mod fuzz;
 mod golden;
 mod golden_streams;
 mod hedges;

@@ -68,7 +68,11 @@ pub(crate) fn answer(text: &str) -> String {
 impl Upstream {
     /// A provider that always does the same.
     pub(crate) async fn that(reply: Reply) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), reply)
+    }
+
+    /// The same on a port that was open before.
+    pub(crate) fn on(listener: TcpListener, reply: Reply) -> Self {
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let at_once = Arc::new(AtOnce::default());

@@ -120,10 +120,15 @@ impl World {
 
     /// Starts an executor as a process of its own, which can be killed.
     pub(crate) fn process(&self, zones: &str) -> Server {
+        self.process_through(zones, &self.nats.url())
+    }
+
+    /// The same, which reaches the broker at `url`.
+    pub(crate) fn process_through(&self, zones: &str, url: &str) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_neptune-executor"));
         let key = BASE64_STANDARD.encode(signing_key().public_key().as_ref());
         command
-            .env("NEPTUNE_NATS_URL", self.nats.url())
+            .env("NEPTUNE_NATS_URL", url)
             .env("NEPTUNE_NAMESPACE", self.namespace.to_string())
             .env("NEPTUNE_EXECUTOR_ZONES", zones)
             .env("NEPTUNE_GOVERNANCE_PUBLIC_KEY", key)

@@ -11,6 +11,7 @@
 mod completions;
 mod document;
 mod feedback;
+mod fuzz;
 mod lifecycle;
 mod messages;
 mod refusals;

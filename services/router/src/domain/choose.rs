@@ -80,6 +80,12 @@ impl Wishes {
         }
     }
 
+    /// Whether a model meets all of them.
+    #[must_use]
+    pub fn are_met_by(&self, estimate: &Estimate) -> bool {
+        Wish::ALL.iter().all(|wish| self.meets(*wish, estimate))
+    }
+
     fn refusal(&self, wish: Wish, name: &str, estimate: &Estimate) -> Removed {
         let reason = match wish {
             Wish::Quality => {

@@ -79,6 +79,8 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
     let mut removed_all = sorted.removed;
     removed_all.extend(removed);
     rank(&mut ranked, &policy.weights);
+    let mut reserve = sorted.reserve;
+    rank(&mut reserve, &policy.weights);
     let candidates: Vec<Candidate> = ranked.iter().map(|option| candidate(option, &policy.weights)).collect();
     let mut explanation = explain(&kind, &policy, snapshot);
     let left_ms = time_left_ms(task.constraints.deadline, snapshot.now);
@@ -107,7 +109,9 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
     explanation.removed = removed_all;
     explanation.candidates = candidates;
     let (request, policy, ranked, ordered) = (&request, &policy, ranked.as_slice(), ordered.as_slice());
-    let shape = shape(&Planning { request, policy, ranked, ordered, wishes: &wishes, left_ms, explored, snapshot });
+    let reserve = reserve.as_slice();
+    let planning = Planning { request, policy, ranked, ordered, reserve, wishes: &wishes, left_ms, explored, snapshot };
+    let shape = shape(&planning);
     explanation.strategy = shape.choice();
     let Shape { strategy, attempts, judge, .. } = shape;
     Decision::Route(Box::new(Plan { routed_at: snapshot.now, strategy, attempts, judge, explanation }))

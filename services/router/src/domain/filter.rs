@@ -88,6 +88,8 @@ pub struct Sorted<'a> {
     pub eligible: Vec<Eligible<'a>>,
     /// Those out of the question.
     pub removed: Vec<Removed>,
+    /// Those of them that recover from failures: for when the others fail.
+    pub reserve: Vec<Eligible<'a>>,
     /// What the task itself asks for that ruled a model out, with the model.
     pub limits: Vec<(&'a str, Limit)>,
     /// The soonest that a model comes back which only its circuit or rate limit took out, in milliseconds.
@@ -304,8 +306,11 @@ impl<'a> Sorted<'a> {
             if is_needed {
                 self.eligible.push(eligible);
             } else {
-                let text = format!("it recovers from failures, and a task that tries it began {ago_ms} ms ago");
+                let text = format!(
+                    "it recovers from failures, and a task that tries it began {ago_ms} ms ago; others may fall back on it"
+                );
                 self.remove(eligible.name, Reason::new("circuit", text));
+                self.reserve.push(eligible);
             }
         }
     }

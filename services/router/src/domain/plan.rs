@@ -25,6 +25,8 @@ pub struct Planning<'p, 'a> {
     pub ranked: &'p [Eligible<'a>],
     /// The order in which they are tried; never empty.
     pub ordered: &'p [Eligible<'a>],
+    /// Models that recover from failures, best first.
+    pub reserve: &'p [Eligible<'a>],
     /// What is wished for.
     pub wishes: &'p Wishes,
     /// Milliseconds until the deadline.
@@ -92,8 +94,24 @@ fn instead(planning: &Planning<'_, '_>, wanted: &str, why: &str) -> Shape {
 }
 
 fn in_order(planning: &Planning<'_, '_>, models: &[Eligible<'_>], because: Option<String>) -> Shape {
-    let strategy = if models.len() == 1 { Strategy::Single } else { Strategy::Fallback };
-    Shape { strategy, attempts: attempts(planning, models.iter()), judge: None, because }
+    let reserve =
+        if planning.policy.strategy() == StrategySpec::Single { Vec::new() } else { reserve(planning, models) };
+    let attempts = attempts(planning, models.iter().chain(reserve));
+    let strategy = if attempts.len() == 1 { Strategy::Single } else { Strategy::Fallback };
+    Shape { strategy, attempts, judge: None, because }
+}
+
+/// Models that recover from failures, for the places that `models` leave: one that was heard of a moment ago is
+/// better than none when the others fail. They meet every wish, and begin in time.
+fn reserve<'p, 'a>(planning: &Planning<'p, 'a>, models: &[Eligible<'_>]) -> Vec<&'p Eligible<'a>> {
+    let mut spent_ms = models.iter().map(|option| option.estimate.latency_p95_ms).fold(0_u64, u64::saturating_add);
+    let mut in_time = |option: &&Eligible<'_>| {
+        spent_ms = spent_ms.saturating_add(option.estimate.latency_p95_ms);
+        spent_ms <= planning.left_ms
+    };
+    let fits = |option: &&Eligible<'_>| planning.wishes.are_met_by(&option.estimate);
+    let places = planning.policy.max_attempts.saturating_sub(models.len());
+    planning.reserve.iter().filter(fits).take_while(|option| in_time(option)).take(places).collect()
 }
 
 fn attempts<'e, 'a: 'e>(

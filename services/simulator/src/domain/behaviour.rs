@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::fault::{Fault, Faults};
+use super::incident::Incident;
 use super::limits::Limits;
 use super::price::Price;
 
@@ -25,6 +27,10 @@ pub struct Behaviour {
     pub fail_next: u32,
     /// How they go wrong.
     pub fail_with: Fault,
+    /// What goes wrong for a while, beginning when the behaviour is declared: `fail 30 % for 60 s`. The first one that
+    /// strikes a call decides, and `faults` hold for the others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub incidents: Vec<Incident>,
     /// Rate limits; none when absent. A call beyond them is a 429 that says when the window ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
@@ -33,6 +39,10 @@ pub struct Behaviour {
     pub seed: Option<u64>,
     /// How tokens are counted.
     pub tokens: Tokens,
+    /// The model of the replayed outcomes whose answers it gives (`NEPTUNE_SIMULATOR_REPLAY`); to a prompt that is none
+    /// of theirs it answers as usual.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replays: Option<String>,
     /// Always this answer instead of one derived from the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
@@ -67,78 +77,6 @@ impl Default for Latency {
     fn default() -> Self {
         Self::FixedMs(0.0)
     }
-}
-
-/// The share of calls, 0 to 1, that go wrong in each way; at most 1 together.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub struct Faults {
-    /// 429 with `Retry-After`.
-    pub rate_limit: f64,
-    /// What `Retry-After` says, in milliseconds; the header is in whole seconds, rounded up.
-    pub retry_after_ms: u64,
-    /// 500.
-    pub server_error: f64,
-    /// A correct answer after `slow_ms` more.
-    pub slow: f64,
-    /// How much longer a slow answer takes, in milliseconds.
-    pub slow_ms: u64,
-    /// The connection closes without an answer.
-    pub cut: f64,
-    /// 200 with half of a JSON body.
-    pub malformed: f64,
-    /// A stream stops in the middle and stays open.
-    pub stall: f64,
-    /// A stream that goes wrong does so after so many pieces; in the middle when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub breaks_after: Option<u32>,
-}
-
-impl Default for Faults {
-    fn default() -> Self {
-        Self {
-            rate_limit: 0.0,
-            retry_after_ms: 1_000,
-            server_error: 0.0,
-            slow: 0.0,
-            slow_ms: 5_000,
-            cut: 0.0,
-            malformed: 0.0,
-            stall: 0.0,
-            breaks_after: None,
-        }
-    }
-}
-
-/// A way for a call to go wrong.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Fault {
-    /// 429 with `Retry-After`.
-    RateLimit,
-    /// 500.
-    #[default]
-    ServerError,
-    /// A correct answer, but late.
-    Slow,
-    /// The connection closes without an answer.
-    Cut,
-    /// 200 with half of a JSON body; a stream goes wrong in the middle.
-    Malformed,
-    /// A stream stops in the middle and stays open; a whole answer is cut.
-    Stall,
-    /// The key is refused.
-    Auth,
-    /// The account has no credit.
-    Quota,
-    /// The input is too long.
-    ContextLength,
-    /// A content filter stops the request.
-    Filter,
-    /// There is no such model.
-    UnknownModel,
-    /// The request is said to be wrong.
-    Invalid,
 }
 
 /// How tokens are counted. Prompt and completion tokens are always a quarter of the characters.
@@ -202,21 +140,8 @@ impl Behaviour {
     }
 }
 
-impl Faults {
-    fn check(&self) -> Result<(), Error> {
-        share("faults.rateLimit", self.rate_limit)?;
-        share("faults.serverError", self.server_error)?;
-        share("faults.slow", self.slow)?;
-        share("faults.cut", self.cut)?;
-        share("faults.malformed", self.malformed)?;
-        share("faults.stall", self.stall)?;
-        let sum = self.rate_limit + self.server_error + self.slow + self.cut + self.malformed + self.stall;
-        // Ten times 0.1 is a little more than 1 in floats.
-        if sum <= 1.0 + 1e-9 { Ok(()) } else { Err(Error::TooManyFaults) }
-    }
-}
-
-fn share(name: &'static str, value: f64) -> Result<(), Error> {
+/// Whether a value is a share.
+pub(super) fn share(name: &'static str, value: f64) -> Result<(), Error> {
     if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(Error::Share(name)) }
 }
 

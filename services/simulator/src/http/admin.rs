@@ -46,6 +46,10 @@ pub(super) async fn put_model(
     let behaviour: Behaviour =
         serde_json::from_slice(&body).map_err(|error| Refusal::invalid(format!("This is no behaviour: {error}")))?;
     behaviour.check().map_err(|error| Refusal::invalid(format!("This behaviour makes no sense: {error}")))?;
+    if let Some(model) = behaviour.replays.as_deref().filter(|model| !provider.outcomes.knows(model)) {
+        let text = format!("This behaviour makes no sense: replays names {model:?}, of which no outcome is known.");
+        return Err(Refusal::invalid(text));
+    }
     provider.put(&name, &behaviour);
     Ok(Json(behaviour))
 }

@@ -24,7 +24,7 @@ use crate::domain::latency;
 use crate::domain::limits::Told;
 use crate::domain::request::Request;
 use crate::domain::usage::Usage;
-use crate::provider::{Caller, Model, Provider, Running};
+use crate::provider::{Caller, Mishap, Model, Provider, Running};
 use crate::wire::Wire;
 
 const CHOICES_LIMIT: u64 = 16;
@@ -198,8 +198,10 @@ fn begin(provider: &Arc<Provider>, incoming: Incoming) -> Result<(Running, Arc<M
     let digest = request.digest();
     let call = Running::begin(provider, &model, digest, caller(&headers));
     let mut draws = model.draws(digest);
-    let fault = model.fault(&mut draws);
-    let mut fate = decide(&model.behaviour, (fault, dialect), &request, digest, &mut draws);
+    let mishap = model.mishap(&mut draws);
+    let replayed = replayed(provider, &model, &request);
+    let fixed = replayed.as_deref().or(model.behaviour.answer.as_deref());
+    let mut fate = decide(&model.behaviour, (mishap, dialect), &request, (digest, fixed), &mut draws);
     fate.usage = dialect.countable(fate.usage);
     fate.told = model.limit(fate.usage.prompt + fate.usage.completion, call.started_at_unix_ms());
     if fate.told.as_ref().is_some_and(|told| told.refused_for_ms.is_some()) {
@@ -208,14 +210,20 @@ fn begin(provider: &Arc<Provider>, incoming: Incoming) -> Result<(Running, Arc<M
     Ok((call, model, digest, fate))
 }
 
+/// The answer that the model it replays really gave, as far as it is known.
+fn replayed(provider: &Provider, model: &Model, request: &Request<'_>) -> Option<String> {
+    let outcome = provider.outcomes.of(&request.question(), model.behaviour.replays.as_deref()?)?;
+    Some(outcome.answer())
+}
+
 fn decide(
     behaviour: &Behaviour,
-    (fault, dialect): (Option<Fault>, Dialect),
+    (Mishap { fault, after_pieces }, dialect): (Mishap, Dialect),
     request: &Request<'_>,
-    digest: u64,
+    (digest, fixed): (u64, Option<&str>),
     draws: &mut Draws,
 ) -> Fate {
-    if fault.is_some_and(|fault| Outcome::of(Some(fault)) == Outcome::Refused || fault == Fault::RateLimit) {
+    if matches!(Outcome::of(fault), Outcome::Refused | Outcome::RateLimit) {
         // Providers turn requests away before they work on them.
         return Fate {
             fault,
@@ -228,7 +236,6 @@ fn decide(
     }
     let limit = request.token_limit().map(|limit| limit.saturating_sub(behaviour.tokens.reasoning));
     let choices = 0..request.n.unwrap_or(1);
-    let fixed = behaviour.answer.as_deref();
     let answers: Vec<Answer> = choices.map(|choice| answer(request, digest, fixed, limit, choice)).collect();
     let usage = Usage::new(request, answers.iter().map(|answer| answer.tokens).sum(), &behaviour.tokens);
     let per_token_ms = behaviour.per_output_token_ms;
@@ -237,7 +244,7 @@ fn decide(
         per_token: Duration::try_from_secs_f64(per_token_ms / 1_000.0).unwrap_or(Duration::ZERO),
         with_usage: request.stream_options.is_some_and(|options| options.include_usage),
         fault,
-        breaks_after: behaviour.faults.breaks_after,
+        breaks_after: after_pieces,
     });
     // A stream takes its time between the pieces.
     let per_token_ms = if course.is_some() { 0.0 } else { per_token_ms };
@@ -253,7 +260,7 @@ fn respond(
     wire: &Wire,
 ) -> Result<Response, Wrong> {
     let outcome = Outcome::of(fate.fault);
-    let in_pieces = matches!(fate.fault, None | Some(Fault::Slow | Fault::Cut | Fault::Malformed | Fault::Stall));
+    let in_pieces = !matches!(outcome, Outcome::Refused | Outcome::RateLimit | Outcome::ServerError);
     if let Some(course) = fate.course.filter(|_| in_pieces) {
         let (number, started_at_unix_ms) = (call.number, call.started_at_unix_ms());
         let reply = reply_of((number, started_at_unix_ms), model, digest, fate);
@@ -269,6 +276,7 @@ fn respond(
             wire.cut();
             Response::default()
         }
+        Fault::CutMidway => streamed::broken(&body(&call, model, digest, fate, dialect)?, wire),
         Fault::Malformed => {
             let body = body(&call, model, digest, fate, dialect)?;
             json(body.slice(..body.len() / 2))
@@ -288,13 +296,16 @@ fn respond(
 pub(super) fn wrong(fault: Fault, model: &Model) -> Wrong {
     match fault {
         Fault::RateLimit => Wrong::RateLimit(model.behaviour.faults.retry_after_ms),
+        Fault::RateLimitUntold => Wrong::RateLimitUntold,
         Fault::Auth => Wrong::Unauthorized,
         Fault::Quota => Wrong::NoCredit,
         Fault::ContextLength => Wrong::ContextLength,
         Fault::Filter => Wrong::Filtered,
         Fault::UnknownModel => Wrong::UnknownModel(model.name.as_ref().to_owned()),
         Fault::Invalid => Wrong::Invalid("The request is wrong.".into()),
-        Fault::ServerError | Fault::Slow | Fault::Cut | Fault::Malformed | Fault::Stall => Wrong::Server,
+        Fault::ServerError | Fault::Slow | Fault::Cut | Fault::CutMidway | Fault::Malformed | Fault::Stall => {
+            Wrong::Server
+        }
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) async fn embed(
     let model = provider.model(&asked.model).ok_or_else(|| Refusal::unknown_model(&asked.model))?;
     let digest = embedding::digest(&texts);
     let call = Running::begin(&provider, &model, digest, caller(&headers));
-    let fault = model.fault(&mut model.draws(digest));
+    let fault = model.mishap(&mut model.draws(digest)).fault;
     if let Some(fault) = fault.filter(|fault| *fault != Fault::Slow) {
         call.failed(Outcome::of(Some(fault)));
         return Err(Refusal::new(wrong(fault, &model)));

@@ -1,13 +1,14 @@
 //! An answer in pieces, as its provider sends it.
 
 use std::convert::Infallible;
+use std::io;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::HeaderValue;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use super::reply;
@@ -47,7 +48,7 @@ struct Pieces {
 /// The answer to `call`, piece by piece.
 pub(super) fn respond(call: Running, reply: &Reply<'_>, course: Course, wire: &Wire) -> Response {
     let events = course.dialect.pieces(reply).unwrap_or_else(|| events(reply, course.with_usage));
-    let breaks = matches!(course.fault, Some(Fault::Cut | Fault::Malformed | Fault::Stall));
+    let breaks = matches!(course.fault, Some(Fault::Cut | Fault::CutMidway | Fault::Malformed | Fault::Stall));
     let half = u32::try_from(events.len() / 2).unwrap_or(u32::MAX);
     let left = breaks.then(|| course.breaks_after.unwrap_or(half) as usize);
     let pieces =
@@ -58,6 +59,20 @@ pub(super) fn respond(call: Running, reply: &Reply<'_>, course: Course, wire: &W
     });
     let kind = HeaderValue::from_static(course.dialect.stream_type());
     ([(CONTENT_TYPE, kind)], Body::from_stream(body)).into_response()
+}
+
+/// A whole answer whose connection breaks in the middle of it.
+pub(super) fn broken(body: &Bytes, wire: &Wire) -> Response {
+    let (half, wire) = (body.slice(..body.len() / 2), wire.clone());
+    let end = stream::once(async move {
+        // What was said before gets out.
+        tokio::time::sleep(FLUSH).await;
+        wire.cut();
+        Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+    });
+    let said = Body::from_stream(stream::iter([Ok(half)]).chain(end));
+    let kind = HeaderValue::from_static("application/json");
+    ([(CONTENT_TYPE, kind), (CONTENT_LENGTH, HeaderValue::from(body.len()))], said).into_response()
 }
 
 impl Pieces {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::{Model, Provider};
-use crate::account::{Call, Outcome};
+use crate::account::{Call, Outcome, TokenCounts};
 use crate::domain::usage::Usage;
 
 /// How a client names its call.
@@ -23,6 +23,8 @@ pub(crate) struct Running {
     started_at: SystemTime,
     started: Instant,
     outcome: Outcome,
+    /// What was answered, and what it costs.
+    charged: Option<(Usage, u64)>,
 }
 
 impl Running {
@@ -37,6 +39,7 @@ impl Running {
             started_at: SystemTime::now(),
             started: Instant::now(),
             outcome: Outcome::Abandoned,
+            charged: None,
         }
     }
 
@@ -49,7 +52,7 @@ impl Running {
     pub(crate) fn answered(mut self, outcome: Outcome, usage: &Usage) {
         let cost = self.model.behaviour.price.map_or(0, |price| price.of(usage));
         self.model.counters.charge(usage, cost);
-        self.outcome = outcome;
+        (self.outcome, self.charged) = (outcome, Some((*usage, cost)));
     }
 
     /// Anything else.
@@ -62,6 +65,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.model.counters.end(self.outcome);
         if self.provider.calls.are_kept() {
+            let (usage, cost_pico_usd) = self.charged.unwrap_or_default();
             self.provider.calls.push(Call {
                 number: self.number,
                 model: self.model.name.as_ref().to_owned(),
@@ -69,6 +73,8 @@ impl Drop for Running {
                 request_id: self.caller.request_id.take(),
                 idempotency_key: self.caller.idempotency_key.take(),
                 outcome: self.outcome,
+                tokens: TokenCounts::of(&usage),
+                cost_pico_usd,
                 started_at_unix_ms: self.started_at_unix_ms(),
                 latency_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
             });

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::account::Counters;
 use crate::domain::behaviour::{Behaviour, Fault};
@@ -11,12 +12,22 @@ use crate::domain::limits::{Told, Window};
 /// How many different requests a seeded model tells apart before it begins to count anew.
 const REPEATS_LIMIT: usize = 100_000;
 
+/// How a call goes wrong.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mishap {
+    pub(crate) fault: Option<Fault>,
+    /// A stream breaks after so many pieces; in the middle when absent.
+    pub(crate) after_pieces: Option<u32>,
+}
+
 /// One model as it behaves now.
 pub(crate) struct Model {
     pub(crate) name: Arc<str>,
     pub(crate) behaviour: Behaviour,
     pub(crate) counters: Arc<Counters>,
     fail_next: AtomicU32,
+    /// When it began to behave so.
+    since: Instant,
     /// How often each request came, by digest; only for a model with a seed.
     repeats: Mutex<HashMap<u64, u64>>,
     /// What is used of its rate limits.
@@ -40,6 +51,7 @@ impl Model {
             behaviour: behaviour.clone(),
             counters,
             fail_next,
+            since: Instant::now(),
             repeats: Mutex::default(),
             window: Mutex::default(),
         })
@@ -70,12 +82,20 @@ impl Model {
     }
 
     /// How this call goes wrong, if it does.
-    pub(crate) fn fault(&self, draws: &mut Draws) -> Option<Fault> {
+    pub(crate) fn mishap(&self, draws: &mut Draws) -> Mishap {
+        let usual = self.behaviour.faults.breaks_after;
         let one_less = |left: u32| left.checked_sub(1);
         if self.fail_next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok() {
-            return Some(self.behaviour.fail_with);
+            return Mishap { fault: Some(self.behaviour.fail_with), after_pieces: usual };
+        }
+        let elapsed_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        for incident in &self.behaviour.incidents {
+            if let Some(fault) = incident.strikes(elapsed_ms, draws.fraction()) {
+                return Mishap { fault: Some(fault), after_pieces: incident.after_pieces.or(usual) };
+            }
         }
         let faults = &self.behaviour.faults;
-        if fault::possible(faults) { fault::choose(faults, draws.fraction()) } else { None }
+        let fault = if fault::possible(faults) { fault::choose(faults, draws.fraction()) } else { None };
+        Mishap { fault, after_pieces: usual }
     }
 }

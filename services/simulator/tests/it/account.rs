@@ -28,6 +28,27 @@ async fn tokens_and_costs_add_up() {
 }
 
 #[tokio::test]
+async fn each_call_has_its_own_account() {
+    let server = Server::start(PRICED).await;
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": "?"}]});
+    for key in ["paid", "free"] {
+        if key == "free" {
+            server
+                .put("m", json!({"faults": {"cutMidway": 1}, "price": {"inputUsdPerMtok": 2, "outputUsdPerMtok": 8}}))
+                .await;
+        }
+        let sent = server.post("/v1/chat/completions").header("idempotency-key", key).json(&body).send().await.unwrap();
+        sent.bytes().await.ok();
+    }
+    let calls = server.get("/admin/calls").await.1;
+    let [paid, free] = calls.as_array().unwrap().as_slice() else { panic!("{calls}") };
+    assert_eq!((&paid["idempotency_key"], &free["idempotency_key"]), (&json!("paid"), &json!("free")));
+    assert_eq!(paid["cost_pico_usd"], server.account("m").await["cost_pico_usd"]);
+    assert_eq!(paid["tokens"], json!({"prompt": 5, "cached": 2, "written": 0, "completion": 5, "reasoning": 3}));
+    assert_eq!((&free["cost_pico_usd"], &free["tokens"]["completion"]), (&json!("0"), &json!(0)));
+}
+
+#[tokio::test]
 async fn faults_cost_nothing() {
     let server = Server::start(PRICED).await;
     for fault in ["rateLimit", "serverError", "cut", "malformed", "quota"] {

@@ -65,6 +65,62 @@ async fn a_cut_connection_sends_no_byte_and_harms_no_other() {
 }
 
 #[tokio::test]
+async fn an_answer_that_breaks_midway_has_begun() {
+    let server = Server::start("models: {m: {faults: {cutMidway: 1}}, n: {}}").await;
+    let mut response = server.ask("m", "?").await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.chunk().await.unwrap().unwrap().starts_with(b"{\"id\":"));
+    assert!(response.chunk().await.is_err(), "it breaks before it is complete");
+    assert_eq!(server.ask("n", "?").await.unwrap().status(), 200);
+    assert_eq!(server.account("m").await["faults"]["cut"], 1);
+}
+
+#[tokio::test]
+async fn every_refusal_can_come_by_chance_and_one_rate_limit_says_nothing_of_its_end() {
+    let server = Server::start("models: {m: {}}").await;
+    for (fault, status, code) in [
+        ("auth", 401, "invalid_api_key"),
+        ("quota", 429, "insufficient_quota"),
+        ("contextLength", 400, "context_length_exceeded"),
+        ("filter", 400, "content_filter"),
+        ("rateLimitUntold", 429, "rate_limit_exceeded"),
+    ] {
+        server.put("m", json!({"faults": {fault: 1}})).await;
+        let response = server.ask("m", "?").await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{fault}");
+        assert!(!response.headers().contains_key("retry-after"), "{fault}");
+        assert_eq!(response.json::<Value>().await.unwrap()["error"]["code"], code);
+    }
+}
+
+#[tokio::test]
+async fn incidents_last_as_long_as_they_say() {
+    let server = Server::start("models: {m: {incidents: ['fail for 400 ms', 'in 400 ms quota for 10 min']}}").await;
+    let status = async || server.ask("m", "?").await.unwrap().status().as_u16();
+    assert_eq!(status().await, 500);
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert_eq!(status().await, 429);
+    // The clock begins anew when it is declared anew.
+    let (put, shown) = server.put("m", json!({"incidents": ["fail 100 % for 60 s"]})).await;
+    assert_eq!((put.as_u16(), &shown["incidents"]), (200, &json!(["fail 100 % for 60 s"])));
+    assert_eq!(status().await, 500);
+    let (put, _) = server.put("m", json!({"incidents": ["explode"]})).await;
+    assert_eq!(put.as_u16(), 400);
+}
+
+#[tokio::test]
+async fn a_stream_stalls_after_as_many_pieces_as_its_incident_says() {
+    let server = Server::start("models: {m: {incidents: [stall after 3 chunks]}}").await;
+    let body = json!({"model": "m", "stream": true, "messages": [{"role": "user", "content": "What is a pump?"}]});
+    let mut response = server.chat(body).await.unwrap();
+    let mut said = String::new();
+    while let Ok(Ok(Some(bytes))) = tokio::time::timeout(Duration::from_millis(300), response.chunk()).await {
+        said.push_str(std::str::from_utf8(&bytes).unwrap());
+    }
+    assert_eq!(said.matches("data: ").count(), 3, "{said}");
+}
+
+#[tokio::test]
 async fn a_malformed_answer_is_no_json() {
     let server = Server::start("models: {m: {faults: {malformed: 1}}}").await;
     let response = server.ask("m", "?").await.unwrap();

@@ -6,5 +6,6 @@ mod completions;
 mod faults;
 mod formats;
 mod program;
+mod replay;
 mod server;
 mod sink;

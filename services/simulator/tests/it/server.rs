@@ -7,6 +7,7 @@ use neptune_runtime::config::Secret;
 use neptune_runtime::service::install_crypto_provider;
 use neptune_simulator::Config;
 use neptune_simulator::config::Declared;
+use neptune_simulator::domain::outcomes::Outcomes;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -23,6 +24,10 @@ impl Server {
     }
 
     pub(crate) async fn start_with_key(declared: &str, key: Option<&str>) -> Self {
+        Self::start_with(declared, key, Outcomes::default()).await
+    }
+
+    pub(crate) async fn start_with(declared: &str, key: Option<&str>, outcomes: Outcomes) -> Self {
         install_crypto_provider();
         let config = Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -30,6 +35,7 @@ impl Server {
             declared: Declared::parse(declared).unwrap(),
             api_key: key.map(Secret::new),
             calls_kept: 100,
+            outcomes,
         };
         let bound = neptune_simulator::bind(config).await.unwrap();
         let url = format!("http://{}", bound.address());

@@ -162,6 +162,45 @@ async fn a_lease_has_one_holder_and_keeps_the_accept_alive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_a_busy_broker_stored_without_saying_so_in_time_loses_nothing() {
+    let world = World::start().await;
+    let shutdown = Shutdown::new();
+    let governance = world.bus(Service::Governance).await;
+    let client = world.bus(Service::Client).await;
+    submit(&client, "slow").await;
+    let (bus, stop) = (governance.clone(), shutdown.clone());
+    let (sender, mut news) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let handler = move |incoming: Incoming<TaskSubmitted>| {
+            let (bus, sender) = (bus.clone(), sender.clone());
+            async move {
+                let accept = incoming.accept().unwrap().clone();
+                let lease = bus.lease("support.busy").await.unwrap().expect("the lease is free");
+                let held = lease.hold(&accept);
+                sender.send(false).unwrap();
+                sender.send(tokio::time::timeout(Duration::from_secs(9), held.lost()).await.is_ok()).unwrap();
+                Outcome::Done
+            }
+        };
+        governance.consume(&GOVERNANCE_SUBMITTED, 4, &stop, handler).await.unwrap();
+    });
+    assert_eq!(news.recv().await, Some(false));
+    // The renewal after two and a half seconds is sent, and its acknowledgement is not waited for so long.
+    tokio::time::sleep(Duration::from_millis(2_200)).await;
+    signal(world.nats.pid(), "-STOP");
+    tokio::time::sleep(Duration::from_millis(1_900)).await;
+    signal(world.nats.pid(), "-CONT");
+    tokio::time::sleep(Duration::from_millis(3_500)).await;
+    assert!(client.lease("support.busy").await.unwrap().is_none(), "it is still held");
+    assert_eq!(news.recv().await, Some(false), "the lease was never lost");
+    shutdown.cancel();
+}
+
+fn signal(pid: u32, name: &str) {
+    assert!(std::process::Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_released_lease_is_free_at_once() {
     let world = World::start().await;
     let shutdown = Shutdown::new();

@@ -196,6 +196,8 @@ fn executing(publish: &mut BTreeSet<String>, namespace: &Namespace) {
     publish.insert(format!("$KV.{}.>", namespace.resource(LEASE_BUCKET)));
     // A lease is given up when a task goes on to another zone.
     publish.insert(format!("$JS.API.STREAM.MSG.DELETE.KV_{}", namespace.resource(LEASE_BUCKET)));
+    // And looked for when a renewal was stored and the broker did not say so in time.
+    publish.insert(format!("$JS.API.DIRECT.GET.KV_{}.>", namespace.resource(LEASE_BUCKET)));
     for bucket in [SHARED_BUCKET, STARTED_BUCKET].map(|bucket| namespace.resource(bucket)) {
         publish.insert(format!("$KV.{bucket}.>"));
         publish.insert(format!("$JS.API.DIRECT.GET.KV_{bucket}.>"));

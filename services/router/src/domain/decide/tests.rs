@@ -375,9 +375,31 @@ fn a_recovering_model_is_tried_by_one_task_at_a_time() {
         })
     };
     check(&World::new().with(|world| world.open("b/medium", -1)), &["b/medium", "a/small", "c/large"], &[]);
-    check(&after_trial(4_999), &["a/small", "c/large"], &["b/medium circuit"]);
+    check(&after_trial(4_999), &["a/small", "c/large", "b/medium"], &["b/medium circuit"]);
     check(&after_trial(5_000), &["b/medium", "a/small", "c/large"], &[]);
     check(&after_trial(0).ask("b/medium"), &["b/medium"], &[]);
+}
+
+#[test]
+fn a_recovering_model_is_fallen_back_on_where_a_plan_has_room() {
+    let two_recover = || {
+        World::new().with(|world| {
+            for name in ["b/medium", "c/large"] {
+                world.open(name, -1);
+                world.trials.insert(name.into(), NOW_MS);
+            }
+        })
+    };
+    check(&two_recover(), &["a/small", "b/medium", "c/large"], &["b/medium circuit", "c/large circuit"]);
+    assert_eq!(two_recover().plan().strategy, Strategy::Fallback);
+    let short = two_recover().with(|world| declare(world, RouteSpec { max_attempts: 2, ..route() }));
+    check(&short, &["a/small", "b/medium"], &["b/medium circuit", "c/large circuit"]);
+    let single = two_recover().with(|world| declare(world, RouteSpec { strategy: StrategySpec::Single, ..route() }));
+    check(&single, &["a/small"], &["b/medium circuit", "c/large circuit"]);
+    let hurried = two_recover().with(|world| world.task.constraints.deadline = Some(world.now.plus_millis(13_000)));
+    check(&hurried, &["a/small", "b/medium"], &["b/medium circuit", "c/large circuit"]);
+    let poor = two_recover().with(|world| world.admission.max_cost_usd = Some("0.002".parse().unwrap()));
+    check(&poor, &["a/small", "b/medium"], &["b/medium circuit", "c/large cost"]);
 }
 
 #[test]

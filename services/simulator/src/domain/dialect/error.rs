@@ -23,6 +23,8 @@ pub enum Wrong {
     NoCredit,
     /// Too many requests; to be left alone for so many milliseconds.
     RateLimit(u64),
+    /// Too many requests; nobody says for how long.
+    RateLimitUntold,
     /// The provider failed.
     Server,
 }
@@ -38,7 +40,7 @@ impl Wrong {
             Self::NoCredit if matches!(dialect, Dialect::Anthropic | Dialect::Bedrock) => 400,
             Self::Invalid(_) | Self::ContextLength | Self::Filtered => 400,
             Self::TooLarge(_) => 413,
-            Self::RateLimit(_) | Self::NoCredit => 429,
+            Self::RateLimit(_) | Self::RateLimitUntold | Self::NoCredit => 429,
             Self::Server => 500,
         }
     }
@@ -69,7 +71,7 @@ impl Wrong {
             (Self::Filtered, _) => "The request was stopped by a content filter.".into(),
             (Self::NoCredit, Dialect::Anthropic) => "Your credit balance is too low to access the API.".into(),
             (Self::NoCredit, _) => "You exceeded your current quota, please check your plan and billing.".into(),
-            (Self::RateLimit(_), _) => "Rate limit reached for requests.".into(),
+            (Self::RateLimit(_) | Self::RateLimitUntold, _) => "Rate limit reached for requests.".into(),
             (Self::Server, _) => "The server had an error while processing your request.".into(),
         }
     }
@@ -82,7 +84,7 @@ impl Wrong {
             Self::ContextLength => ("invalid_request_error", Some("context_length_exceeded")),
             Self::Filtered => ("invalid_request_error", Some("content_filter")),
             Self::NoCredit => ("insufficient_quota", Some("insufficient_quota")),
-            Self::RateLimit(_) => ("requests", Some("rate_limit_exceeded")),
+            Self::RateLimit(_) | Self::RateLimitUntold => ("requests", Some("rate_limit_exceeded")),
             Self::Server => ("server_error", None),
         };
         let message = self.words(Dialect::OpenAi);
@@ -97,7 +99,7 @@ impl Wrong {
             Self::ContextLength => "context_length_exceeded",
             Self::Filtered => "content_filter",
             Self::NoCredit => "insufficient_quota",
-            Self::RateLimit(_) => "429",
+            Self::RateLimit(_) | Self::RateLimitUntold => "429",
             Self::Server => "InternalServerError",
         };
         json!({"error": {"code": code, "message": self.words(Dialect::Azure)}})
@@ -109,7 +111,7 @@ impl Wrong {
             Self::UnknownModel(_) => "not_found_error",
             Self::TooLarge(_) => "request_too_large",
             Self::Invalid(_) | Self::ContextLength | Self::Filtered | Self::NoCredit => "invalid_request_error",
-            Self::RateLimit(_) => "rate_limit_error",
+            Self::RateLimit(_) | Self::RateLimitUntold => "rate_limit_error",
             Self::Server => "api_error",
         };
         let error = json!({"type": kind, "message": self.words(Dialect::Anthropic)});
@@ -119,7 +121,7 @@ impl Wrong {
     fn gemini(&self) -> Value {
         let status = match self {
             Self::UnknownModel(_) => "NOT_FOUND",
-            Self::RateLimit(_) | Self::NoCredit => "RESOURCE_EXHAUSTED",
+            Self::RateLimit(_) | Self::RateLimitUntold | Self::NoCredit => "RESOURCE_EXHAUSTED",
             Self::Server => "INTERNAL",
             _ => "INVALID_ARGUMENT",
         };
@@ -144,7 +146,7 @@ impl Wrong {
             Self::Unauthorized => "UnrecognizedClientException",
             Self::UnknownModel(_) => "ResourceNotFoundException",
             Self::NoCredit => "ServiceQuotaExceededException",
-            Self::RateLimit(_) => "ThrottlingException",
+            Self::RateLimit(_) | Self::RateLimitUntold => "ThrottlingException",
             Self::Server => "InternalServerException",
             _ => "ValidationException",
         }
