@@ -2,6 +2,7 @@
 //! circumstance is a field here and not another parameter of every decision.
 
 use super::{
+    checks::CheckCounts,
     keep::Held,
     route::{Policy, Weights},
     words::WordModels,
@@ -19,6 +20,8 @@ pub struct Outlook<'a> {
     pub held: Option<Held<'a>>,
     /// What words say about models.
     pub words: Option<&'a WordModels>,
+    /// What became of checked answers.
+    pub checks: Option<&'a CheckCounts>,
 }
 
 /// What a budget makes of the price of quality.

@@ -106,6 +106,7 @@ impl TaskAdmittedHandler {
         let (resources, statistics) = (self.resources.borrow().clone(), self.board.statistics());
         let (circuits, headroom) = (self.board.circuits(), self.board.headroom());
         let (cells, words, team) = (self.board.cells(), self.board.words(), &admitted.task.team);
+        let checks = self.board.checks();
         let seen = self.board.tempos.see(&admitted.admission.pace);
         let tempo = seen.as_ref().map(|(factor, from)| Tempo { factor: *factor, from });
         let now = Timestamp::now();
@@ -121,7 +122,13 @@ impl TaskAdmittedHandler {
             cells: &cells,
             may_explore: self.board.may_explore(team),
             may_hedge: self.board.may_hedge(),
-            outlook: Outlook { rebuilding: self.board.is_rebuilding(), tempo, held, words: Some(&words) },
+            outlook: Outlook {
+                rebuilding: self.board.is_rebuilding(),
+                tempo,
+                held,
+                words: Some(&words),
+                checks: Some(&checks),
+            },
             now,
         };
         let clock = Instant::now();
