@@ -1,6 +1,7 @@
 //! What this replica knows while it routes: read without a lock, changed off the request's path.
 
 use crate::domain::{
+    checks::CheckCounts,
     circuit::{Circuit, Health},
     explore::Budget,
     headroom::{Headroom, Heard},
@@ -33,6 +34,7 @@ pub struct Board {
     rebuilding: AtomicBool,
     hedged: Mutex<Budget>,
     words: ArcSwap<WordModels>,
+    checks: ArcSwap<CheckCounts>,
     /// Budgets that are kept in step with their period.
     pub tempos: Tempos,
     /// The models of sessions.
@@ -98,6 +100,17 @@ impl Board {
     #[must_use]
     pub fn words(&self) -> Arc<WordModels> {
         self.words.load_full()
+    }
+
+    /// What became of checked answers.
+    #[must_use]
+    pub fn checks(&self) -> Arc<CheckCounts> {
+        self.checks.load_full()
+    }
+
+    /// Takes over what became of checked answers.
+    pub fn replace_checks(&self, checks: CheckCounts) {
+        self.checks.store(Arc::new(checks));
     }
 
     /// Takes over what words say.

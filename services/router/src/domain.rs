@@ -1,6 +1,7 @@
 //! Decisions of the router, as functions of what is known: no clock, no network, no chance.
 
 pub mod cache;
+pub mod checks;
 pub mod choose;
 pub mod circuit;
 pub mod credential;
@@ -35,6 +36,7 @@ pub mod route;
 pub mod serve;
 pub mod session;
 pub mod shadow;
+pub mod speed;
 pub mod split;
 pub mod statistics;
 pub mod tail;

@@ -39,6 +39,7 @@ impl Reader {
     async fn read(&mut self, board: &Board, store: &Store) -> Result<(), RedisError> {
         let statistics = store.read(Timestamp::now().unix_micros() / 1_000).await?;
         let cells = store.read_cells(self.cells_version).await?;
+        let checks = if cells.is_some() { Some(store.read_checks().await?) } else { None };
         // Asked last: what was read from a Redis that had lost its data by then is not taken for whole.
         let is_whole = store.is_whole().await?;
         self.tell(board, is_whole);
@@ -51,6 +52,9 @@ impl Reader {
         if let Some((version, cells)) = cells {
             board.replace_cells(cells);
             self.cells_version = Some(version);
+        }
+        if let Some(checks) = checks {
+            board.replace_checks(checks);
         }
         Ok(())
     }

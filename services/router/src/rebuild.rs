@@ -1,4 +1,4 @@
-//! Fills Redis from the facts when it lost what was learnt from them.
+//! Fills Redis from the facts when it lost what was learnt from them, or may have.
 //!
 //! The facts of a day (finished tasks) and of a week (feedback) are still in their streams. One replica
 //! reads them again, in the order in which they were stored, and takes them in by the same scripts as
@@ -88,6 +88,7 @@ pub async fn keep_whole(bus: Bus, store: Arc<Store>) {
 /// # Errors
 /// Redis or the broker are away, or the turn is over.
 pub async fn rebuild(bus: &Bus, store: &Store, replica: &str) -> Result<Rebuilt, Error> {
+    let run = store.run().await?;
     let mut tasks = Box::pin(bus.stored::<TaskFinished>(MOST_FACTS).await?.peekable());
     let mut feedback = Box::pin(bus.stored::<FeedbackGiven>(MOST_FACTS).await?.peekable());
     let mut rebuilt = Rebuilt::default();
@@ -112,8 +113,7 @@ pub async fn rebuild(bus: &Bus, store: &Store, replica: &str) -> Result<Rebuilt,
             rebuilt.feedback += 1;
         }
     }
-    let now_ms = Timestamp::now().unix_micros() / 1_000;
-    if store.end_turn(replica, now_ms).await? { Ok(rebuilt) } else { Err(Error::Overtaken) }
+    if store.end_turn(replica, &run).await? { Ok(rebuilt) } else { Err(Error::Overtaken) }
 }
 
 /// When the next fact was stored; nothing after the last one.

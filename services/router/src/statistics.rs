@@ -30,6 +30,7 @@ use crate::domain::{
     circuit::{Circuit, FAILURES_TO_OPEN, FIRST_PAUSE_MS, Health, LONGEST_PAUSE_MS},
     observe::Observation,
     quantile::Spread,
+    speed::Speed,
     statistics::{AnswerStatistics, ModelStatistics, SUCCESS_FADES_MS, Statistics},
     tail::{MEMORY, Tail, bucket},
 };
@@ -87,6 +88,8 @@ struct AnswerRecord {
     /// Absent in records of before it was measured.
     #[serde(default)]
     spread: Spread,
+    #[serde(default)]
+    speed: Speed,
 }
 
 impl Store {
@@ -175,6 +178,7 @@ impl Store {
                 latency_ms: record.latency_ms,
                 output_tokens: record.output_tokens,
                 spread: record.spread,
+                speed: record.speed,
             };
             statistics.models.entry(model.to_owned()).or_default().by_type.insert(task_type, means);
         }
@@ -234,6 +238,7 @@ fn written(observation: &Observation) -> Value {
         "model": observation.model,
         "at_ms": observation.at_ms,
     });
+    let streamed = observation.answer.and_then(|answer| answer.streamed);
     let optional = [
         ("cause", cause.map(|cause| json!(cause))),
         ("pause_ms", pause_ms.map(Value::from)),
@@ -241,6 +246,8 @@ fn written(observation: &Observation) -> Value {
         ("latency_ms", observation.answer.map(|answer| Value::from(answer.latency_ms))),
         ("bucket", observation.answer.map(|answer| Value::from(bucket(answer.latency_ms)))),
         ("cached_share", observation.answer.and_then(|answer| answer.cached_share()).map(Value::from)),
+        ("first_token_ms", streamed.map(|streamed| Value::from(streamed.first_token_ms))),
+        ("token_us", streamed.map(|streamed| Value::from(streamed.token_us))),
         ("output_tokens", observation.answer.and_then(|answer| answer.output_tokens).map(Value::from)),
     ];
     if let Value::Object(fields) = &mut written {

@@ -184,11 +184,20 @@ pub struct Capabilities {
     pub json_schema: bool,
     /// Sees images.
     pub vision: bool,
+    /// Says its answer piece by piece. Tasks that ask for a stream go only to models that do.
+    pub streaming: bool,
 }
 
 impl Default for Capabilities {
     fn default() -> Self {
-        Self { context_tokens: 128_000, max_output_tokens: 16_384, tools: true, json_schema: true, vision: false }
+        Self {
+            context_tokens: 128_000,
+            max_output_tokens: 16_384,
+            tools: true,
+            json_schema: true,
+            vision: false,
+            streaming: true,
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! What a call to a model is expected to be like.
 
-use super::statistics::{AnswerStatistics, ModelStatistics, prior_success};
+use super::{
+    speed::Parts,
+    statistics::{AnswerStatistics, ModelStatistics, prior_success},
+};
 use neptune_contracts::{PicoUsd, admission::Task, names::TaskType, resource::ModelSpec};
 
 /// Measured means count as much as the prior after so many answers.
@@ -64,7 +67,7 @@ pub fn estimate(work: &Work, model: &ModelSpec, measured: Option<&ModelStatistic
         whole(mixed(answers.answers, answers.output_tokens, usual_output_tokens(work))).clamp(1, limit.max(1));
     let spread = &answers.spread;
     let cautious_output_tokens = whole(float(output_tokens) * spread.length_p90()).min(limit.max(1));
-    let latency_ms = latency_ms(model, &answers, output_tokens);
+    let (latency_ms, latency_p95_ms) = latency_ms(model, &answers, float(output_tokens));
     Estimate {
         quality: model.prior_quality(work.task_type),
         success: measured.map_or_else(prior_success, |measured| measured.success(now_ms)),
@@ -73,7 +76,7 @@ pub fn estimate(work: &Work, model: &ModelSpec, measured: Option<&ModelStatistic
         cost: cost(work, model, output_tokens, spread.expected_cached_share()),
         cautious_cost: cost(work, model, cautious_output_tokens, 0.0),
         latency_ms: whole(latency_ms),
-        latency_p95_ms: whole(latency_ms * spread.latency_p95()),
+        latency_p95_ms: whole(latency_p95_ms),
         load: 0.0,
     }
 }
@@ -89,12 +92,24 @@ fn cost(work: &Work, model: &ModelSpec, output_tokens: u64, cached_share: f64) -
     ])
 }
 
-/// The declared speed, times how much slower or faster the model proved to be than declared.
-fn latency_ms(model: &ModelSpec, answers: &AnswerStatistics, output_tokens: u64) -> f64 {
-    let declared =
-        |tokens: f64| (float(model.speed.first_token_ms) + 1_000.0 * tokens / model.speed.tokens_per_second).max(1.0);
-    let slowness = answers.latency_ms / declared(answers.output_tokens);
-    declared(float(output_tokens)) * mixed(answers.answers, slowness, 1.0)
+/// The usual latency and the one that 95 % of calls stay within: the declared speed, times how much slower
+/// or faster the model proved to be than declared; and where streamed answers told the time to the first
+/// token from that of each token after it, these.
+fn latency_ms(model: &ModelSpec, answers: &AnswerStatistics, output_tokens: f64) -> (f64, f64) {
+    let declared = |tokens: f64| Parts {
+        first_ms: float(model.speed.first_token_ms),
+        rest_ms: 1_000.0 * tokens / model.speed.tokens_per_second,
+    };
+    let slowness = answers.latency_ms / declared(answers.output_tokens).whole_ms();
+    let slower = mixed(answers.answers, slowness, 1.0);
+    let expected = declared(output_tokens);
+    if !answers.speed.is_measured() {
+        let usual_ms = expected.whole_ms() * slower;
+        return (usual_ms, usual_ms * answers.spread.latency_p95());
+    }
+    let slowed = Parts { first_ms: expected.first_ms * slower, rest_ms: expected.rest_ms * slower };
+    let parts = answers.speed.parts(output_tokens, slowed);
+    (parts.whole_ms(), answers.speed.p95_ms(parts, answers.spread.length_deviation()))
 }
 
 /// The mean of `answers` measured values and the prior.

@@ -1,7 +1,8 @@
 //! When a draw may decide, and when the expectation must.
 
-/// Decisions that went against the expectation may be at most this share of all.
-pub const MOST_EXPLORED: f64 = 0.05;
+/// Decisions that went against the expectation may be at most this share of all: enough to notice that a
+/// model got better, and on public streams a fifth of what trying one task in twenty costs at a high price of money.
+pub const MOST_EXPLORED: f64 = 0.02;
 /// A model may be tried if its expected quality is at most this much below the expected best choice's.
 pub const MOST_QUALITY_RISKED: f64 = 0.10;
 /// The share is counted over about so many decisions.

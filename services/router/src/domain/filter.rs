@@ -110,6 +110,8 @@ pub enum Limit {
     JsonSchema,
     /// It cannot see images.
     Vision,
+    /// It says its answer in one piece.
+    Streaming,
     /// It gives less output than the caller allows.
     Output {
         /// The most it gives, in tokens.
@@ -398,6 +400,9 @@ fn check_ability(
     }
     if input.has_images() && !can.vision {
         return unable(Limit::Vision, "it cannot see images".to_owned());
+    }
+    if input.stream == Some(true) && !can.streaming {
+        return unable(Limit::Streaming, "it cannot say its answer piece by piece".to_owned());
     }
     let work = &request.work;
     if let Some(limit) = work.output_limit.filter(|limit| *limit > can.max_output_tokens) {

@@ -4,7 +4,10 @@
 //! judge, and least what is only implied. A task counts once for each model that answered it, by the
 //! strongest signal.
 
-use super::quality::{Kind, Signal};
+use super::{
+    checks::{Verdict, says_right},
+    quality::{Kind, Signal},
+};
 use neptune_contracts::{
     attempt::Attempt,
     feedback::{FeedbackBy, FeedbackGiven},
@@ -33,6 +36,12 @@ pub struct Lesson {
     /// The quality that was expected without the words of the task; nothing when none was.
     #[serde(default)]
     pub base: Option<f64>,
+    /// How the model's first answer fared in the checks of the task; nothing when there were none.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
+    /// Whether an answer that passed its checks was right, as a person said.
+    #[serde(default)]
+    pub says_right: Option<bool>,
     /// What was said.
     pub signal: Signal,
 }
@@ -53,7 +62,9 @@ pub fn of_feedback(feedback: &FeedbackGiven, finished: &TaskFinished) -> Result<
         FeedbackBy::Implied => Kind::Implied,
     };
     let signal = Signal { kind, reward: feedback.score, at_ms: feedback.given_at.unix_micros() / 1_000 };
+    let said = says_right(kind, feedback.score, verdict(winner));
     lesson(finished, &winner.model, signal)
+        .map(|lesson| Lesson { says_right: said, ..lesson })
         .ok_or("the task was not routed by a router that learns; nothing says what it counts for")
 }
 
@@ -92,11 +103,16 @@ pub fn of_repeat(finished: &TaskFinished, at_ms: i64) -> Option<Lesson> {
     lesson(finished, &winner.model, Signal { kind: Kind::Implied, reward: 0.0, at_ms })
 }
 
+fn verdict(attempt: &Attempt) -> Option<Verdict> {
+    attempt.validation.as_ref().map(|found| if found.passed { Verdict::Passed } else { Verdict::Refused })
+}
+
 fn lesson(finished: &TaskFinished, model: &str, signal: Signal) -> Option<Lesson> {
     let route: &Explanation = finished.route.as_ref()?;
     let learning = route.learning.as_ref()?;
     let expected = route.candidates.iter().find(|candidate| candidate.model == model);
     let words = learning.beliefs.iter().find(|belief| belief.model == model).and_then(|belief| belief.words);
+    let mut verdicts = finished.attempts.iter().filter(|attempt| attempt.model == model).filter_map(verdict);
     Some(Lesson {
         task: finished.id,
         model: model.to_owned(),
@@ -104,6 +120,8 @@ fn lesson(finished: &TaskFinished, model: &str, signal: Signal) -> Option<Lesson
         // Without an expectation nothing can be better or worse than it.
         expected: expected.map_or(signal.reward, |candidate| candidate.quality),
         base: expected.map(|candidate| candidate.quality - words.unwrap_or(0.0)),
+        verdict: verdicts.next(),
+        says_right: None,
         signal,
     })
 }

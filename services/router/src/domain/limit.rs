@@ -32,9 +32,10 @@ fn stage(limit: Limit) -> u8 {
         Limit::Tools => 2,
         Limit::JsonSchema => 3,
         Limit::Vision => 4,
-        Limit::Output { .. } => 5,
-        Limit::Context { .. } => 6,
-        Limit::Cost { .. } => 7,
+        Limit::Streaming => 5,
+        Limit::Output { .. } => 6,
+        Limit::Context { .. } => 7,
+        Limit::Cost { .. } => 8,
     }
 }
 
@@ -70,6 +71,7 @@ fn describe(request: &Request<'_>, name: &str, limit: Limit) -> Fault {
         Limit::Tools => unable("input.tools", "call tools"),
         Limit::JsonSchema => unable("input.response_format", "follow a JSON Schema"),
         Limit::Vision => unable("input.messages", "see images"),
+        Limit::Streaming => unable("input.stream", "say its answer piece by piece"),
         Limit::Output { most } => {
             let field = if request.task.input.max_completion_tokens.is_some() {
                 "input.max_completion_tokens"

@@ -2,6 +2,7 @@
 //! circumstance is a field here and not another parameter of every decision.
 
 use super::{
+    checks::CheckCounts,
     keep::Held,
     route::{Policy, Weights},
     words::WordModels,
@@ -22,6 +23,8 @@ pub struct Outlook<'a> {
     pub words: Option<&'a WordModels>,
     /// When this replica last gave a recovering model a task to try it, in milliseconds since 1970.
     pub trials: Option<&'a HashMap<String, i64>>,
+    /// What became of checked answers.
+    pub checks: Option<&'a CheckCounts>,
 }
 
 /// What a budget makes of the price of quality.

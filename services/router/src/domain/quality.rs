@@ -23,8 +23,9 @@ use std::collections::HashMap;
 pub const BACK_OFF: f64 = 8.0;
 /// What a resource declares about a kind of work counts as so many observations.
 pub const DECLARED_MASS: f64 = 10.0;
-/// Labelled examples of a context count as so many observations at most: they are the past.
-pub const LABELLED_MASS: f64 = 100.0;
+/// Labelled examples of a context count as so many observations at most: they are the past. Fewer would let
+/// the noise of some dozen new answers outweigh them; what really changed is told by the alarm.
+pub const LABELLED_MASS: f64 = 200.0;
 
 /// What is expected of a model before any feedback.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -159,7 +160,8 @@ impl View<'_> {
             let cell =
                 cells.and_then(|cells| cells.get(model)).map(|cell| cell.faded_to(self.now_ms)).unwrap_or_default();
             *heard = cell.good + cell.bad;
-            let trust = 1.0 - cell.doubt;
+            // By the square, so that what was refuted does not come back while the doubt is still great.
+            let trust = (1.0 - cell.doubt) * (1.0 - cell.doubt);
             let known = labelled.and_then(|means| means.get(model)).filter(|known| known.count > 0.0);
             let anchors = match known {
                 Some(known) => [(known.mean, known.count.min(LABELLED_MASS) * trust), (believed.mean, 0.0)],

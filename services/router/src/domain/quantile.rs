@@ -45,6 +45,13 @@ impl Spread {
         self.quantile(measured, PRIOR_LATENCY_DEVIATION, NORMAL_95)
     }
 
+    /// The standard deviation of the logarithm of an answer's length.
+    #[must_use]
+    pub fn length_deviation(&self) -> f64 {
+        let measured = self.output_log_square - self.output_log * self.output_log;
+        self.variance(measured, PRIOR_LENGTH_DEVIATION).sqrt()
+    }
+
     /// The length that 90 % of answers stay within, as a multiple of the mean.
     #[must_use]
     pub fn length_p90(&self) -> f64 {
@@ -62,10 +69,14 @@ impl Spread {
     /// A quantile of a log-normal variable by its mean; at least one, because less would allow for less
     /// than the mean.
     fn quantile(&self, measured: f64, prior_deviation: f64, normal: f64) -> f64 {
+        let variance = self.variance(measured, prior_deviation);
+        (normal * variance.sqrt() - variance / 2.0).exp().max(1.0)
+    }
+
+    fn variance(&self, measured: f64, prior_deviation: f64) -> f64 {
         let most = MOST_DEVIATION * MOST_DEVIATION;
         let prior = PRIOR_ANSWERS * prior_deviation * prior_deviation;
-        let variance = (self.answers * measured.clamp(0.0, most) + prior) / (self.answers + PRIOR_ANSWERS);
-        (normal * variance.sqrt() - variance / 2.0).exp().max(1.0)
+        (self.answers * measured.clamp(0.0, most) + prior) / (self.answers + PRIOR_ANSWERS)
     }
 }
 

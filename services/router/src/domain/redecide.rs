@@ -15,7 +15,6 @@ use super::{
     keep::Held,
     outlook::Outlook,
     quality::{Cell, Cells, Context, DECLARED_MASS},
-    quantile::Spread,
     statistics::{AnswerStatistics, ModelStatistics, Statistics},
 };
 use neptune_contracts::{
@@ -177,7 +176,7 @@ fn statistics(route: &Explanation, before: &Resources, (input_tokens, now_ms): (
             answers: CERTAIN,
             latency_ms: float(candidate.latency_ms),
             output_tokens: output_tokens(candidate, spec, input_tokens),
-            spread: Spread::default(),
+            ..AnswerStatistics::default()
         };
         let measured = ModelStatistics {
             successes: candidate.success * CERTAIN,

@@ -1,21 +1,26 @@
 //! What the words of a task say about each model beyond the mean of its context: a logistic model
 //! over hashed words, one output a model.
 //!
-//! Features are TF-IDF values of words, of pairs of neighbouring words and of the text's form,
-//! hashed into buckets and scaled to length one. The weights are one Newton step of logistic
-//! regression with a ridge, started from the mean of each context, and so the solution of one
-//! linear system, found by conjugate gradients (Hestenes and Stiefel, 1952). Training is a
-//! function of its rows: the same rows give the same weights.
+//! Features are words, words of the first line, openings and the text's form, by their rarity, hashed
+//! into buckets and scaled to length one. Weights come in two parts: those that all models share, which
+//! say how easy a text is, and each model's own beyond them, with a stronger ridge. A choice compares
+//! models by their own parts, and the noisiest would win: so they count only as far as they foretell
+//! scores of texts that were held back ([`trust`]).
+//!
+//! Each part is one Newton step of logistic regression with a ridge, started from the mean of each
+//! context, and so the solution of one linear system, found by conjugate gradients (Hestenes and
+//! Stiefel, 1952). Training is a function of its rows: the same rows give the same weights.
 
 mod features;
+mod fit;
+mod form;
 mod ridge;
+mod trust;
 
 pub use features::Features;
 use features::Vocabulary;
-use ridge::{Target, solve};
+use fit::Fit;
 
-/// Strength of the ridge; chosen by cross-validation on five public sets, flat between 2 and 5.
-const RIDGE: f64 = 3.5;
 /// Below so many labelled tasks words say nothing that the contexts do not say better.
 pub const LEAST_TEXTS: usize = 200;
 /// Words move a mean by this many logits at most.
@@ -27,7 +32,7 @@ const LEAST_MEAN: f64 = 0.02;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Residual {
     vocabulary: Vocabulary,
-    /// One column a model, in the order of training; each as long as the vocabulary has buckets.
+    /// One row of weights a model, in the order of training; each as long as the vocabulary has columns.
     weights: Vec<Vec<f32>>,
 }
 
@@ -49,12 +54,17 @@ impl Residual {
             return None;
         }
         let vocabulary = Vocabulary::of(texts);
+        let (width, all) = (vocabulary.width(), vec![true; texts.len()]);
         let rows: Vec<Features> = texts.iter().map(|text| vocabulary.features(text)).collect();
-        let weights = models.iter().map(|scores| {
-            let targets: Vec<Option<Target>> = scores.iter().map(|scored| scored.as_ref().map(target)).collect();
-            solve(&rows, &targets, features::BUCKETS, RIDGE)
-        });
-        Some(Self { weights: weights.collect(), vocabulary })
+        #[expect(clippy::cast_possible_truncation, reason = "weights need no more digits than their features have")]
+        let trust = trust::trust(texts, &rows, models, width) as f32;
+        let Fit { shared, own } = Fit::of(&rows, models, &all, width);
+        let together = |(own, scores): (Vec<f32>, &Vec<Option<Scored>>)| {
+            // Of a model without scores nothing is said.
+            let is_known = scores.iter().any(Option::is_some);
+            own.iter().zip(&shared).filter(|_| is_known).map(|(own, shared)| shared + trust * own).collect()
+        };
+        Some(Self { weights: own.into_iter().zip(models).map(together).collect(), vocabulary })
     }
 
     /// The features of `text`, to be asked about several models.
@@ -67,18 +77,19 @@ impl Residual {
     /// without a column.
     #[must_use]
     pub fn shift(&self, features: &Features, model: usize) -> f64 {
-        let Some(column) = self.weights.get(model) else { return 0.0 };
-        let product = |(bucket, value): &(u32, f32)| {
-            column.get(*bucket as usize).map_or(0.0, |weight| f64::from(*weight) * f64::from(*value))
-        };
-        features.entries().iter().map(product).sum::<f64>().clamp(-MOST_SHIFT, MOST_SHIFT)
+        self.weights.get(model).map_or(0.0, |weights| features.times(weights).clamp(-MOST_SHIFT, MOST_SHIFT))
     }
 }
 
-/// Gradient and curvature of the likelihood at the expected mean.
-fn target(scored: &Scored) -> Target {
-    let expected = scored.expected.clamp(LEAST_MEAN, 1.0 - LEAST_MEAN);
-    Target { slope: scored.score - scored.expected, curvature: expected * (1.0 - expected) }
+/// The expected mean in logits.
+fn base(scored: &Scored) -> f64 {
+    let mean = scored.expected.clamp(LEAST_MEAN, 1.0 - LEAST_MEAN);
+    (mean / (1.0 - mean)).ln()
+}
+
+/// The mean of these logits.
+fn sigmoid(logits: f64) -> f64 {
+    1.0 / (1.0 + (-logits).exp())
 }
 
 #[cfg(test)]

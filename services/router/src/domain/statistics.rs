@@ -1,6 +1,6 @@
 //! What was measured about models, as the router last read it.
 
-use super::{circuit::Circuit, headroom::Headroom, quantile::Spread, tail::Tail};
+use super::{circuit::Circuit, headroom::Headroom, quantile::Spread, speed::Speed, tail::Tail};
 use neptune_contracts::names::TaskType;
 use std::collections::HashMap;
 
@@ -54,6 +54,8 @@ pub struct AnswerStatistics {
     pub output_tokens: f64,
     /// How far single answers stray from these means.
     pub spread: Spread,
+    /// How fast those were that came piece by piece.
+    pub speed: Speed,
 }
 
 impl Statistics {

@@ -108,6 +108,7 @@ impl TaskAdmittedHandler {
         let (circuits, headroom) = (self.board.circuits(), self.board.headroom());
         let trials = self.board.trials();
         let (cells, words, team) = (self.board.cells(), self.board.words(), &admitted.task.team);
+        let checks = self.board.checks();
         let seen = self.board.tempos.see(&admitted.admission.pace);
         let tempo = seen.as_ref().map(|(factor, from)| Tempo { factor: *factor, from });
         let now = Timestamp::now();
@@ -129,6 +130,7 @@ impl TaskAdmittedHandler {
                 held,
                 words: Some(&words),
                 trials: Some(&trials),
+                checks: Some(&checks),
             },
             now,
         };

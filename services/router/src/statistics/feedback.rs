@@ -2,10 +2,12 @@
 //! strongest signal.
 //!
 //! Keys (hash tag = namespace): `{ns}:r:cells` one JSON per context and model, field `context|model`;
-//! `{ns}:r:cells:version` counts changes; `{ns}:r:signal:<task>:<model>` what counts for a task, for a
+//! `{ns}:r:cells:version` counts changes; `{ns}:r:checks` one JSON per context with what became of checked
+//! answers; `{ns}:r:signal:<task>:<model>` what counts for a task, for a
 //! week.
 
 use super::Store;
+use crate::domain::checks::{CHECKS_KEPT, CheckCounts, Checks};
 use crate::domain::lesson::Lesson;
 use crate::domain::quality::{
     ALARM_AT, ALARM_SLACK, Cell, Cells, DOUBT_AFTER_ALARM, FADES_MS, MASS_AFTER_ALARM, OBSERVATIONS_KEPT,
@@ -39,7 +41,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let mut call = self.learn.key(self.key("cells"));
-        call.key(self.key("cells:version")).key(self.key("signal")).arg(rules().to_string());
+        call.key(self.key("cells:version")).key(self.key("signal")).key(self.key("checks")).arg(rules().to_string());
         for lesson in lessons {
             call.arg(written(lesson).to_string());
         }
@@ -70,6 +72,17 @@ impl Store {
         }
         Ok(Some((version, cells)))
     }
+
+    /// What became of checked answers, by context. It changes with the version of the feedback.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub async fn read_checks(&self) -> Result<CheckCounts, RedisError> {
+        let records: HashMap<String, String> =
+            redis::cmd("HGETALL").arg(self.key("checks")).query_async(&mut self.connection.clone()).await?;
+        let of = |(context, record): (String, String)| Some((context, serde_json::from_str::<Checks>(&record).ok()?));
+        Ok(records.into_iter().filter_map(of).collect())
+    }
 }
 
 /// The constants of the domain, so that the script has none of its own.
@@ -82,11 +95,12 @@ fn rules() -> Value {
         "mass_after_alarm": MASS_AFTER_ALARM,
         "doubt_after_alarm": DOUBT_AFTER_ALARM,
         "signal_kept_seconds": SIGNAL_KEPT_SECONDS,
+        "checks_kept": CHECKS_KEPT,
     })
 }
 
 fn written(lesson: &Lesson) -> Value {
-    json!({
+    let mut written = json!({
         "task": lesson.task.to_string(),
         "model": lesson.model,
         "contexts": lesson.contexts,
@@ -95,5 +109,12 @@ fn written(lesson: &Lesson) -> Value {
         "weight": lesson.signal.kind.weight(),
         "rank": lesson.signal.kind.rank(),
         "at_ms": lesson.signal.at_ms,
-    })
+    });
+    let says = |is_right: bool| Value::from(if is_right { "right" } else { "wrong" });
+    let optional = [("verdict", lesson.verdict.map(|verdict| json!(verdict))), ("says", lesson.says_right.map(says))];
+    if let Value::Object(fields) = &mut written {
+        // Absent, because the script would read null as a value.
+        fields.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    }
+    written
 }

@@ -1,7 +1,7 @@
 -- Takes in what was said about answers; each task counts once for a model, by its strongest signal.
--- KEYS: cells, their version, the prefix of the signals that count. ARGV: the rules, then one lesson
+-- KEYS: cells, their version, the prefix of the signals that count, what checks found. ARGV: the rules, then one lesson
 -- each, as JSON. Returns one {effect, changed} each, as a list in JSON. The rules of a cell are those
--- of domain/quality/cell.rs and alarm.rs.
+-- of domain/quality/cell.rs and alarm.rs; what checks are worth is in domain/checks.rs.
 local rules = cjson.decode(ARGV[1])
 -- The one that is taken in.
 local lesson
@@ -70,10 +70,32 @@ local function replace(cell, mark, old)
   cell.good, cell.bad = math.max(cell.good, 0), math.max(cell.bad, 0)
 end
 
+local CHECKS = {'passed', 'refused', 'right', 'wrong'}
+
+-- What became of a checked answer, and what was said of it in the place of what was said before.
+local function count_checks(is_new, said_before)
+  if not lesson.verdict then return end
+  for _, context in ipairs(lesson.contexts) do
+    local stored = redis.call('HGET', KEYS[4], context)
+    local checks = stored and cjson.decode(stored) or {}
+    for _, field in ipairs(CHECKS) do checks[field] = checks[field] or 0 end
+    if is_new then checks[lesson.verdict] = checks[lesson.verdict] + 1 end
+    if lesson.says then
+      if said_before then checks[said_before] = math.max(checks[said_before] - 1, 0) end
+      checks[lesson.says] = checks[lesson.says] + 1
+    end
+    if checks.passed + checks.refused > rules.checks_kept then
+      for _, field in ipairs(CHECKS) do checks[field] = checks[field] / 2 end
+    end
+    redis.call('HSET', KEYS[4], context, exactly(checks, CHECKS))
+  end
+end
+
 local function take_in()
   local key = KEYS[3] .. ':' .. lesson.task .. ':' .. lesson.model
   local stored = redis.call('HGETALL', key)
   local old = {}
+  local said_before = redis.call('HGET', key, 'says') or nil
   for index = 1, #stored, 2 do old[stored[index]] = tonumber(stored[index + 1]) end
 
   local effect, changed_contexts, marks = 'counted', {}, {}
@@ -94,6 +116,8 @@ local function take_in()
     end
     save(context, cell)
   end
+  count_checks(effect == 'counted', said_before)
+  if lesson.says then redis.call('HSET', key, 'says', lesson.says) end
   local counted_at = old.counted_at_ms or lesson.at_ms
   local digits = function(number) return string.format('%.17g', number) end
   redis.call('HSET', key, 'reward', digits(lesson.reward), 'weight', digits(lesson.weight), 'rank', lesson.rank,

@@ -55,19 +55,32 @@ local function answer(record, seen)
   record.succeeded_at_ms = math.max(record.succeeded_at_ms, seen.at_ms)
 end
 
--- Moments of single answers; those of domain/quantile.rs.
-local function spread(kept, seen)
-  local latency, output = math.log(math.max(seen.latency_ms, 1)), math.log(math.max(seen.output_tokens, 1))
-  local values = {
-    latency_log = latency, latency_log_square = latency * latency,
-    output_log = output, output_log_square = output * output,
-    cached_share = seen.cached_share or 0,
-  }
+local function take(kept, values)
   kept.answers = math.min(number(kept.answers) + 1, rules.mean_memory)
   for name, value in pairs(values) do
     kept[name] = number(kept[name]) + (value - number(kept[name])) / kept.answers
   end
   return kept
+end
+
+-- Moments of single answers; those of domain/quantile.rs.
+local function spread(kept, seen)
+  local latency, output = math.log(math.max(seen.latency_ms, 1)), math.log(math.max(seen.output_tokens, 1))
+  return take(kept, {
+    latency_log = latency, latency_log_square = latency * latency,
+    output_log = output, output_log_square = output * output,
+    cached_share = seen.cached_share or 0,
+  })
+end
+
+-- Moments of streamed answers; those of domain/speed.rs.
+local function speed(kept, seen)
+  local first_ms, token_ms = math.max(seen.first_token_ms, 1), math.max(seen.token_us, 1) / 1000
+  local first, token = math.log(first_ms), math.log(token_ms)
+  return take(kept, {
+    first_ms = first_ms, first_log = first, first_log_square = first * first,
+    token_ms = token_ms, token_log = token, token_log_square = token * token,
+  })
 end
 
 local function learn_answer(seen)
@@ -79,6 +92,7 @@ local function learn_answer(seen)
   means.latency_ms = means.latency_ms + (seen.latency_ms - means.latency_ms) / means.answers
   means.output_tokens = means.output_tokens + (seen.output_tokens - means.output_tokens) / means.answers
   means.spread = spread(means.spread or {}, seen)
+  if seen.token_us then means.speed = speed(means.speed or {}, seen) end
   redis.call('HSET', KEYS[2], field, cjson.encode(means))
 end
 

@@ -1,15 +1,23 @@
 //! Feedback: the script in Redis by the rules of the domain, and on its way over the bus.
 
-use crate::support::{SOON, World, submitted, two_models};
+use crate::{
+    signals::checked,
+    support::{SOON, World, submitted, two_models},
+};
 use neptune_bus::Cause;
 use neptune_contracts::{
     Timestamp,
     feedback::{FeedbackBy, FeedbackGiven},
     ids::{FeedbackId, TaskId},
     names::TaskType,
+    plan::{Plan, Strategy},
+    task::OutputSpec,
 };
 use neptune_router::{
-    domain::quality::{Book, Context, Effect, Kind, Signal},
+    domain::{
+        checks::{Checks, Verdict},
+        quality::{Book, Context, Effect, Kind, Signal},
+    },
     statistics::{Learnt, Lesson, Store},
 };
 use neptune_testkit::{Redis, builders, wait_until};
@@ -19,6 +27,7 @@ use proptest::{
     strategy::Strategy as _,
     test_runner::{Config, TestRunner},
 };
+use serde_json::json;
 
 const START_MS: i64 = 1_800_000_000_000;
 
@@ -34,6 +43,8 @@ fn lesson(task: u128, signal: Signal, expected: f64) -> Lesson {
         contexts,
         expected,
         base: None,
+        verdict: None,
+        says_right: None,
         signal,
     }
 }
@@ -127,6 +138,74 @@ async fn cells_are_read_only_when_they_changed() {
     assert_eq!(cells.len(), 4);
     store.learn(&[lesson(1, signal, 0.5)]).await.unwrap();
     assert_eq!(store.read_cells(Some(version)).await.unwrap(), None, "the same again changes nothing");
+}
+
+#[tokio::test]
+async fn what_checks_found_is_counted_once_and_so_is_what_a_person_says_of_it() {
+    let redis = Redis::start().await;
+    let store = Store::open(&redis.url(), neptune_testkit::namespace().as_str(), SOON).unwrap();
+    let at = |kind, reward, at_ms| Signal { kind, reward, at_ms: START_MS + at_ms };
+    let was = |task, verdict| Lesson {
+        verdict: Some(verdict),
+        ..lesson(task, at(Kind::Validation, f64::from(u8::from(verdict == Verdict::Passed)), 0), 0.8)
+    };
+    let said = |task, is_right: bool, at_ms| Lesson {
+        verdict: Some(Verdict::Passed),
+        says_right: Some(is_right),
+        ..lesson(task, at(Kind::Explicit, f64::from(u8::from(is_right)), at_ms), 0.8)
+    };
+    let all = [
+        was(1, Verdict::Passed),
+        was(2, Verdict::Refused),
+        said(1, true, 1),
+        // Somebody thinks again.
+        said(1, false, 2),
+        // A person was faster than the fact.
+        said(3, true, 1),
+        was(3, Verdict::Passed),
+        lesson(4, at(Kind::Explicit, 1.0, 1), 0.8),
+    ];
+    for _ in 0..2 {
+        store.learn(&all).await.unwrap();
+        let counts = store.read_checks().await.unwrap();
+        assert_eq!(counts.len(), context().keys().len());
+        for (_, key) in context().keys() {
+            assert_eq!(counts[key], Checks { passed: 2.0, refused: 1.0, right: 1.0, wrong: 1.0 }, "{key}");
+        }
+    }
+}
+
+/// The share of wrong answers that the checks of a cascade are said to find, in percent; nothing when it
+/// is no cascade.
+fn found(plan: &Plan) -> Option<u32> {
+    let because = &plan.explanation.strategy.as_ref().filter(|_| plan.strategy == Strategy::Cascade)?.because;
+    because.split("the checks find ").nth(1)?.split(' ').next()?.parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_that_let_wrong_answers_through_are_known_to_be_worth_little() {
+    let (dear, cheap) = (builders::model(0.9, "30"), builders::model(0.7, "0.1"));
+    let world = World::without_router(&[("a/first", dear), ("b/second", cheap)]).await;
+    world.declare("Route", "checked", &json!({"strategy": "cascade", "cascade": {"catchRate": 0.9}})).await;
+    world.start_router().await;
+    let asked = || {
+        let mut task = submitted("What is a router?");
+        task.output = Some(OutputSpec { max_characters: Some(400), ..OutputSpec::default() });
+        task.constraints.route = Some("checked".into());
+        task
+    };
+    let plan = async || world.follow(&asked()).await.routed.plan;
+    wait_until("the settings hold", SOON, async || found(&plan().await) == Some(90)).await;
+    // The checks refuse nothing, and a person says that half of what passes is wrong.
+    for number in 0..60 {
+        let arrived = world.follow(&asked()).await;
+        let (task, model) = (arrived.routed.task.id, arrived.first().to_owned());
+        world.finish(arrived, vec![checked(&model, true)]).await;
+        if number % 2 == 0 {
+            say(&world, task, f64::from(number % 4) / 2.0).await;
+        }
+    }
+    wait_until("the facts are learnt", SOON, async || found(&plan().await).is_some_and(|found| found < 30)).await;
 }
 
 async fn say(world: &World, task: TaskId, score: f64) {

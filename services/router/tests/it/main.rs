@@ -8,6 +8,7 @@ mod feedback;
 mod judge;
 mod learning;
 mod limits;
+mod outages;
 mod rebuild;
 mod routing;
 mod sessions;

@@ -131,6 +131,7 @@ async fn meanwhile_the_explanation_says_so() {
     wait_until("priors are said to serve", SOON, flagged).await;
     let arrived = world.ask("What is a router?").await;
     world.answer(arrived, builders::answered("a/first")).await;
-    assert!(store.end_turn("the test", 1).await.unwrap());
+    let run = store.run().await.unwrap();
+    assert!(store.end_turn("the test", &run).await.unwrap());
     wait_until("it is over", SOON, async || !flagged().await).await;
 }

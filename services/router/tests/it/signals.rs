@@ -59,7 +59,16 @@ async fn answers_that_fail_their_checks_cost_a_model_its_place() {
 fn asking(number: u128, asked_ms: i64, model: &str) -> Asking {
     let signal = Signal { kind: Kind::Implied, reward: 0.0, at_ms: START_MS + asked_ms + 500 };
     let task = TaskId(uuid::Uuid::from_u128(number));
-    let lesson = Lesson { task, model: model.into(), contexts: vec!["*".into()], expected: 0.8, base: None, signal };
+    let lesson = Lesson {
+        task,
+        model: model.into(),
+        contexts: vec!["*".into()],
+        expected: 0.8,
+        base: None,
+        verdict: None,
+        says_right: None,
+        signal,
+    };
     Asking { sum: "same".into(), asked_ms: START_MS + asked_ms, answered_ms: START_MS + asked_ms + 500, lesson }
 }
 

@@ -11,7 +11,7 @@ use neptune_router::{
     domain::{
         circuit::{Circuit, Health},
         headroom::{Headroom, Heard},
-        observe::{Answer, Observation},
+        observe::{Answer, Observation, Streamed},
         statistics::SUCCESS_FADES_MS,
     },
     statistics::Store,
@@ -27,7 +27,13 @@ use std::time::{Duration, Instant};
 const START_MS: i64 = 1_800_000_000_000;
 
 fn observation(at_ms: i64, health: Health) -> Observation {
-    let answer = Answer { task_type: TaskType::Chat, latency_ms: 100, output_tokens: Some(10), input_tokens: (20, 80) };
+    let answer = Answer {
+        task_type: TaskType::Chat,
+        latency_ms: 100,
+        output_tokens: Some(10),
+        input_tokens: (20, 80),
+        streamed: None,
+    };
     let answer = (health == Health::Answered).then_some(answer);
     Observation { attempt: AttemptId::mint(), model: "a/first".into(), at_ms, health, answer }
 }
@@ -117,7 +123,13 @@ async fn means_forget() {
     let redis = Redis::start().await;
     let store = store(&redis).await;
     let of = |latency_ms: u64| {
-        let answer = Answer { task_type: TaskType::Chat, latency_ms, output_tokens: Some(10), input_tokens: (20, 80) };
+        let answer = Answer {
+            task_type: TaskType::Chat,
+            latency_ms,
+            output_tokens: Some(10),
+            input_tokens: (20, 80),
+            streamed: None,
+        };
         Observation { answer: Some(answer), ..observation(START_MS, Health::Answered) }
     };
     let mean = async || store.read(START_MS).await.unwrap().models["a/first"].by_type[&TaskType::Chat].latency_ms;
@@ -133,7 +145,8 @@ async fn the_spread_of_answers_and_the_cached_share_of_inputs_are_measured() {
     let store = store(&redis).await;
     let of = |number: u64| {
         let (latency_ms, output_tokens) = (if number < 8 { 100 } else { 400 }, Some(if number < 8 { 10 } else { 40 }));
-        let answer = Answer { task_type: TaskType::Chat, latency_ms, output_tokens, input_tokens: (20, 80) };
+        let answer =
+            Answer { task_type: TaskType::Chat, latency_ms, output_tokens, input_tokens: (20, 80), streamed: None };
         Observation { answer: Some(answer), ..observation(START_MS, Health::Answered) }
     };
     store.observe(&(0..16).map(of).collect::<Vec<_>>()).await.unwrap();
@@ -145,6 +158,32 @@ async fn the_spread_of_answers_and_the_cached_share_of_inputs_are_measured() {
         (spread.cached_share - 0.25).abs() < 1e-9 && (spread.expected_cached_share() - 0.25 * 16.0 / 24.0).abs() < 1e-9
     );
     assert!((spread.output_log_square - spread.output_log * spread.output_log - deviation * deviation).abs() < 1e-6);
+}
+
+#[tokio::test]
+async fn streamed_answers_tell_the_first_token_from_those_after_it() {
+    let redis = Redis::start().await;
+    let store = store(&redis).await;
+    let of = |number: u64| {
+        let streamed =
+            (number < 16).then_some(Streamed { first_token_ms: if number < 8 { 200 } else { 800 }, token_us: 20_000 });
+        let answer = Answer {
+            task_type: TaskType::Chat,
+            latency_ms: 2_000,
+            output_tokens: Some(60),
+            input_tokens: (0, 80),
+            streamed,
+        };
+        Observation { answer: Some(answer), ..observation(START_MS, Health::Answered) }
+    };
+    store.observe(&(0..24).map(of).collect::<Vec<_>>()).await.unwrap();
+    let means = store.read(START_MS).await.unwrap().models["a/first"].by_type[&TaskType::Chat];
+    let speed = means.speed;
+    assert_eq!((means.answers, speed.answers), (24.0, 16.0), "those that came in one piece do not count");
+    assert!((speed.first_ms - 500.0).abs() < 1e-6 && (speed.token_ms - 20.0).abs() < 1e-6, "{speed:?}");
+    let deviation = (speed.first_log_square - speed.first_log * speed.first_log).sqrt();
+    assert!((deviation - 4.0_f64.ln() / 2.0).abs() < 1e-6, "{speed:?}");
+    assert!(speed.token_log_square - speed.token_log * speed.token_log < 1e-6, "{speed:?}");
 }
 
 #[test]

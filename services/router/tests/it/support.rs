@@ -30,7 +30,7 @@ pub(crate) struct World {
     pub(crate) redis: Redis,
     pub(crate) namespace: Namespace,
     pub(crate) executor: Bus,
-    routed: Mutex<mpsc::UnboundedReceiver<Arrived>>,
+    pub(crate) routed: Arc<Mutex<mpsc::UnboundedReceiver<Arrived>>>,
     pace: Arc<Mutex<Vec<BudgetPace>>>,
     routers: Mutex<Vec<JoinHandle<()>>>,
     shutdown: Shutdown,
@@ -84,7 +84,13 @@ impl World {
             });
         }
         let routers = Mutex::new(Vec::new());
-        Self { nats, redis, namespace, executor, routed: Mutex::new(routed), pace, routers, shutdown }
+        let routed = Arc::new(Mutex::new(routed));
+        Self { nats, redis, namespace, executor, routed, pace, routers, shutdown }
+    }
+
+    /// Declares a resource.
+    pub(crate) async fn declare(&self, kind: &str, name: &str, spec: &impl serde::Serialize) {
+        self.executor.put_resource(&manifest(kind, name, spec)).await.unwrap();
     }
 
     /// From now on tasks are admitted with this news of their budgets.
@@ -177,17 +183,7 @@ impl World {
 
     /// Finishes a task with these attempts, as the executor does.
     pub(crate) async fn finish(&self, arrived: Arrived, attempts: Vec<Attempt>) {
-        let error = TaskError {
-            code: "test".into(),
-            message: "ended by a test".into(),
-            problems: Vec::new(),
-            retry_after_ms: None,
-        };
-        let fact = TaskFinished::without_attempts(&arrived.routed.task, TaskOutcome::Failed, error, Timestamp::now());
-        let task_type = Some(arrived.routed.plan.explanation.task_type);
-        let route = Some(arrived.routed.plan.explanation.clone());
-        let fact = TaskFinished { attempts, task_type, route, ..fact };
-        self.executor.finish(&fact, &arrived.accept, &arrived.cause).await.unwrap();
+        arrived.end(&self.executor, attempts).await;
     }
 
     /// Completes a task with what the model that was to be tried first says, as the executor does.
@@ -212,6 +208,21 @@ impl World {
 }
 
 impl Arrived {
+    /// Ends the task with these attempts, as the executor does.
+    pub(crate) async fn end(self, executor: &Bus, attempts: Vec<Attempt>) {
+        let error = TaskError {
+            code: "test".into(),
+            message: "ended by a test".into(),
+            problems: Vec::new(),
+            retry_after_ms: None,
+        };
+        let fact = TaskFinished::without_attempts(&self.routed.task, TaskOutcome::Failed, error, Timestamp::now());
+        let task_type = Some(self.routed.plan.explanation.task_type);
+        let route = Some(self.routed.plan.explanation.clone());
+        let fact = TaskFinished { attempts, task_type, route, ..fact };
+        executor.finish(&fact, &self.accept, &self.cause).await.unwrap();
+    }
+
     /// The model to try first.
     pub(crate) fn first(&self) -> &str {
         &self.routed.plan.attempts[0].model

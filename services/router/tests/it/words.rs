@@ -19,7 +19,16 @@ use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 fn lesson(task: u128, model: &str, kind: Kind, reward: f64, base: f64) -> Lesson {
     let signal = Signal { kind, reward, at_ms: 1 };
     let task = TaskId(uuid::Uuid::from_u128(task));
-    Lesson { task, model: model.into(), contexts: Vec::new(), expected: base, base: Some(base), signal }
+    Lesson {
+        task,
+        model: model.into(),
+        contexts: Vec::new(),
+        expected: base,
+        base: Some(base),
+        verdict: None,
+        says_right: None,
+        signal,
+    }
 }
 
 #[test]

@@ -39,6 +39,7 @@ struct World {
     circuits: HashMap<String, Circuit>,
     headroom: HashMap<String, Headroom>,
     cells: Cells,
+    checks: crate::domain::checks::CheckCounts,
     may_explore: bool,
     trials: HashMap<String, i64>,
     held: Option<(String, u64)>,
@@ -66,6 +67,7 @@ impl World {
             circuits: HashMap::new(),
             headroom: HashMap::new(),
             cells: Cells::new(),
+            checks: HashMap::new(),
             may_explore: false,
             trials: HashMap::new(),
             held: None,
@@ -109,6 +111,7 @@ impl World {
             outlook: Outlook {
                 held: self.held.as_ref().map(|(model, ago_ms)| crate::domain::keep::Held { model, ago_ms: *ago_ms }),
                 trials: Some(&self.trials),
+                checks: Some(&self.checks),
                 ..Outlook::default()
             },
             may_hedge: true,
@@ -267,7 +270,8 @@ fn only_models_that_the_caller_named_are_used() {
 
 #[test]
 fn models_that_cannot_do_it_are_out() {
-    let needs: [fn(&mut World); 5] = [
+    let needs: [fn(&mut World); 6] = [
+        |world| world.task.input.stream = Some(true),
         |world| world.task.input.tools = Some(vec![json!({"type": "function"})]),
         |world| world.task.input.response_format = Some(json!({"type": "json_schema"})),
         |world| {
@@ -282,7 +286,7 @@ fn models_that_cannot_do_it_are_out() {
         let world = World::new().with(|world| {
             for name in ["a/small", "b/medium"] {
                 let can = &mut world.model(name).capabilities;
-                (can.tools, can.json_schema, can.vision) = (false, false, false);
+                (can.tools, can.json_schema, can.vision, can.streaming) = (false, false, false, false);
                 (can.context_tokens, can.max_output_tokens) = (10_100, 4_096);
             }
             let can = &mut world.model("c/large").capabilities;
@@ -380,6 +384,41 @@ fn what_was_measured_changes_the_order() {
     let plan = wordy.plan();
     let candidate = plan.explanation.candidates.iter().find(|candidate| candidate.model == "b/medium").unwrap();
     assert!(plan.attempts[0].model == "a/small" && candidate.cost_usd > "0.01".parse().unwrap(), "{candidate:?}");
+}
+
+#[test]
+fn a_short_answer_of_a_model_that_is_slow_to_begin_and_a_long_one_of_one_that_is_slow_to_go_on_are_late() {
+    // Both take ten seconds for the usual 200 tokens of such work.
+    let of = |first_ms: f64, token_ms: f64| {
+        let (first, token) = (f64::ln(first_ms), f64::ln(token_ms));
+        let speed = crate::domain::speed::Speed {
+            answers: 32.0,
+            first_ms,
+            first_log: first,
+            first_log_square: first * first,
+            token_ms,
+            token_log: token,
+            token_log_square: token * token,
+        };
+        let answers =
+            AnswerStatistics { answers: 32.0, latency_ms: 10_000.0, output_tokens: 200.0, speed, ..Default::default() };
+        ModelStatistics { by_type: [(TaskType::QuestionAnswering, answers)].into(), ..ModelStatistics::default() }
+    };
+    let world = |limit: u32| {
+        World::new().with(|world| {
+            world.task.input.max_tokens = Some(limit);
+            world.task.constraints.max_latency_ms = Some(7_000);
+            let models = [
+                ("b/medium".into(), of(9_000.0, 5.0)),
+                ("c/large".into(), of(500.0, 47.5)),
+                ("a/small".into(), of(9_000.0, 5.0)),
+            ];
+            world.statistics = Statistics { read_at_ms: Some(NOW_MS), models: models.into() };
+        })
+    };
+    check(&world(20), &["c/large"], &["a/small latency", "b/medium latency"]);
+    let unlimited = world(4_000).plan().explanation;
+    assert_eq!(unlimited.relaxed, ["latency"], "{unlimited:#?}");
 }
 
 #[test]

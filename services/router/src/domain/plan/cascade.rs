@@ -2,25 +2,16 @@
 //! (FrugalGPT's cascade, with the checks of the task in place of a learned scorer).
 
 use super::{Planning, Shape, followed};
-use crate::domain::{choose::utility, estimate::Estimate, filter::Eligible, route::Weights};
+use crate::domain::{checks::Rates, choose::utility, estimate::Estimate, filter::Eligible, route::Weights};
 use neptune_contracts::plan::Strategy;
 
-/// Share of wrong answers that checks of the form find, as measured.
+/// Share of wrong answers that checks of the form find, as measured elsewhere; until the facts say more.
 const CATCH_RATE: f64 = 0.3;
 /// Share of right answers that they refuse.
 const FALSE_FLAG_RATE: f64 = 0.02;
 /// How much two models are right about the same tasks, as a correlation; measured for pairs of
 /// general models. Where one is wrong, the other is less often right than usual.
 const AGREEMENT: f64 = 0.5;
-
-/// What is known of the checks.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Rates {
-    /// Share of wrong answers that are refused.
-    pub(super) caught: f64,
-    /// Share of right answers that are refused.
-    pub(super) flagged: f64,
-}
 
 /// What a cascade is expected to be like.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,9 +77,15 @@ fn is_checked(planning: &Planning<'_, '_>) -> bool {
     planning.request.task.output.as_ref().is_some_and(|output| output.has_checks())
 }
 
-fn rates(planning: &Planning<'_, '_>) -> Rates {
+/// What the checks are worth, by the settings and the facts, and by how many of these.
+fn rates(planning: &Planning<'_, '_>) -> (Rates, f64) {
     let spec = planning.policy.spec.and_then(|spec| spec.cascade).unwrap_or_default();
-    Rates { caught: spec.catch_rate.unwrap_or(CATCH_RATE), flagged: spec.false_flag_rate.unwrap_or(FALSE_FLAG_RATE) }
+    let settings = Rates {
+        caught: spec.catch_rate.unwrap_or(CATCH_RATE),
+        flagged: spec.false_flag_rate.unwrap_or(FALSE_FLAG_RATE),
+    };
+    let counts = planning.snapshot.outlook.checks;
+    counts.map_or((settings, 0.0), |counts| settings.in_context(&planning.request.context, counts))
 }
 
 /// The pair that is worth the most; the first of equals.
@@ -96,7 +93,7 @@ fn best<'p, 'a>(planning: &Planning<'p, 'a>) -> Option<(&'p Eligible<'a>, &'p El
     if !is_checked(planning) {
         return None;
     }
-    let rates = rates(planning);
+    let (rates, _) = rates(planning);
     let candidates = || planning.ranked.iter().filter(|option| !option.fallback_only);
     let mut best: Option<(&Eligible<'_>, &Eligible<'_>, Expected)> = None;
     for weak in candidates() {
@@ -121,12 +118,17 @@ fn fits(planning: &Planning<'_, '_>, weak: &Estimate, strong: &Estimate) -> bool
 
 fn shape(planning: &Planning<'_, '_>, two: [&Eligible<'_>; 2], expected: Expected, lead: &str) -> Shape {
     let [weak, strong] = two;
+    let (Rates { caught, flagged }, answers) = rates(planning);
+    let by = if answers > 0.0 { format!("by {answers:.0} checked answers") } else { "as set".to_owned() };
     let because = format!(
-        "{} first, and {} where the task's checks refuse its answer (expected {:.0} % of the time): together quality {:.2}, {lead}",
+        "{} first, and {} where the task's checks refuse its answer (expected {:.0} % of the time): together quality {:.2}, {lead}; \
+         the checks find {:.0} % of wrong answers and refuse {:.1} % of right ones, {by}",
         weak.name,
         strong.name,
         expected.refused * 100.0,
         expected.quality,
+        caught * 100.0,
+        flagged * 100.0,
     );
     Shape { strategy: Strategy::Cascade, attempts: followed(planning, two), judge: None, because: Some(because) }
 }

@@ -5,10 +5,10 @@ use super::Features;
 /// Steps at most; what is left is negligible long before.
 const MOST_STEPS: usize = 40;
 /// Squared gradient, as a share of the first, below which the solution stands.
-const CLOSE_ENOUGH: f64 = 1e-6;
+const CLOSE_ENOUGH: f64 = 1e-5;
 
 /// What a row asks of the weights.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Target {
     pub(super) slope: f64,
     pub(super) curvature: f64,

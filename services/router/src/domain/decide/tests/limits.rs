@@ -43,6 +43,13 @@ fn a_limit_of_the_tasks_own_is_named_with_what_would_help() {
     check(tools, "capability_missing", "input.tools", "call tools", "another route");
     let schema = unable(|world| world.task.input.response_format = Some(json!({"type": "json_schema"})));
     check(schema, "capability_missing", "input.response_format", "JSON Schema", "another route");
+    let streamed = unable(|world| {
+        for name in ["a/small", "b/medium", "c/large"] {
+            world.model(name).capabilities.streaming = false;
+        }
+        world.task.input.stream = Some(true);
+    });
+    check(streamed, "capability_missing", "input.stream", "piece by piece", "another route");
     let wordy = unable(|world| world.task.input.max_completion_tokens = Some(99_999));
     check(
         wordy,

@@ -71,6 +71,32 @@ fn a_cascade_is_planned_when_it_is_worth_more_than_the_best_model_alone() {
 }
 
 #[test]
+fn what_the_checks_found_so_far_decides_whether_a_cascade_is_worth_it() {
+    let found = |passed: f64, refused: f64, right: f64, wrong: f64| {
+        let counted = crate::domain::checks::Checks { passed, refused, right, wrong };
+        move |world: &mut World| {
+            world.checks.insert("type:question_answering".into(), counted);
+        }
+    };
+    let unknown = world(|_| {}).with(checked).plan();
+    assert_eq!(unknown.strategy, Strategy::Fallback, "checks of the form find too little");
+    // What passes is right: they find most of what is wrong.
+    let sharp = world(|_| {}).with(checked).with(found(840.0, 160.0, 195.0, 5.0)).plan();
+    assert_eq!(sharp.strategy, Strategy::Cascade);
+    assert!(because(&sharp).contains("by 1000 checked answers"), "{}", because(&sharp));
+    let set = |route: &mut RouteSpec| {
+        (route.cascade, route.value_usd) = (Some(GOOD), Some("0.05".parse().unwrap()));
+    };
+    let trusted = world(set).with(checked).plan();
+    assert!(because(&trusted).contains("80 % of wrong answers and refuse 5.0 % of right ones, as set"));
+    let asks = |route: &mut RouteSpec| (route.strategy, route.cascade) = (StrategySpec::Cascade, Some(GOOD));
+    let idle = world(asks).with(checked).with(found(1_000.0, 0.0, 150.0, 50.0)).plan();
+    let find: u32 =
+        because(&idle).split("the checks find ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(find < 5, "what never refuses and lets wrong answers through finds nothing: {}", because(&idle));
+}
+
+#[test]
 fn a_cascade_that_is_asked_for_needs_checks_and_two_models() {
     let cascade = |change: fn(&mut World)| world(|route| route.strategy = StrategySpec::Cascade).with(change).plan();
     assert_eq!(cascade(checked).strategy, Strategy::Cascade);
