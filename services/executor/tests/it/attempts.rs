@@ -105,7 +105,9 @@ async fn when_every_model_fails_the_error_names_them_and_the_earliest_retry() {
         assert!(error.message.contains(part), "{}", error.message);
     }
     assert!(!error.message.contains("hello"), "the provider's words repeat the task's");
-    assert_eq!((fact.attempts.len(), fact.cost_usd), (2, PicoUsd::ZERO));
+    // The last one was asked once more, when it had asked for.
+    assert_eq!((fact.attempts.len(), fact.cost_usd), (3, PicoUsd::ZERO));
+    assert!(fact.attempts[2].started_at.micros_since(fact.attempts[1].started_at) >= 1_500_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
