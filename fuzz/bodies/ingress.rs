@@ -48,10 +48,9 @@ fn check_problems(problems: &[Problem]) {
 /// `POST /v1/chat/completions`.
 pub fn completions(data: &[u8]) {
     let resources = Resources::default();
-    check(
-        submit::chat(data)
-            .and_then(|request| submit::completion(request, &Hints::default(), &caller(), now(), &resources)),
-    );
+    check(submit::chat(data).and_then(|request| {
+        submit::completion((request, serde_json::Map::new()), &Hints::default(), &caller(), now(), &resources)
+    }));
 }
 
 /// `POST /v1/tasks`.
@@ -63,7 +62,13 @@ pub fn tasks(data: &[u8]) {
 pub fn messages(data: &[u8]) {
     let resources = Resources::default();
     match messages::read(data) {
-        Ok(request) => check(submit::completion(request, &Hints::default(), &caller(), now(), &resources)),
+        Ok(request) => check(submit::completion(
+            (request, serde_json::Map::new()),
+            &Hints::default(),
+            &caller(),
+            now(),
+            &resources,
+        )),
         Err(problems) => check_problems(&problems),
     }
     let Ok(completion) = serde_json::from_slice::<Value>(data) else { return };

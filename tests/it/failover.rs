@@ -58,7 +58,8 @@ async fn when_everything_fails_the_caller_learns_why() {
         "{fact}"
     );
     let attempts = fact["attempts"].as_array().unwrap();
-    assert_eq!(attempts.len(), 3);
+    assert_eq!(attempts.len(), 4, "three models, and the last of them once more");
+    assert_eq!(attempts[3]["purpose"], "retry");
     for attempt in attempts {
         assert!(fact["error"]["message"].as_str().unwrap().contains(attempt["model"].as_str().unwrap()));
     }

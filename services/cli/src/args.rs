@@ -221,7 +221,7 @@ pub struct CostArgs {
     #[arg(long, value_enum, default_value = "team")]
     pub by: Group,
     /// From when on: a time (RFC 3339) or how long ago (90m, 24h, 7d).
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub since: Option<String>,
     /// Only this team's.
     #[arg(long)]

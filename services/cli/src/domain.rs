@@ -7,6 +7,7 @@ pub mod broker_user;
 pub mod diff;
 pub mod environment;
 pub mod labelled;
+pub mod place;
 pub mod policy_change;
 pub mod program;
 pub mod references;

@@ -4,33 +4,18 @@
 use crate::{
     domain::{
         diff::Specs,
+        place,
         spec::{self, Kind},
     },
     error::Error,
 };
-use neptune_contracts::resource::{
-    API_VERSION, BudgetSpec, ChannelSpec, KeySpec, Manifest, Metadata, ModelSpec, RouteSpec, TeamSpec,
-};
-use serde::{Deserialize, de::DeserializeOwned};
+use neptune_contracts::resource::{API_VERSION, Manifest};
+use serde::de::DeserializeOwned;
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
-
-/// A resource whose spec is read as its kind's type, so that the reader knows the line of a fault.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Typed<S> {
-    #[serde(rename = "apiVersion")]
-    _api_version: String,
-    #[serde(rename = "kind")]
-    _kind: String,
-    #[serde(rename = "metadata")]
-    _metadata: Metadata,
-    #[serde(rename = "spec")]
-    _spec: S,
-}
 
 /// One document of a file. Its text starts with as many empty lines as lie before it in the file,
 /// so that the reader counts lines as a person does.
@@ -90,7 +75,7 @@ impl Found {
                     }
                     self.manifests.entry(key).or_insert((manifest, place));
                 }
-                Err(fault) => self.faults.push(fault),
+                Err(faults) => self.faults.extend(faults),
             }
         }
         Ok(documents.len())
@@ -152,40 +137,32 @@ fn document<'f>(file: &'f Path, before: usize, body: &str) -> Option<Document<'f
     Some(Document { file, line: before + blank + 1, text: format!("{}{body}", "\n".repeat(before)), is_json: false })
 }
 
-fn read(document: &Document<'_>) -> Result<Manifest, String> {
-    let mut manifest: Manifest = document.parse()?;
+/// The manifest, or every fault of the document.
+fn read(document: &Document<'_>) -> Result<Manifest, Vec<String>> {
+    let mut manifest: Manifest = document.parse().map_err(|fault| vec![fault])?;
+    let mut faults = Vec::new();
     if manifest.api_version != API_VERSION {
-        return Err(document.fault(
-            document.line_of("apiVersion"),
-            &format!("apiVersion {:?} is not known; use {API_VERSION}", manifest.api_version),
-        ));
+        let text = format!("apiVersion {:?} is not known; use {API_VERSION}", manifest.api_version);
+        faults.push(document.fault(document.line_of(&["apiVersion"]), &text));
     }
-    let Some(kind) = Kind::of(&manifest.kind) else {
+    let kind = Kind::of(&manifest.kind);
+    if kind.is_none() {
         let kinds: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
-        return Err(document.fault(
-            document.line_of("kind"),
-            &format!("unknown kind {:?}; use one of {}", manifest.kind, kinds.join(", ")),
-        ));
-    };
-    match kind {
-        Kind::Team => document.check::<TeamSpec>(),
-        Kind::Key => document.check::<KeySpec>(),
-        Kind::Model => document.check::<ModelSpec>(),
-        Kind::Route => document.check::<RouteSpec>(),
-        Kind::Budget => document.check::<BudgetSpec>(),
-        Kind::Channel => document.check::<ChannelSpec>(),
-    }?;
-    manifest.check().map_err(|error| document.fault(document.line, &error.to_string()))?;
-    manifest.spec =
-        spec::full_form(kind, &manifest.spec).map_err(|error| document.fault(document.line, &error.to_string()))?;
+        let text = format!("unknown kind {:?}; use one of {}", manifest.kind, kinds.join(", "));
+        faults.push(document.fault(document.line_of(&["kind"]), &text));
+    }
+    for fault in manifest.faults() {
+        let path: Vec<&str> = ["spec"].into_iter().chain(fault.path.iter().map(String::as_str)).collect();
+        faults.push(document.fault(document.line_of(&path), &fault.message));
+    }
+    let Some(kind) = kind.filter(|_| faults.is_empty()) else { return Err(faults) };
+    let whole = |error: &dyn std::fmt::Display| vec![document.fault(document.line, &error.to_string())];
+    manifest.check().map_err(|error| whole(&error))?;
+    manifest.spec = spec::full_form(kind, &manifest.spec).map_err(|error| whole(&error))?;
     Ok(manifest)
 }
 
 impl Document<'_> {
-    fn check<S: DeserializeOwned>(&self) -> Result<(), String> {
-        self.parse::<Typed<S>>().map(drop)
-    }
-
     fn parse<T: DeserializeOwned>(&self) -> Result<T, String> {
         if self.is_json {
             let explain = |error: serde_json::Error| {
@@ -203,10 +180,9 @@ impl Document<'_> {
         })
     }
 
-    /// The line of a top-level field.
-    fn line_of(&self, field: &str) -> usize {
-        let names = |line: &str| line.trim_start().trim_start_matches('"').starts_with(field);
-        self.text.lines().position(names).map_or(self.line, |index| index + 1)
+    /// The line of the field at `path`.
+    fn line_of(&self, path: &[&str]) -> usize {
+        place::line(&self.text, path).unwrap_or(self.line)
     }
 
     fn fault(&self, line: usize, text: &str) -> String {
@@ -278,6 +254,29 @@ mod tests {
         check("a.yaml", &TEAM.replace("kind: Team\n", ""), 5, "missing field `kind`");
         check("a.yaml", &format!("{TEAM}  zones: external]\n"), 8, "");
         check("a.json", "{\n\"apiVersion\": \"neptune/v1\",\n\"kin\": 1}", 3, "unknown field `kin`");
+    }
+
+    #[test]
+    fn every_fault_of_a_document_is_told_with_its_line() {
+        let model = "apiVersion: neptune/v1\nkind: Model\nmetadata:\n  name: a/b\nspec:\n  provider: openai\n  endpoint: http://x\n  \
+            price:\n    inputUsdPerMtok: cheap\n    outputUsdPerMtok: \"2\"\n  timeoutMs: soon\n  modles: 1\n";
+        let seen = faults("a.yaml", model);
+        assert_eq!(seen.len(), 3, "{seen:?}");
+        for (line, part) in [(9, "price.inputUsdPerMtok: "), (11, "timeoutMs: invalid type"), (12, "`modles`")] {
+            let prefix = format!("a.yaml:{line}: ");
+            assert!(seen.iter().any(|fault| fault.starts_with(&prefix) && fault.contains(part)), "{line} {seen:?}");
+        }
+        let model = model.replace("cheap", "-1").replace("soon", "5").replace("  modles: 1\n", "");
+        let seen = faults("a.yaml", &model);
+        assert_eq!(
+            seen,
+            [
+                "a.yaml:9: price.inputUsdPerMtok is -1; the limit is 0 or more",
+                "a.yaml:11: timeoutMs is 5; the limit is 100 to 3600000"
+            ]
+        );
+        let seen = faults("a.yaml", &model.replace("Model", "Modle").replace("neptune/v1", "v2"));
+        assert_eq!(seen.len(), 2, "{seen:?}");
     }
 
     #[test]

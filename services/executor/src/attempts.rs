@@ -22,7 +22,7 @@ use call::{Ask, Made};
 use neptune_bus::{Bus, Cause};
 use neptune_contracts::{
     Timestamp,
-    attempt::{Attempt, AttemptFailed, ErrorClass, RE_ASK},
+    attempt::{Attempt, AttemptFailed, ErrorClass, RE_ASK, RETRY},
     ids::AttemptId,
     names::Zone,
     output::Checks,
@@ -30,7 +30,10 @@ use neptune_contracts::{
     resource::Resources,
 };
 use serde_json::Value;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -146,6 +149,7 @@ impl<'t> Attempts<'t> {
                     self.re_ask(planned).await;
                     is_told = true;
                 }
+                Step::Retry { planned, pause_ms } => self.once_more(planned, pause_ms).await,
                 Step::HandOver(index) => return Followed::HandOver(index),
                 Step::Completed => return self.answered(),
                 Step::End(end) => return Followed::Ended(end, self.invalid.take().map(|(_, output)| output)),
@@ -155,6 +159,16 @@ impl<'t> Attempts<'t> {
 
     fn answered(&mut self) -> Followed {
         self.answer.take().map_or(Followed::Ended(End::Exhausted, None), Followed::Answered)
+    }
+
+    /// Calls the model again after a pause, unless the answer is not wanted any more by then.
+    async fn once_more(&mut self, planned: &PlannedAttempt, pause_ms: u64) {
+        let pause = tokio::time::sleep(Duration::from_millis(pause_ms));
+        if self.cancelled.run_until_cancelled(pause).await.is_none() {
+            return;
+        }
+        let made = self.complete(&self.begin(planned, Some(RETRY)), &self.ask()).await;
+        self.keep(made);
     }
 
     /// Shows the model its last answer and what is wrong with it. Where that cannot be done, nothing

@@ -9,6 +9,7 @@ use crate::{
     domain::{
         answer::Answer,
         bindings::Bindings,
+        embedding,
         failure::{Billed, Failure},
         note::takes_idempotency_key,
         prompt::Prompt,
@@ -64,6 +65,14 @@ impl Call<'_> {
         let upstream_model = upstream_name(self.name, self.model);
         Asked { upstream_model, model: self.model, input: self.input, prompt: self.prompt }
     }
+
+    /// The body of a success.
+    fn answer(&self, wire: &dyn Wire, body: &[u8]) -> Result<Answer, Failure> {
+        match self.input.embedding {
+            Some(spec) => embedding::answer(wire.vectors(body)?, self.name, (self.input, spec)),
+            None => wire.answer(body, self.name, Timestamp::now()),
+        }
+    }
 }
 
 impl Provider {
@@ -90,13 +99,18 @@ impl Provider {
 
     async fn exchange(&self, call: &Call<'_>) -> Result<Answer, Failure> {
         let wire = wire::of(call.model.provider);
-        let Outgoing { path, headers, body, warnings } = wire.request(&call.asked())?;
+        let asked = call.asked();
+        let outgoing = match call.input.embedding {
+            Some(spec) => wire.embeddings_request(&asked, spec),
+            None => wire.request(&asked),
+        };
+        let Outgoing { path, headers, body, warnings } = outgoing?;
         let request = self.request(call, &path, (headers, body))?;
         let mut response = self.execute(call, request).await?;
         let limits = limits(&response);
         let result = if response.status().is_success() {
             let body = read_body(&mut response).await;
-            body.and_then(|body| wire.answer(&body, call.name, Timestamp::now()))
+            body.and_then(|body| call.answer(wire, &body))
         } else {
             Err(refused(wire, &mut response).await)
         };

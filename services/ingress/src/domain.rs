@@ -2,11 +2,13 @@
 
 pub mod answer;
 pub mod catalogue;
+pub mod embeddings;
 pub mod hints;
 pub mod json;
 pub mod keys;
 pub mod messages;
 pub mod pieces;
 pub mod repeat;
+pub mod responses;
 pub mod submit;
 pub mod wait;

@@ -10,6 +10,7 @@ use neptune_bus::PublishError;
 use neptune_contracts::{finished::TaskError, ids::TaskId, problem::Problem};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 /// When to come back after a passing fault that does not say.
 const COME_BACK_MS: u64 = 1_000;
@@ -186,13 +187,23 @@ impl Fault {
         }
     }
 
-    /// The error as the last event of a stream that has begun.
-    pub fn event(self, shape: Shape) -> Event {
+    /// The error in OpenAI's shape without its frame, for the last event of a stream that has begun.
+    pub fn told(self) -> Value {
+        self.log_in_stream();
+        serde_json::to_value(self.openai().error).unwrap_or_default()
+    }
+
+    fn log_in_stream(&self) {
         tracing::debug!(
             code = self.code,
             task.id = self.task.map(tracing::field::display),
             "a stream ended with an error"
         );
+    }
+
+    /// The error as the last event of a stream that has begun.
+    pub fn event(self, shape: Shape) -> Event {
+        self.log_in_stream();
         // Texts always can be written.
         match shape {
             Shape::Anthropic => {

@@ -2,11 +2,13 @@
 
 pub mod cancel;
 pub mod completions;
+pub mod embeddings;
 pub mod feedback;
 pub mod health;
 pub mod messages;
 pub mod models;
 pub mod openapi;
+pub mod responses;
 pub mod tasks;
 
 use crate::{
@@ -44,6 +46,8 @@ pub fn documented() -> (Router<Gate>, aide::openapi::OpenApi) {
         .api_route("/v1/tasks/{id}/cancel", post_with(cancel::cancel, cancel::document))
         .api_route("/v1/chat/completions", post_with(completions::complete, completions::document))
         .api_route("/v1/messages", post_with(messages::create, messages::document))
+        .api_route("/v1/embeddings", post_with(embeddings::create, embeddings::document))
+        .api_route("/v1/responses", post_with(responses::create, responses::document))
         .api_route("/v1/models", get_with(models::list, models::document))
         .api_route("/v1/models/{*id}", get_with(models::retrieve, models::document_retrieve))
         .api_route("/healthz", get_with(health::alive, health::document_alive))
@@ -56,7 +60,7 @@ pub fn documented() -> (Router<Gate>, aide::openapi::OpenApi) {
 }
 
 async fn no_such_path(method: Method, uri: Uri) -> Response {
-    let served = "chat completions, messages, models and tasks are served so far";
+    let served = "chat completions, embeddings, messages, models, responses and tasks are served so far";
     let text = match shape_of(uri.path()) {
         Shape::Openai | Shape::Anthropic => format!("{method} of this path is not served; {served}, see /openapi.json"),
         Shape::Problem => "there is no such path; see /openapi.json".to_owned(),

@@ -225,6 +225,17 @@ pub(crate) async fn stored(door: &Door, team: &Team, id: TaskId) -> Result<Optio
     })
 }
 
+/// Whether a task of `team` that has no fact is under way.
+///
+/// # Errors
+/// The broker could not be asked.
+pub(crate) async fn is_under_way(door: &Door, team: &Team, id: TaskId) -> Result<bool, Fault> {
+    door.bus.is_under_way(team, id).await.map_err(|error| {
+        tracing::debug!(task.id = %id, error = &error as &dyn std::error::Error, "a task could not be looked for");
+        Fault::unavailable("bus_unavailable", "tasks cannot be looked for right now; ask again").about(id)
+    })
+}
+
 /// Why something about a task was not stored.
 pub(crate) fn not_stored(error: &neptune_bus::PublishError, id: TaskId) -> Fault {
     tracing::debug!(task.id = %id, error = error as &dyn std::error::Error, "a task was not stored");

@@ -23,6 +23,7 @@ const BODY_LIMIT: usize = 32 * 1024 * 1024;
 pub(crate) fn router(provider: Arc<Provider>) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(completions::openai))
+        .route("/v1/responses", post(completions::responses))
         .route("/v1/messages", post(completions::anthropic))
         .route("/v1beta/models/{*call}", post(completions::gemini))
         .route("/v1/models/{*call}", post(completions::gemini))

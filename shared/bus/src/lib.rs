@@ -40,6 +40,7 @@ pub mod results;
 pub mod settle;
 pub mod setup;
 pub mod signals;
+pub mod underway;
 
 mod acks;
 mod pull;

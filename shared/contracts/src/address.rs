@@ -38,6 +38,9 @@ pub enum Refused {
     /// It is not spoken over HTTP.
     #[error("the address is neither http nor https")]
     NotHttp,
+    /// It holds a user name or a password, which would be stored and told with the task.
+    #[error("the address holds a user name or a password")]
+    Credentials,
     /// It is no mailbox.
     #[error("the address is not an e-mail address")]
     NotMail,
@@ -57,6 +60,9 @@ impl Refused {
             Self::TooLong => "shorten it",
             Self::Control => "remove them",
             Self::Malformed | Self::NotHttp => "give the full URL, like https://hooks.example/path",
+            Self::Credentials => {
+                "leave them out; the receiver knows the sender by the signature of the channel's secret"
+            }
             Self::NotMail => "give an address like a@b.example",
             Self::Scheme => "use https, or have its host:port added to allowPrivate of the webhook channel",
             Self::NotPublic => "use a public host, or have its host:port added to allowPrivate of the webhook channel",
@@ -72,6 +78,9 @@ pub fn webhook(to: &str) -> Result<Url, Refused> {
     one_line(to)?;
     let url = Url::parse(to).map_err(|_| Refused::Malformed)?;
     match (url.scheme(), url.host()) {
+        ("http" | "https", Some(_)) if !url.username().is_empty() || url.password().is_some() => {
+            Err(Refused::Credentials)
+        }
         ("http" | "https", Some(_)) => Ok(url),
         ("http" | "https", None) => Err(Refused::Malformed),
         _ => Err(Refused::NotHttp),

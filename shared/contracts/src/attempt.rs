@@ -51,7 +51,7 @@ pub struct Attempt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Box<RateLimits>>,
     /// Why it was made, unless it is just the next of its plan: `re_ask` when the model was told what
-    /// was wrong with its answer, `hedge` when it raced another, `member` of an ensemble, `judge` of one,
+    /// was wrong with its answer, `retry` when the same call failed and no other model was left, `hedge` when it raced another, `member` of an ensemble, `judge` of one,
     /// `lost` when its executor died before it ended, whatever it was made for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
@@ -79,6 +79,8 @@ pub const RE_ASK: &str = "re_ask";
 pub const HEDGE: &str = "hedge";
 /// An attempt whose answer is combined with others.
 pub const MEMBER: &str = "member";
+/// An attempt that calls the same model again after it failed, because no other one was left.
+pub const RETRY: &str = "retry";
 /// An attempt that chooses between answers.
 pub const JUDGE: &str = "judge";
 

@@ -1,7 +1,7 @@
 //! The input and output of a task: OpenAI Chat Completions. Fields that Neptune does not read are
 //! kept and passed on.
 
-use crate::problem::Problem;
+use crate::embedding::EmbeddingSpec;
 use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -9,6 +9,8 @@ use serde::{
 };
 use serde_json::{Map, Value};
 use std::fmt;
+
+mod check;
 
 /// Most messages in one request.
 pub const MAX_MESSAGES: usize = 2_048;
@@ -48,6 +50,9 @@ pub struct ChatRequest {
     /// Whether the answer comes in pieces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<bool>,
+    /// The texts of the messages become vectors, one each, and are not answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<EmbeddingSpec>,
     /// Everything else, passed on as it is.
     #[serde(flatten)]
     pub other: Map<String, Value>,
@@ -178,6 +183,14 @@ impl ChatRequest {
         self.max_completion_tokens.or(self.max_tokens)
     }
 
+    /// Tokens of the longest message, estimated like those of all of them.
+    #[must_use]
+    pub fn longest_message_tokens(&self) -> u64 {
+        let characters = |message: &ChatMessage| message.texts().map(str::len).sum::<usize>();
+        let longest = self.messages.iter().map(characters).max().unwrap_or(0);
+        (longest.div_ceil(4) + 4) as u64
+    }
+
     /// Input tokens, estimated as a quarter of the characters of text plus 4 per message, 85 per
     /// image and a quarter of the tools' JSON.
     #[must_use]
@@ -186,45 +199,5 @@ impl ChatRequest {
         let tools: usize = self.tools.iter().flatten().map(|tool| tool.to_string().len()).sum();
         let images = self.messages.iter().filter(|message| message.has_image()).count();
         ((characters + tools).div_ceil(4) + self.messages.len() * 4 + images * 85) as u64
-    }
-
-    /// Everything wrong with the request; paths start with `prefix`.
-    #[must_use]
-    pub fn problems(&self, prefix: &str) -> Vec<Problem> {
-        let at = |field: &str| format!("{prefix}{field}");
-        let mut problems = Vec::new();
-        if self.messages.is_empty() {
-            problems.push(Problem::new(at("messages"), "no message given", "send at least one message"));
-        }
-        if self.messages.len() > MAX_MESSAGES {
-            let text = format!("{} messages, the limit is {MAX_MESSAGES}", self.messages.len());
-            problems.push(Problem::new(at("messages"), text, "shorten the conversation"));
-        }
-        for (index, message) in self.messages.iter().enumerate() {
-            if !matches!(message.role.as_str(), "system" | "developer" | "user" | "assistant" | "tool") {
-                let text = format!("unknown role {:?}", message.role.chars().take(32).collect::<String>());
-                let remedy = "use system, developer, user, assistant or tool";
-                problems.push(Problem::new(at(&format!("messages[{index}].role")), text, remedy));
-            }
-        }
-        self.sampling_problems(&at, &mut problems);
-        problems
-    }
-
-    fn sampling_problems(&self, at: &dyn Fn(&str) -> String, problems: &mut Vec<Problem>) {
-        let mut range = |field: &str, ok: bool, limit: &str| {
-            if !ok {
-                problems.push(Problem::new(
-                    at(field),
-                    format!("out of range, the limit is {limit}"),
-                    "choose a value in the range or leave it out",
-                ));
-            }
-        };
-        range("temperature", self.temperature.is_none_or(|t| (0.0..=2.0).contains(&t)), "0 to 2");
-        range("top_p", self.top_p.is_none_or(|p| (0.0..=1.0).contains(&p)), "0 to 1");
-        range("n", self.n.is_none_or(|n| (1..=MAX_CHOICES).contains(&n)), "1 to 16");
-        range("max_tokens", self.max_tokens.is_none_or(|n| n >= 1), "at least 1");
-        range("max_completion_tokens", self.max_completion_tokens.is_none_or(|n| n >= 1), "at least 1");
     }
 }

@@ -248,6 +248,13 @@ impl TaskFinished {
             .as_str()
     }
 
+    /// Whether the answer is a list of vectors.
+    #[must_use]
+    pub fn holds_vectors(&self) -> bool {
+        let object = self.output.as_ref().and_then(|output| output.get("object")?.as_str());
+        self.outcome == Outcome::Completed && object == Some("list")
+    }
+
     /// The attempt that answered.
     #[must_use]
     pub fn winner(&self) -> Option<&Attempt> {

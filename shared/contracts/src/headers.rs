@@ -4,6 +4,8 @@
 pub const MESSAGE_ID: &str = "Nats-Msg-Id";
 /// Stores only when the subject's last sequence is the given one; 0 means "nothing stored yet".
 pub const EXPECTED_LAST_SUBJECT_SEQUENCE: &str = "Nats-Expected-Last-Subject-Sequence";
+/// Stores only when the stream's last message has the given id.
+pub const EXPECTED_LAST_MESSAGE_ID: &str = "Nats-Expected-Last-Msg-Id";
 /// The accept's ack token, which travels with the task until its finished fact is stored.
 pub const ACK_TOKEN: &str = "Neptune-Ack";
 /// How often the accept has been delivered, counted from 1.

@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod chat;
 pub mod dead;
 pub mod delivery;
+pub mod embedding;
 pub mod feedback;
 pub mod fingerprint;
 pub mod finished;

@@ -45,9 +45,9 @@ pub struct OutputSpec {
     /// Most characters of the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_characters: Option<u64>,
-    /// The text is one of these, white space around it aside.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub one_of: Vec<String>,
+    /// The text is one of these, white space around it aside; 1 to 1000 of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_of: Option<Vec<String>>,
     /// Least different citations in the text: numbered marks such as `[1]` and web addresses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_citations: Option<u32>,
@@ -102,11 +102,16 @@ impl OutputSpec {
             let text = "0, the limit is 1 or more";
             problems.push(Problem::new("output.max_characters", text, "allow some characters, or leave it out"));
         }
-        if self.one_of.len() > MAX_ALLOWED_VALUES {
-            let text = format!("{} values, the limit is {MAX_ALLOWED_VALUES}", self.one_of.len());
+        let Some(one_of) = &self.one_of else { return };
+        if one_of.is_empty() {
+            let text = format!("no value, so that no answer would do; the limit is 1 to {MAX_ALLOWED_VALUES}");
+            problems.push(Problem::new("output.one_of", text, "name the values, or leave it out"));
+        }
+        if one_of.len() > MAX_ALLOWED_VALUES {
+            let text = format!("{} values, the limit is {MAX_ALLOWED_VALUES}", one_of.len());
             problems.push(Problem::new("output.one_of", text, "name fewer, or give a pattern"));
         }
-        if let Some(at) = self.one_of.iter().position(|value| value.len() > MAX_VALUE_BYTES) {
+        if let Some(at) = one_of.iter().position(|value| value.len() > MAX_VALUE_BYTES) {
             let text = format!("longer than the limit of {MAX_VALUE_BYTES} bytes");
             problems.push(Problem::new(format!("output.one_of[{at}]"), text, "shorten it, or give a pattern"));
         }
@@ -200,8 +205,10 @@ impl Checks {
         if let Some(most) = spec.max_characters.filter(|most| characters > *most) {
             problems.push(format!("the answer has {characters} characters, at most {most} are wanted"));
         }
-        if !spec.one_of.is_empty() && !spec.one_of.iter().any(|value| value.trim() == text.trim()) {
-            problems.push(shortened(&format!("the answer is none of: {}", spec.one_of.join(", "))));
+        if let Some(one_of) =
+            spec.one_of.as_ref().filter(|one_of| !one_of.iter().any(|value| value.trim() == text.trim()))
+        {
+            problems.push(shortened(&format!("the answer is none of: {}", one_of.join(", "))));
         }
         if let Some(least) = spec.min_citations {
             let found = citations(text);

@@ -28,3 +28,29 @@ impl fmt::Display for Problem {
         write!(f, "{}: {}; {}", self.field, self.message, self.remedy)
     }
 }
+
+/// Reasons that are told one by one; of more, their number is.
+const MOST_REASONS: usize = 10;
+
+/// Reasons in one line, one for each of some `things`: the first ten, and how many others there are.
+#[must_use]
+pub fn shortlist(reasons: &[String], things: &str) -> String {
+    let told = reasons.iter().take(MOST_REASONS).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match reasons.len().saturating_sub(MOST_REASONS) {
+        0 => told,
+        others => format!("{told}; and {others} other {things}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_reasons_are_told_and_the_others_counted() {
+        let reasons = |count: usize| (0..count).map(|index| index.to_string()).collect::<Vec<_>>();
+        assert_eq!(shortlist(&reasons(0), "models"), "");
+        assert_eq!(shortlist(&reasons(10), "models"), "0; 1; 2; 3; 4; 5; 6; 7; 8; 9");
+        assert_eq!(shortlist(&reasons(12), "models"), "0; 1; 2; 3; 4; 5; 6; 7; 8; 9; and 2 other models");
+    }
+}

@@ -10,6 +10,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 mod combine;
+mod faults;
 mod judge;
 mod limits;
 mod price;
@@ -17,6 +18,7 @@ mod provider;
 mod route;
 
 pub use combine::{CascadeSpec, EnsembleSpec, HedgeSpec, StrategySpec};
+pub use faults::SpecFault;
 pub use judge::JudgeSpec;
 pub use limits::LimitsSpec;
 pub use price::{LongContextSpec, PriceSpec};
@@ -186,6 +188,9 @@ pub struct Capabilities {
     pub vision: bool,
     /// Says its answer piece by piece. Tasks that ask for a stream go only to models that do.
     pub streaming: bool,
+    /// Turns texts into vectors, and does nothing else.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub embeddings: bool,
 }
 
 impl Default for Capabilities {
@@ -197,6 +202,7 @@ impl Default for Capabilities {
             json_schema: true,
             vision: false,
             streaming: true,
+            embeddings: false,
         }
     }
 }
@@ -357,6 +363,12 @@ impl Manifest {
         }
         Resources::default().insert(&self.kind, &self.metadata.name, self.spec.clone())
     }
+
+    /// Every fault of the spec, each with its field; a kind that does not exist has none.
+    #[must_use]
+    pub fn faults(&self) -> Vec<SpecFault> {
+        faults::of_kind(&self.kind, &self.spec)
+    }
 }
 
 impl Resources {
@@ -372,19 +384,17 @@ impl Resources {
             "key" => drop(self.keys.insert(name.into(), read(kind, name, spec)?)),
             "model" => {
                 let model: ModelSpec = read(kind, name, spec)?;
-                model.check().map_err(|detail| bad_spec(kind, name, detail))?;
+                sound(kind, name, &model.faults())?;
                 self.models.insert(name.into(), model);
             }
             "route" => {
                 let route: RouteSpec = read(kind, name, spec)?;
-                route.check().map_err(|detail| bad_spec(kind, name, detail))?;
+                sound(kind, name, &route.faults())?;
                 self.routes.insert(name.into(), route);
             }
             "budget" => {
                 let budget: BudgetSpec = read(kind, name, spec)?;
-                if budget.limit_usd < PicoUsd::ZERO {
-                    return Err(bad_spec(kind, name, "limitUsd is negative; give 0 or more".into()));
-                }
+                sound(kind, name, &budget.faults())?;
                 self.budgets.insert(name.into(), budget);
             }
             "channel" => drop(self.channels.insert(name.into(), read(kind, name, spec)?)),
@@ -428,28 +438,42 @@ fn bad_spec(kind: &str, name: &str, detail: String) -> ResourceError {
     ResourceError::BadSpec { kind: kind.into(), name: name.into(), detail }
 }
 
+fn sound(kind: &str, name: &str, faults: &[String]) -> Result<(), ResourceError> {
+    if faults.is_empty() { Ok(()) } else { Err(bad_spec(kind, name, faults.join("; "))) }
+}
+
+impl BudgetSpec {
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        faults::not_negative("limitUsd", Some(self.limit_usd), &mut faults);
+        faults
+    }
+}
+
 impl ModelSpec {
-    fn check(&self) -> Result<(), String> {
+    /// Everything wrong with the values, each beginning with the path of its field.
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
         for (task_type, quality) in &self.quality {
-            if task_type != "default" {
-                task_type
-                    .parse::<TaskType>()
-                    .map_err(|known| format!("quality.{task_type} is no task type; {known}, default"))?;
+            if task_type != "default"
+                && let Err(known) = task_type.parse::<TaskType>()
+            {
+                faults.push(format!("quality.{task_type} is no task type; {known}, default"));
             }
             if !(0.0..=1.0).contains(quality) {
-                return Err(format!("quality.{task_type} is {quality}; the limit is 0 to 1"));
+                faults.push(format!("quality.{task_type} is {quality}; the limit is 0 to 1"));
             }
         }
-        self.price.check()?;
-        self.limits.check()?;
-        provider::check_headers(&self.headers)?;
+        faults.extend(self.price.faults());
+        faults.extend(self.limits.faults());
+        faults.extend(provider::check_headers(&self.headers).err());
         if !(100..=3_600_000).contains(&self.timeout_ms) {
-            return Err(format!("timeoutMs is {}; the limit is 100 to 3600000", self.timeout_ms));
+            faults.push(format!("timeoutMs is {}; the limit is 100 to 3600000", self.timeout_ms));
         }
         if self.speed.tokens_per_second <= 0.0 {
-            return Err("speed.tokensPerSecond must be above 0".into());
+            faults.push(format!("speed.tokensPerSecond is {}; the limit is above 0", self.speed.tokens_per_second));
         }
-        Ok(())
+        faults
     }
 
     /// Expected quality for a kind of work, 0.5 when nothing is known.

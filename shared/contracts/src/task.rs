@@ -5,6 +5,7 @@ use crate::{
     admission::Task,
     chat::ChatRequest,
     delivery::DeliverySpec,
+    embedding,
     fingerprint::Fingerprint,
     ids::{RunId, TaskId},
     names::{DataClass, Lane, Origin, Service, TaskType, Team},
@@ -236,6 +237,9 @@ impl TaskSubmitted {
     #[must_use]
     pub fn problems(&self, now: Timestamp, resources: &Resources) -> Vec<Problem> {
         let mut problems = self.input.problems("input.");
+        if self.input.embedding.is_some() {
+            embedding::task_problems(self, resources, &mut problems);
+        }
         self.constraints.problems(now, &mut problems);
         problems.extend(self.output.iter().flat_map(OutputSpec::problems));
         if self.deliver.len() > MAX_DELIVERIES {

@@ -22,7 +22,7 @@ pub enum Report {
 #[derive(Args, Debug)]
 pub struct RoutingArgs {
     /// From when on: a time (RFC 3339) or how long ago (90m, 24h, 7d).
-    #[arg(long, value_name = "WHEN", default_value = "7d")]
+    #[arg(long, value_name = "WHEN", default_value = "7d", allow_hyphen_values = true)]
     pub since: String,
     /// Only this team's tasks.
     #[arg(long)]

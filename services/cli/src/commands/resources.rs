@@ -91,7 +91,15 @@ async fn compare(bus: &Bus, manifests: &[Manifest], prune: bool) -> Result<Vec<C
     let changes = diff::changes(&declared, &stored, prune);
     let mut after = stored;
     after.extend(declared.clone());
-    after.retain(|key, _| !changes.iter().any(|change| change.key == *key && change.action == Action::Remove));
+    let is_removed = |key: &str| changes.iter().any(|change| change.key == key && change.action == Action::Remove);
+    after.retain(|key, _| !is_removed(key));
+    let missing = references::missing_helpers(&after).into_iter();
+    // What was stored before and stays as it is does not hinder other changes.
+    let missing = missing.filter(|(key, model, _)| declared.contains_key(key) || is_removed(&format!("model/{model}")));
+    let refused: Vec<String> = missing.map(|(_, _, fault)| fault).collect();
+    if !refused.is_empty() {
+        return Err(Error::Resources(refused));
+    }
     for warning in references::dangling(&after) {
         output::note(&format!("warning: {warning}"));
     }

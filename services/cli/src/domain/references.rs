@@ -1,5 +1,6 @@
-//! References between resources that lead nowhere, and names that mean something else already. They
-//! are warnings: the other end may be applied later, and another meaning may be meant.
+//! References between resources that lead nowhere, and names that mean something else already. Most
+//! are warnings: the other end may be applied later, and another meaning may be meant. A model that a
+//! route has work done by unseen must exist, because nobody would see that it does not.
 
 use super::diff::Specs;
 use neptune_contracts::names::BUILT_IN_ROUTES;
@@ -25,6 +26,27 @@ pub fn dangling(specs: &Specs) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// The models by which a route in `specs` has copies made or answers judged and that do not exist there:
+/// the route's key, the model and the fault. They are refused.
+#[must_use]
+pub fn missing_helpers(specs: &Specs) -> Vec<(String, String, String)> {
+    let mut missing = Vec::new();
+    for (key, spec) in specs.iter().filter(|(key, _)| key.starts_with("route/")) {
+        for (field, pointer) in [
+            ("shadow.models", "/shadow/models"),
+            ("judge.model", "/judge/model"),
+            ("ensemble.judge", "/ensemble/judge"),
+        ] {
+            for model in texts(spec.pointer(pointer)).filter(|name| !exists(specs, "model", name)) {
+                let remedy = "correct the name, or apply the model before or together with the route";
+                let text = format!("{key}: {field} names the model {model:?}, which does not exist; {remedy}");
+                missing.push((key.clone(), model.to_owned(), text));
+            }
+        }
+    }
+    missing
 }
 
 /// The routes among `declared` whose name means something else already, with `specs` in force.
@@ -84,6 +106,22 @@ mod tests {
             "team/support: models names the model \"openai/gpt-5\", which exists nowhere",
         ];
         assert_eq!(dangling(&specs), expected);
+    }
+
+    #[test]
+    fn models_that_work_unseen_must_exist() {
+        let specs: Specs = [
+            ("model/a/b", json!({})),
+            ("route/good", json!({"shadow": {"models": ["a/b"]}, "judge": {"model": "a/b"}})),
+            ("route/x", json!({"shadow": {"models": ["a/b", "a/gone"]}, "judge": {"model": "a/judge"}})),
+            ("route/y", json!({"ensemble": {"combine": "judge", "judge": "a/other"}})),
+        ]
+        .map(|(key, spec)| (key.to_owned(), spec))
+        .into();
+        let found = missing_helpers(&specs);
+        let found: Vec<(&str, &str)> = found.iter().map(|(key, model, _)| (key.as_str(), model.as_str())).collect();
+        assert_eq!(found, [("route/x", "a/gone"), ("route/x", "a/judge"), ("route/y", "a/other")]);
+        assert!(missing_helpers(&specs)[1].2.contains("judge.model names the model \"a/judge\""));
     }
 
     #[test]

@@ -7,8 +7,13 @@ use neptune_contracts::Timestamp;
 /// # Errors
 /// It is neither; the message says what is.
 pub fn parse(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    let remedy =
-        || format!("{text:?} is no time; write RFC 3339 (2026-11-23T09:50:00Z) or how long ago (90m, 24h, 7d)");
+    let remedy = || {
+        let usual = "write RFC 3339 (2026-11-23T09:50:00Z) or how long ago (90m, 24h, 7d)";
+        match text.strip_prefix('-').filter(|ago| ago.starts_with(|first: char| first.is_ascii_digit())) {
+            Some(ago) => format!("{text:?} is no time: how long ago has no sign, so write {ago}; {usual}"),
+            None => format!("{text:?} is no time; {usual}"),
+        }
+    };
     if let Ok(time) = serde_json::from_value(serde_json::Value::String(text.to_owned())) {
         return Ok(time);
     }
@@ -45,5 +50,6 @@ mod tests {
         for text in ["", "h", "yesterday", "-1h", "1w", "9999999999999999d"] {
             assert!(parse(text, now).unwrap_err().contains("RFC 3339"), "{text}");
         }
+        assert!(parse("-1d", now).unwrap_err().contains("write 1d;"));
     }
 }

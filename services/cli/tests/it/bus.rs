@@ -101,6 +101,40 @@ async fn a_file_without_a_resource_removes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_route_whose_judge_or_shadow_does_not_exist_is_refused() {
+    let stand = Stand::start().await;
+    let route = "apiVersion: neptune/v1\nkind: Route\nmetadata: {name: triage}\nspec:\n  \
+        shadow: {models: [a/new], maxCostUsdPerDay: 1}\n  judge: {model: a/judge, maxCostUsdPerDay: 1}\n";
+    let model = |name: &str| {
+        format!(
+            "---\napiVersion: neptune/v1\nkind: Model\nmetadata: {{name: {name}}}\nspec: {{provider: openai, endpoint: \
+             \"http://x\", price: {{inputUsdPerMtok: 1, outputUsdPerMtok: 1}}}}\n"
+        )
+    };
+    let file = stand.folder.path().join("r.yaml");
+    fs::write(&file, route).unwrap();
+    for command in ["plan", "apply"] {
+        let (code, text) = said(&stand.neptune(&[command, "-f", "r.yaml"]));
+        assert!(code == 64 && text.contains("\"a/new\"") && text.contains("\"a/judge\""), "{command}: {text}");
+    }
+    assert!(stand.bus().await.stored_resources().await.unwrap().is_empty(), "nothing is applied");
+    fs::write(&file, format!("{route}{}{}", model("a/new"), model("a/judge"))).unwrap();
+    stand.json(&["apply", "-f", "r.yaml", "--json"]);
+    fs::write(&file, format!("{route}{}", model("a/new"))).unwrap();
+    let (code, text) = said(&stand.neptune(&["apply", "-f", "r.yaml", "--prune"]));
+    assert!(code == 64 && text.contains("\"a/judge\"") && !text.contains("\"a/new\""), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_before_now_is_said_without_a_sign() {
+    let stand = Stand::start().await;
+    for arguments in [["report", "routing", "--since", "-1d"].as_slice(), &["cost", "--since", "-1d"]] {
+        let (code, text) = said(&stand.neptune(arguments));
+        assert!(code == 64 && text.contains("\"-1d\"") && text.contains("write 1d"), "{arguments:?}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_route_may_rename_a_built_in_one_and_hide_no_model() {
     let stand = Stand::start().await;
     let route =

@@ -9,7 +9,7 @@ use crate::{
 };
 use neptune_contracts::{
     Timestamp,
-    attempt::{Attempt, ErrorClass, JUDGE},
+    attempt::{Attempt, ErrorClass, JUDGE, RETRY},
     chat::ChatRequest,
     ids::AttemptId,
     plan::{PlannedAttempt, Strategy},
@@ -77,8 +77,9 @@ impl Attempts<'_> {
     /// Mints the id of an attempt, before anything is sent.
     pub(super) fn begin<'p>(&self, planned: &'p PlannedAttempt, purpose: Option<&'static str>) -> Begun<'p> {
         let resources = self.caller.resources.borrow().clone();
-        let span = span(planned, resources.models.get(&planned.model));
-        let is_streamed = purpose.is_none() && self.is_streamed();
+        let operation = if self.routed.task.input.embedding.is_some() { "embeddings" } else { "chat" };
+        let span = span(operation, planned, resources.models.get(&planned.model));
+        let is_streamed = matches!(purpose, None | Some(RETRY)) && self.is_streamed();
         let (id, started_at, clock) = (self.id(&planned.model, purpose), Timestamp::now(), Instant::now());
         let outlet = is_streamed.then(|| self.outlet(id));
         Begun { id, planned, purpose, resources, started_at, clock, span, outlet }
@@ -179,13 +180,13 @@ impl Attempts<'_> {
 }
 
 /// By the OpenTelemetry conventions for model calls.
-fn span(planned: &PlannedAttempt, model: Option<&ModelSpec>) -> Span {
+fn span(operation: &'static str, planned: &PlannedAttempt, model: Option<&ModelSpec>) -> Span {
     tracing::info_span!(
-        "chat",
-        otel.name = %format_args!("chat {}", planned.model),
+        "call",
+        otel.name = %format_args!("{operation} {}", planned.model),
         otel.kind = "client",
         otel.status_code = field::Empty,
-        gen_ai.operation.name = "chat",
+        gen_ai.operation.name = operation,
         gen_ai.provider.name = model.map_or("unknown", |model| model.provider.as_str()),
         gen_ai.request.model = planned.model,
         gen_ai.usage.input_tokens = field::Empty,

@@ -2,7 +2,7 @@
 //! a crash: which calls had ended, which may be made again under their id, and which are lost.
 
 use neptune_contracts::{
-    attempt::{Attempt, HEDGE, LOST, MEMBER},
+    attempt::{Attempt, HEDGE, LOST, MEMBER, RETRY},
     plan::{Plan, PlannedAttempt, Strategy},
     resource::Provider,
 };
@@ -42,14 +42,14 @@ pub struct Left {
 /// Whether a provider takes a key by which it recognises a repeated call.
 #[must_use]
 pub fn takes_idempotency_key(provider: Provider) -> bool {
-    matches!(provider, Provider::Openai | Provider::Azure)
+    matches!(provider, Provider::Openai | Provider::OpenaiResponses | Provider::Azure)
 }
 
 /// Whether a call may be repeated: it asks the task's own question, which is the same each time, in one
 /// piece. Who saw a part of a streamed answer must not take another one for its continuation.
 #[must_use]
 pub fn is_repeatable(provider: Provider, purpose: Option<&str>, is_streamed: bool) -> bool {
-    takes_idempotency_key(provider) && !is_streamed && matches!(purpose, None | Some(HEDGE | MEMBER))
+    takes_idempotency_key(provider) && !is_streamed && matches!(purpose, None | Some(HEDGE | MEMBER | RETRY))
 }
 
 impl Note {

@@ -1,6 +1,6 @@
 //! What to do next with a plan: the whole control flow of failing over, as a function.
 
-use super::{classify::another_may_succeed, output::re_ask};
+use super::{classify::another_may_succeed, once_more::once_more, output::re_ask};
 use neptune_contracts::{
     PicoUsd, Timestamp,
     attempt::{Attempt, ErrorClass},
@@ -26,6 +26,13 @@ pub enum Step<'p> {
     Attempt(&'p PlannedAttempt),
     /// Tell the model what is wrong with its last answer, in an attempt like this one.
     ReAsk(&'p PlannedAttempt),
+    /// Call this model again, which failed for what passes quickly, because no other one is left.
+    Retry {
+        /// What is attempted again.
+        planned: &'p PlannedAttempt,
+        /// After this pause.
+        pause_ms: u64,
+    },
     /// Hand the rest of the plan, from this index on, to an executor of another zone.
     HandOver(usize),
     /// The task is answered.
@@ -61,7 +68,8 @@ pub enum End {
 /// The next step of `routed` after `progress` (attempts of other executors left out), for an
 /// executor of `zones`, at `now`.
 ///
-/// A `single` plan has one attempt, those of the others follow one another. An answer that fails the
+/// A `single` plan has one attempt, those of the others follow one another. The last of them is made once
+/// more where it failed for what passes quickly. An answer that fails the
 /// task's checks is told to its model once, unless a cascade has another model for that.
 #[must_use]
 pub fn next<'p>(routed: &'p TaskRouted, progress: &Progress<'_>, zones: &[Zone], now: Timestamp) -> Step<'p> {
@@ -82,7 +90,7 @@ pub fn next<'p>(routed: &'p TaskRouted, progress: &Progress<'_>, zones: &[Zone],
     if let Some(again) = to_be_told(routed, progress, planned.is_some(), now) {
         return Step::ReAsk(again);
     }
-    let Some(planned) = planned else { return Step::End(End::Exhausted) };
+    let Some(planned) = planned else { return retried(routed, progress, zones, now) };
     if routed.admission.expires_at <= now {
         return Step::End(End::AdmissionExpired);
     }
@@ -142,6 +150,16 @@ fn to_be_told<'p>(
     let planned = begun.iter().rfind(|planned| planned.model == last.model)?;
     let cost = re_ask::expected_cost(last, planned.expected_cost_usd);
     over_cost(routed, progress.made, cost).is_none().then_some(planned)
+}
+
+/// What is done when the plan has no other attempt left.
+fn retried<'p>(routed: &'p TaskRouted, progress: &Progress<'_>, zones: &[Zone], now: Timestamp) -> Step<'p> {
+    let again = once_more(routed, progress, now).filter(|(planned, _)| {
+        zones.contains(&planned.zone)
+            && routed.admission.expires_at > now
+            && over_cost(routed, progress.made, planned.expected_cost_usd).is_none()
+    });
+    again.map_or(Step::End(End::Exhausted), |(planned, pause_ms)| Step::Retry { planned, pause_ms })
 }
 
 /// With less time than this before the deadline there is no further attempt. A call is cut a part of a

@@ -15,14 +15,16 @@ mod media;
 mod openai;
 mod options;
 mod reading;
+mod responses;
 mod tools;
 mod warnings;
 
-use super::{answer::Answer, classify, failure::Failure, prompt::Prompt, sse::Event};
+use super::{answer::Answer, classify, embedding::Vectors, failure::Failure, prompt::Prompt, sse::Event};
 use neptune_contracts::{
     Timestamp,
     attempt::{ErrorClass, Usage},
     chat::ChatRequest,
+    embedding::EmbeddingSpec,
     problem::Problem,
     resource::{ModelSpec, Provider},
 };
@@ -87,6 +89,22 @@ pub trait Wire: Sync {
         None
     }
 
+    /// The request for the vectors of the texts.
+    ///
+    /// # Errors
+    /// As those of [`Self::request`]; class `unsupported` where the format's embeddings are not spoken here.
+    fn embeddings_request(&self, _asked: &Asked<'_>, _spec: EmbeddingSpec) -> Result<Outgoing, Failure> {
+        Err(unsupported("embeddings of this provider cannot be asked for"))
+    }
+
+    /// The body of a success as the vectors that [`Self::embeddings_request`] asks for.
+    ///
+    /// # Errors
+    /// It cannot be read, or holds none.
+    fn vectors(&self, _body: &[u8]) -> Result<Vectors, Failure> {
+        Err(unsupported("embeddings of this provider cannot be read"))
+    }
+
     /// How the pieces that [`Self::streamed_request`] asks for are packed.
     fn framing(&self) -> Framing {
         Framing::ServerSent
@@ -145,6 +163,7 @@ pub trait Pieces: Send {
 pub fn of(provider: Provider) -> &'static dyn Wire {
     match provider {
         Provider::Openai => &openai::Openai,
+        Provider::OpenaiResponses => &responses::Responses,
         Provider::Azure => &azure::Azure,
         Provider::Anthropic => &anthropic::Anthropic,
         Provider::Gemini => &gemini::Gemini,

@@ -28,7 +28,9 @@ pub(super) fn authorize(
 ) -> Result<(), Failure> {
     let Some(credential) = endpoint::credential(model, environment)? else { return Ok(()) };
     match model.provider {
-        Provider::Openai => insert(request, "authorization", &format!("Bearer {credential}")),
+        Provider::Openai | Provider::OpenaiResponses => {
+            insert(request, "authorization", &format!("Bearer {credential}"))
+        }
         Provider::Azure => insert(request, "api-key", credential),
         Provider::Anthropic => insert(request, "x-api-key", credential),
         Provider::Gemini => insert(request, "x-goog-api-key", credential),

@@ -78,11 +78,11 @@ async fn without_the_judges_word_the_majority_decides() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_answers_that_are_as_they_must_be_count() {
     let (world, _judge) = world(Combine::Majority, ["perhaps", "perhaps", "bug"], "").await;
-    let output = OutputSpec { one_of: vec!["bug".into()], ..OutputSpec::default() };
+    let output = OutputSpec { one_of: Some(vec!["bug".into()]), ..OutputSpec::default() };
     let task = world.submit(|task| task.output = Some(output.clone())).await;
     let fact = world.finished(task).await;
     assert_eq!((fact.text(), fact.attempts.len()), (Some("bug"), 3));
-    let none = OutputSpec { one_of: vec!["billing".into()], ..OutputSpec::default() };
+    let none = OutputSpec { one_of: Some(vec!["billing".into()]), ..OutputSpec::default() };
     let task = world.submit(|task| task.output = Some(none)).await;
     let fact = world.finished(task).await;
     assert_eq!((fact.error.unwrap().code.as_str(), fact.attempts.len()), ("output_invalid", 3));

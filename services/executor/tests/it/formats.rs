@@ -4,16 +4,18 @@ use crate::world::{World, planned};
 use neptune_contracts::{
     PicoUsd,
     attempt::ErrorClass,
+    chat::ChatRequest,
+    embedding::{EmbeddingSpec, Encoding},
     finished::{Outcome, TaskFinished},
     names::Zone,
-    plan::PlannedAttempt,
+    plan::{PlannedAttempt, Strategy},
 };
 use neptune_runtime::{Shutdown, config::Secret};
 use neptune_simulator::config::{Config, Declared};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
-const PROVIDERS: [&str; 5] = ["openai", "azure", "anthropic", "gemini", "bedrock"];
+const PROVIDERS: [&str; 6] = ["openai", "openai_responses", "azure", "anthropic", "gemini", "bedrock"];
 const PRICE: &str =
     r#"{inputUsdPerMtok: "2", cachedInputUsdPerMtok: "0.5", cacheWriteUsdPerMtok: "2.5", outputUsdPerMtok: "8"}"#;
 
@@ -46,7 +48,7 @@ impl Simulator {
 
     fn endpoint(&self, provider: &str) -> String {
         let below = match provider {
-            "openai" | "anthropic" => "/v1",
+            "openai" | "openai_responses" | "anthropic" => "/v1",
             "gemini" => "/v1beta",
             _ => "",
         };
@@ -107,10 +109,16 @@ async fn every_format_answers_calls_tools_and_costs_what_the_provider_charges() 
         assert!(said.text().is_some_and(|text| text.contains("pump")), "{provider} {said:?}");
         assert_eq!(said.output.as_ref().unwrap()["model"], "acme/a");
         let attempt = &said.attempts[0];
+        let counts_no_writes = matches!(provider, "gemini" | "openai_responses");
         assert_eq!((attempt.provider.as_str(), attempt.estimated), (provider, false));
-        assert!(attempt.usage.cache_read > 0 && (attempt.usage.cache_write > 0 || provider == "gemini"), "{provider}");
+        assert!(attempt.usage.cache_read > 0 && (attempt.usage.cache_write > 0 || counts_no_writes), "{provider}");
         let warned = said.warnings.iter().any(|warning| warning.field == "input.seed");
-        assert_eq!(warned, matches!(provider, "anthropic" | "bedrock"), "{provider} {:?}", said.warnings);
+        assert_eq!(
+            warned,
+            matches!(provider, "anthropic" | "bedrock" | "openai_responses"),
+            "{provider} {:?}",
+            said.warnings
+        );
         let called = ask(&world, json!({"tools": tools, "tool_choice": "required"})).await;
         let choice = &called.output.as_ref().unwrap()["choices"][0];
         assert_eq!(choice["finish_reason"], "tool_calls", "{provider} {choice}");
@@ -220,4 +228,78 @@ async fn what_a_provider_cannot_do_is_done_by_the_next() {
     assert_eq!((first.class, first.http_status), (ErrorClass::Unsupported, None));
     assert_eq!((fact.attempts[0].cost_usd, fact.attempts[1].provider.as_str()), (PicoUsd::ZERO, "openai"));
     assert_eq!((fact.outcome, fact.warnings.len()), (Outcome::Completed, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vectors_are_the_same_from_each_format_and_priced_by_their_input() {
+    let simulator = Simulator::start().await;
+    let texts = ["the pump leaks", "a valve is loose"];
+    let mut seen = Vec::new();
+    for provider in ["openai", "openai_responses", "azure", "gemini"] {
+        let world = world(&simulator, provider, provider).await;
+        let before = simulator.charged(provider).await;
+        for (count, encoding_format) in [(1, Encoding::Float), (2, Encoding::Float), (2, Encoding::Base64)] {
+            let spec = EmbeddingSpec { dimensions: Some(8), encoding_format };
+            let texts = texts.iter().take(count).map(|text| (*text).to_owned()).collect();
+            let task = world.submit(|task| task.input = ChatRequest::embedding(None, texts, spec)).await;
+            let fact = world.finished(task).await;
+            assert_eq!((fact.outcome, fact.attempts.len()), (Outcome::Completed, 1), "{provider} {fact:?}");
+            let (output, attempt) = (fact.output.as_ref().unwrap(), &fact.attempts[0]);
+            assert!(fact.holds_vectors() && output["model"] == "acme/a", "{provider} {output}");
+            assert_eq!(output["data"].as_array().unwrap().len(), count, "{provider}");
+            assert_eq!((attempt.usage.output, attempt.estimated), (0, provider == "gemini"), "{provider}");
+            assert!(fact.cost_usd > PicoUsd::ZERO, "{provider}");
+            if encoding_format == Encoding::Base64 {
+                seen.push(output["data"].clone());
+            }
+        }
+        if provider != "gemini" {
+            assert!(simulator.charged(provider).await > before, "{provider}");
+        }
+    }
+    assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_without_embeddings_leaves_them_to_the_next() {
+    let simulator = Simulator::start().await;
+    let world = world(&simulator, "anthropic", "openai").await;
+    let input = ChatRequest::embedding(None, vec!["the pump leaks".into()], EmbeddingSpec::default());
+    let task = world.submit(|task| task.input = input).await;
+    let fact = world.finished(task).await;
+    assert_eq!(fact.attempts[0].error.as_ref().unwrap().class, ErrorClass::Unsupported);
+    assert_eq!((fact.outcome, fact.attempts.len()), (Outcome::Completed, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_without_a_successor_is_called_once_more() {
+    let simulator = Simulator::start().await;
+    let plan = (Strategy::Single, vec![planned("acme/a", Zone::External)], None);
+    let world = World::start_with(plan, |_| {}).await;
+    let price = json!({"inputUsdPerMtok": "2", "cachedInputUsdPerMtok": "0.5", "cacheWriteUsdPerMtok": "2.5", "outputUsdPerMtok": "8"});
+    let spec = json!({"provider": "openai", "endpoint": simulator.endpoint("openai"), "upstreamModel": "openai", "price": price,
+        "credentialEnv": "MODEL_KEY", "allowPrivate": true});
+    world.declare_spec("acme/a", spec).await;
+    world.execute(&[Zone::External]);
+    for (fault, class) in [("serverError", ErrorClass::Overload), ("cut", ErrorClass::Network)] {
+        simulator.behave("openai", json!({"failNext": 1, "failWith": fault})).await;
+        let fact = ask(&world, json!({})).await;
+        assert_eq!((fact.outcome, fact.attempts.len()), (Outcome::Completed, 2), "{fault} {fact:?}");
+        assert_eq!(fact.attempts[0].error.as_ref().unwrap().class, class);
+        assert_eq!((fact.attempts[0].purpose.as_deref(), fact.attempts[1].purpose.as_deref()), (None, Some("retry")));
+        assert_ne!(fact.attempts[0].id, fact.attempts[1].id, "an attempt of its own");
+        let pause_us = fact.attempts[1].started_at.micros_since(fact.attempts[0].started_at);
+        assert!(pause_us >= 100_000, "after a pause: {pause_us}");
+    }
+    // Before the first piece of a stream too, whose pieces then come from the second call.
+    simulator.behave("openai", json!({"failNext": 1, "failWith": "serverError"})).await;
+    let fact = ask(&world, json!({"stream": true})).await;
+    assert_eq!((fact.outcome, fact.attempts.len(), fact.attempts[0].chunks), (Outcome::Completed, 2, 0), "{fact:?}");
+    assert!(fact.attempts[1].chunks > 1, "{fact:?}");
+    simulator.behave("openai", json!({"failNext": 2, "failWith": "serverError"})).await;
+    let fact = ask(&world, json!({})).await;
+    assert_eq!((fact.outcome, fact.attempts.len()), (Outcome::Failed, 2), "once more, and not again");
+    simulator.behave("openai", json!({"failNext": 1, "failWith": "invalid"})).await;
+    let fact = ask(&world, json!({})).await;
+    assert_eq!((fact.outcome, fact.attempts.len()), (Outcome::Failed, 1), "what is wrong stays wrong");
 }

@@ -1,7 +1,7 @@
 //! Streams in each provider's words, written from its documentation, against the whole answers.
 
-use crate::golden::{golden, model, text};
-use neptune_contracts::{Timestamp, attempt::Usage, chat::ChatRequest};
+use crate::golden::{golden, model, request, text};
+use neptune_contracts::{Timestamp, attempt::Usage};
 use neptune_executor::domain::{
     answer,
     assemble::Assembly,
@@ -11,7 +11,7 @@ use neptune_executor::domain::{
 };
 use serde_json::{Value, json};
 
-const PROVIDERS: [&str; 3] = ["anthropic", "gemini", "bedrock"];
+const PROVIDERS: [&str; 4] = ["openai_responses", "anthropic", "gemini", "bedrock"];
 
 fn now() -> Timestamp {
     Timestamp::from_unix_micros(1_790_000_000_000_000).unwrap()
@@ -75,6 +75,7 @@ fn what_goes_wrong_in_a_stream_has_its_class() {
 #[test]
 fn a_stream_is_asked_for_as_the_provider_expects() {
     for (provider, path, stream) in [
+        ("openai_responses", "responses", json!(true)),
         ("anthropic", "messages", json!(true)),
         ("gemini", "models/upstream-name:streamGenerateContent?alt=sse", Value::Null),
         ("bedrock", "model/upstream-name/converse-stream", Value::Null),
@@ -84,7 +85,7 @@ fn a_stream_is_asked_for_as_the_provider_expects() {
             wanted["stream"] = stream;
         }
         let model = model(provider);
-        let mut input: ChatRequest = serde_json::from_value(golden("request.json")).unwrap();
+        let mut input = request(provider);
         input.stream = Some(true);
         let prompt = Prompt::write(&input).unwrap();
         let asked = Asked { upstream_model: "upstream-name", model: &model, input: &input, prompt: &prompt };

@@ -12,6 +12,7 @@ use neptune_contracts::{
     chat::ChatRequest,
     finished::Outcome,
     names::{Service, Zone},
+    plan::Strategy,
     task::TaskSubmitted,
 };
 use neptune_testkit::wait_until;
@@ -213,4 +214,26 @@ async fn killed_after_the_fact_nothing_is_done_again() {
     let _survivor = world.process("external");
     let fact = world.finished(task).await;
     assert_eq!((fact.outcome, fact.attempts.len(), a.calls()), (Outcome::Completed, 1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_during_the_second_call_that_one_is_made_again_under_its_id() {
+    let world = World::start_with((Strategy::Single, vec![planned("acme/a", Zone::External)], None), |_| {}).await;
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Reply::Held(gate.clone(), answer("third time"));
+    let a = Upstream::that(Reply::Failing(Arc::new(1.into()), Box::new(held))).await;
+    world.declare("acme/a", Zone::External, &a).await;
+    let mut doomed = world.process("external");
+    let task = world.submit(|_| {}).await;
+    called(&a, 2).await;
+    doomed.kill();
+    let _survivor = world.process("external");
+    called(&a, 3).await;
+    gate.add_permits(2);
+    let fact = world.finished(task).await;
+    let purposes: Vec<Option<&str>> = fact.attempts.iter().map(|attempt| attempt.purpose.as_deref()).collect();
+    assert_eq!((fact.outcome, purposes), (Outcome::Completed, vec![None, Some("retry")]), "{:?}", fact.attempts);
+    let keys: Vec<String> = a.asked().iter().map(|asked| asked.headers["idempotency-key"].clone()).collect();
+    let ids: Vec<String> = fact.attempts.iter().map(|attempt| attempt.id.to_string()).collect();
+    assert_eq!(keys, [&ids[0], &ids[1], &ids[1]].map(Clone::clone));
 }

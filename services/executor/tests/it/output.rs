@@ -111,7 +111,8 @@ async fn when_no_answer_is_right_the_task_fails_and_keeps_the_last() {
 async fn text_is_checked_too_and_nothing_where_nothing_is_asked() {
     let (world, a, _b) = world(Strategy::Fallback, &["maybe", "bug", "maybe"], &["bug"]).await;
     let one_of = || vec!["bug".to_owned(), "billing".to_owned()];
-    let task = world.submit(|task| task.output = Some(OutputSpec { one_of: one_of(), ..OutputSpec::default() })).await;
+    let task =
+        world.submit(|task| task.output = Some(OutputSpec { one_of: Some(one_of()), ..OutputSpec::default() })).await;
     let fact = world.finished(task).await;
     assert_eq!((fact.text(), fact.attempts.len()), (Some("bug"), 2));
     assert!(a.asked()[0].body.get("response_format").is_none());

@@ -42,6 +42,21 @@ pub(crate) enum Reply {
     Slow(Duration, String),
     /// Answers once the test allows it.
     Held(Arc<Semaphore>, String),
+    /// Fails so many times, and does the other thing from then on.
+    Failing(Arc<AtomicUsize>, Box<Reply>),
+}
+
+impl Reply {
+    /// What it does with the next request.
+    fn due(&self) -> Self {
+        match self {
+            Self::Failing(left, then) => {
+                let fails = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+                if fails { Self::With(500, "", "{}".to_owned()) } else { then.due() }
+            }
+            other => other.clone(),
+        }
+    }
 }
 
 pub(crate) struct Upstream {
@@ -118,7 +133,7 @@ async fn serve(mut connection: TcpStream, reply: Reply, (asked, at_once): (Arc<M
         asked.lock().unwrap().push(request);
         let now = at_once.now.fetch_add(1, Ordering::SeqCst) + 1;
         at_once.most.fetch_max(now, Ordering::SeqCst);
-        let stays = act(&mut connection, &reply, &at_once).await;
+        let stays = act(&mut connection, &reply.due(), &at_once).await;
         if !stays {
             return;
         }
@@ -161,7 +176,7 @@ async fn act(connection: &mut TcpStream, reply: &Reply, at_once: &AtOnce) -> boo
     let text = match reply {
         Reply::With(status, headers, body) => full(*status, headers, body),
         Reply::Cut | Reply::Stalled => "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"choices\":".to_owned(),
-        Reply::Reset => {
+        Reply::Reset | Reply::Failing(..) => {
             at_once.now.fetch_sub(1, Ordering::SeqCst);
             return false;
         }

@@ -10,9 +10,11 @@ use neptune_contracts::{
     admission::{Admission, Exclusion, Task},
     finished::{Outcome, TaskError},
     names::{DataClass, Zone},
+    problem::shortlist,
     resource::KeyRole,
     task::{Constraints, TaskSubmitted},
 };
+use std::collections::HashSet;
 
 /// An admission without a deadline is void after an hour.
 const VALID_MS: i64 = 3_600_000;
@@ -136,14 +138,20 @@ fn narrow<'p>(
 }
 
 fn nothing_left(task: &Task, policy: &Policy, excluded: &[Exclusion]) -> String {
+    let requested = policy.requested(task);
+    // What was asked for is told first.
+    let is_other = |model: &str| requested.as_ref().is_some_and(|requested| !requested.contains(model));
+    let mut excluded: Vec<&Exclusion> = excluded.iter().collect();
+    excluded.sort_by_key(|excluded| is_other(&excluded.model));
     let mut reasons: Vec<String> =
         excluded.iter().map(|excluded| format!("{}: {}", excluded.model, excluded.reason)).collect();
-    if policy.requested(task).is_some_and(|requested| requested.is_empty()) {
-        reasons.push("the task asks for models that do not exist, or for a model that its own list leaves out".into());
+    if requested.as_ref().is_some_and(HashSet::is_empty) {
+        let text = "the task asks for models that do not exist, or for a model that its own list leaves out";
+        reasons.insert(0, text.to_owned());
     } else if reasons.is_empty() {
         reasons.push("none is configured".into());
     }
-    format!("no model may see this task ({})", reasons.join("; "))
+    format!("no model may see this task ({})", shortlist(&reasons, "models"))
 }
 
 fn refuse(code: &str, message: &str) -> Decision<'static> {

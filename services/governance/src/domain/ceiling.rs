@@ -7,12 +7,14 @@ use neptune_contracts::{PicoUsd, admission::Task};
 const ASSUMED_OUTPUT_TOKENS: u64 = 4_096;
 
 /// The cost of one attempt at the dearest of `models`, with all the output the task allows and the
-/// dearest class of input.
+/// dearest class of input. Models that cannot do such a task at all do not count.
 #[must_use]
 pub fn ceiling(task: &Task, models: &[&AllowedModel]) -> PicoUsd {
     let input_tokens = task.input.estimated_input_tokens();
     let choices = u64::from(task.input.n.unwrap_or(1));
+    let is_of_vectors = task.input.embedding.is_some();
     let asked = task.input.output_limit().map_or(ASSUMED_OUTPUT_TOKENS, u64::from);
+    let asked = if is_of_vectors { 0 } else { asked };
     let of_model = |model: &&AllowedModel| {
         // Every estimate of tokens may be short by a third, so a long context is priced as one early.
         let price = model.price.at(input_tokens + input_tokens / 2);
@@ -20,7 +22,8 @@ pub fn ceiling(task: &Task, models: &[&AllowedModel]) -> PicoUsd {
         let output_tokens = asked.min(model.max_output_tokens) * choices;
         PicoUsd::of_quantities(&[(input_tokens, input), (output_tokens, price.output_usd_per_mtok)])
     };
-    models.iter().map(of_model).max().unwrap_or(PicoUsd::ZERO)
+    let fitting = models.iter().filter(|model| model.embeddings == is_of_vectors);
+    fitting.map(of_model).max().unwrap_or(PicoUsd::ZERO)
 }
 
 #[cfg(test)]
@@ -38,7 +41,13 @@ mod tests {
             output_usd_per_mtok: PicoUsd(output * 1_000_000),
             long_context: None,
         };
-        AllowedModel { name: "m".into(), zone: neptune_contracts::names::Zone::Onprem, price, max_output_tokens }
+        AllowedModel {
+            name: "m".into(),
+            zone: neptune_contracts::names::Zone::Onprem,
+            price,
+            max_output_tokens,
+            embeddings: false,
+        }
     }
 
     /// Prices are in pico-dollars a token; the input is 14 tokens: 40 characters and one message.
@@ -65,6 +74,14 @@ mod tests {
         check(|input| input.max_tokens = Some(50_000), &[model(0, 1, 1_000)], 1_000);
         check(|input| input.max_completion_tokens = Some(5_000), &[model(0, 1, 8_000)], 5_000);
         check(|input| (input.max_tokens, input.n) = (Some(10), Some(4)), &[model(0, 1, 8_000)], 40);
+    }
+
+    #[test]
+    fn only_models_that_can_do_the_task_count() {
+        let vectors = |input: &mut ChatRequest| input.embedding = Some(Default::default());
+        let embedding = AllowedModel { embeddings: true, ..model(2, 50, 1_000) };
+        check(vectors, &[model(50, 3, 100), embedding.clone()], 14 * 2);
+        check(|input| input.max_tokens = Some(10), &[model(1, 3, 100), embedding], 14 + 30);
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct AllowedModel {
     pub price: PriceSpec,
     /// Most output tokens of one answer.
     pub max_output_tokens: u64,
+    /// Gives vectors of texts, and answers nothing.
+    pub embeddings: bool,
 }
 
 impl Policy {
@@ -119,6 +121,7 @@ impl TeamPolicy {
                     zone: spec.zone,
                     price: spec.price,
                     max_output_tokens: spec.capabilities.max_output_tokens,
+                    embeddings: spec.capabilities.embeddings,
                 }),
                 Some((code, reason)) => excluded.push(Exclusion { model: model.clone(), code: code.into(), reason }),
             }

@@ -9,6 +9,7 @@ use neptune_contracts::{
     resource::Resources,
     task::{TEAM, TaskSubmitted},
 };
+use serde_json::{Map, Value};
 
 /// The task of a `POST /v1/tasks` body. The HTTP API is strict where messages are lenient: a
 /// misspelt limit must not silently be no limit. Without an `id` in the body it has none yet.
@@ -46,12 +47,12 @@ pub fn chat(body: &[u8]) -> Result<ChatRequest, Vec<Problem>> {
     json::read(body).map_err(|problem| vec![problem])
 }
 
-/// The task of a chat completion. It has no id yet.
+/// The task of a chat completion, with the caller's labels. It has no id yet.
 ///
 /// # Errors
-/// Every fault of the request and the headers.
+/// Every fault of the request and the headers, by the paths of the task.
 pub fn completion(
-    request: ChatRequest,
+    (request, labels): (ChatRequest, Map<String, Value>),
     hints: &Hints,
     caller: &Caller,
     now: Timestamp,
@@ -67,13 +68,13 @@ pub fn completion(
         faults.push(Problem::new("stream_options.include_usage", "not true or false", "send true or leave it out"));
     }
     let mut task = TaskSubmitted::new(caller.team.clone(), request);
-    task.id = None;
+    (task.id, task.metadata) = (None, labels);
     match hints.constraints(now) {
         Ok((constraints, task_type)) => (task.constraints, task.task_type) = (constraints, task_type),
         Err(wrong) => faults.extend(wrong),
     }
     faults.extend(settle(&mut task, caller, now, resources));
-    if faults.is_empty() { Ok(task) } else { Err(faults.into_iter().map(of_the_input).collect()) }
+    if faults.is_empty() { Ok(task) } else { Err(faults) }
 }
 
 /// Says who asks, whatever the body says. Returns what is wrong with the task.
@@ -118,13 +119,14 @@ mod tests {
     fn check_completion(body: &str, faults: &[&str]) {
         let hints = Hints { lane: Some("slow".into()), ..Hints::default() };
         let found = chat(body.as_bytes())
-            .and_then(|request| completion(request, &hints, &caller(), now(), &Resources::default()));
+            .and_then(|request| completion((request, Map::new()), &hints, &caller(), now(), &Resources::default()))
+            .map_err(|faults| faults.into_iter().map(of_the_input).collect());
         assert_eq!(fields(found), faults, "{body}");
     }
 
     #[test]
     fn who_asks_follows_from_the_key_alone() {
-        let body = r#"{"team": "sales", "origin": "run", "key": "other", "input": {"messages": [{"role": "user"}]}}"#;
+        let body = r#"{"team": "sales", "origin": "run", "key": "other", "input": {"messages": [{"role": "user", "content": "hi"}]}}"#;
         let task = task(body.as_bytes(), &caller(), now(), &Resources::default()).unwrap();
         assert_eq!(task.team, Some(caller().team));
         assert_eq!((task.origin, task.key.as_deref(), task.id), (Origin::Api, Some("k1"), None));
@@ -141,8 +143,12 @@ mod tests {
             &["input.stream", "input.messages[0].role"],
         );
         let step = r#"{"run": "0199f2aa-0000-7000-8000-0000000000e1", "workflow": "w", "step": "/do"}"#;
-        check_task(&format!(r#"{{"input": {{"messages": [{{"role": "user"}}]}}, "step": {step}}}"#), &["step"]);
-        let with_id = |id: &str| format!(r#"{{"input": {{"messages": [{{"role": "user"}}]}}, "id": "{id}"}}"#);
+        check_task(
+            &format!(r#"{{"input": {{"messages": [{{"role": "user", "content": "hi"}}]}}, "step": {step}}}"#),
+            &["step"],
+        );
+        let with_id =
+            |id: &str| format!(r#"{{"input": {{"messages": [{{"role": "user", "content": "hi"}}]}}, "id": "{id}"}}"#);
         check_task(&with_id("7"), &["id"]);
         check_task(&with_id("00000000-0000-0000-0000-000000000000"), &["id"]);
         check_task(&with_id("9b2c1f6e-5a0d-4b8f-9c37-2f1f0a5d6e21"), &["id"]);
@@ -153,19 +159,24 @@ mod tests {
 
     #[test]
     fn every_fault_of_a_completion_is_named_as_the_body_has_it() {
-        check_completion(r#"{"messages": [{"role": "user"}]}"#, &["x-neptune-lane"]);
+        check_completion(r#"{"messages": [{"role": "user", "content": "hi"}]}"#, &["x-neptune-lane"]);
         check_completion(r#"{"messages": [], "stream": true}"#, &["x-neptune-lane", "messages"]);
         let options = r#"{"messages": [], "stream_options": {"include_usage": 1}}"#;
         check_completion(options, &["stream_options", "stream_options.include_usage", "x-neptune-lane", "messages"]);
-        check_completion(r#"{"messages": [{"role": "user"}], "n": "two"}"#, &["n"]);
+        check_completion(r#"{"messages": [{"role": "user", "content": "hi"}], "n": "two"}"#, &["n"]);
     }
 
     #[test]
     fn a_completion_keeps_what_neptune_does_not_read() {
         let body = r#"{"model": "auto:cheap", "messages": [{"role": "user", "content": "hi"}], "stream": false, "logit_bias": {"1": 2}}"#;
-        let task =
-            completion(chat(body.as_bytes()).unwrap(), &Hints::default(), &caller(), now(), &Resources::default())
-                .unwrap();
+        let task = completion(
+            (chat(body.as_bytes()).unwrap(), Map::new()),
+            &Hints::default(),
+            &caller(),
+            now(),
+            &Resources::default(),
+        )
+        .unwrap();
         assert_eq!(task.input.model.as_deref(), Some("auto:cheap"));
         assert_eq!(task.input.other.get("logit_bias"), Some(&serde_json::json!({"1": 2})));
     }

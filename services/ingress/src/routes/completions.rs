@@ -8,6 +8,7 @@ use crate::{
     domain::{
         answer,
         hints::{self, Hints},
+        responses::Echo,
         submit,
     },
     gate::Gate,
@@ -27,12 +28,13 @@ use neptune_contracts::{
     chat::ChatRequest,
     finished::{Outcome, TaskError, TaskFinished},
     ids::TaskId,
+    problem::Problem,
 };
 use serde_json::Value;
 use tokio::time::Instant;
 
 pub(super) use voice::Dialect;
-use voice::Voice;
+use voice::{Asked, Voice};
 
 /// `POST /v1/chat/completions`.
 pub async fn complete(State(gate): State<Gate>, request: Request) -> Response {
@@ -53,20 +55,24 @@ async fn answer_completion(gate: &Gate, request: Request, dialect: Dialect) -> R
     let hints = Hints::read(|name| receive::text(&head.headers, name).map(str::to_owned));
     let body = receive::json(&head.headers, body).await?;
     let resources = door.resources.borrow().clone();
-    let request = dialect.read(&body).map_err(Fault::invalid)?;
+    let Asked { request, labels, echo } = dialect.read(&body).map_err(Fault::invalid)?;
     drop(body);
-    let task = submit::completion(request, &hints, &caller, Timestamp::now(), &resources).map_err(Fault::invalid)?;
+    let as_sent = |faults: Vec<Problem>| Fault::invalid(faults.into_iter().map(|fault| dialect.fault(fault)).collect());
+    let task = submit::completion((request, labels), &hints, &caller, Timestamp::now(), &resources);
+    let task = task.map_err(as_sent)?;
     let (wait, cause) = (Some(door.wait), receive::cause(&head.headers));
     let wish = Wish { idempotency_key, wait, cause, deadline_in_ms: hints.deadline_ms.as_deref() };
     if task.input.stream != Some(true) {
         let submitted = submitting::submit(door, &caller, task, wish).await?;
-        return submitted.finished.map(|finished| answer(*finished, dialect)).ok_or_else(|| not_in_time(submitted.id));
+        let finished = submitted.finished.ok_or_else(|| not_in_time(submitted.id))?;
+        return Ok(answer(*finished, (dialect, echo)));
     }
     let with_usage = task.input.other.get("stream_options").and_then(|options| options.get("include_usage"));
     let with_usage = with_usage.and_then(Value::as_bool).unwrap_or(false);
     let deadline = Instant::now() + door.wait;
     let stored = submitting::store(door, &caller, task, (wish, true)).await?;
-    stream::answer(gate.clone(), caller.team, stored, (deadline, Voice::of(dialect, with_usage))).await
+    let voice = Voice::of(dialect, with_usage, echo);
+    stream::answer(gate.clone(), caller.team, stored, (deadline, voice), dialect).await
 }
 
 fn not_in_time(id: TaskId) -> Fault {
@@ -75,19 +81,19 @@ fn not_in_time(id: TaskId) -> Fault {
 }
 
 /// In OpenAI's shape the model's own object is passed on as it is.
-fn answer(mut finished: TaskFinished, dialect: Dialect) -> Response {
+fn answer(mut finished: TaskFinished, (dialect, echo): (Dialect, Echo)) -> Response {
     let mut response = match (finished.outcome, finished.output.take()) {
-        (Outcome::Completed, Some(output)) => (StatusCode::OK, Json(dialect.whole(output))).into_response(),
-        _ => failed(&mut finished).answer(dialect.errors()),
+        (Outcome::Completed, Some(output)) => (StatusCode::OK, Json(dialect.whole(output, echo))).into_response(),
+        _ => failed(&mut finished, dialect).answer(dialect.errors()),
     };
     explain(&mut response, &finished);
     response
 }
 
 /// Why the task has no answer.
-fn failed(finished: &mut TaskFinished) -> Fault {
+fn failed(finished: &mut TaskFinished, dialect: Dialect) -> Fault {
     let mut error = finished.error.take().unwrap_or_else(no_output);
-    error.problems = error.problems.into_iter().map(submit::of_the_input).collect();
+    error.problems = error.problems.into_iter().map(|problem| dialect.fault(problem)).collect();
     Fault::of_task(answer::meaning(finished.outcome, &error), error, finished.id)
 }
 

@@ -92,12 +92,13 @@ fn wait_time(uri: &Uri) -> Result<Option<Duration>, Fault> {
 /// `GET /v1/tasks/{id}`.
 pub async fn read(State(gate): State<Gate>, Path(id): Path<String>, headers: HeaderMap) -> Response {
     match read_task(&gate, &id, &headers).await {
-        Ok(finished) => finished_task(&finished),
+        Ok(Submitted { finished: Some(finished), .. }) => finished_task(&finished),
+        Ok(Submitted { id, finished: None }) => accepted(id),
         Err(fault) => fault.answer(Shape::Problem),
     }
 }
 
-async fn read_task(gate: &Gate, id: &str, headers: &HeaderMap) -> Result<Box<TaskFinished>, Fault> {
+async fn read_task(gate: &Gate, id: &str, headers: &HeaderMap) -> Result<Submitted, Fault> {
     let door = gate.door()?;
     let caller = door.caller(headers)?;
     let malformed = |_| Fault::bad_request("id", "not a UUID", "use the id that the submit answered");
@@ -108,12 +109,17 @@ async fn read_task(gate: &Gate, id: &str, headers: &HeaderMap) -> Result<Box<Tas
     };
     for team in &teams {
         if let Some(finished) = submitting::stored(door, team, id).await? {
-            return Ok(finished);
+            return Ok(Submitted { id, finished: Some(finished) });
         }
     }
-    let text =
-        "no finished task has this id: it is still running, ended more than 24 hours ago, or was never submitted";
-    Err(Fault::new(404, "invalid_request_error", "not_finished_or_unknown", text).about(id))
+    for team in &teams {
+        if submitting::is_under_way(door, team, id).await? {
+            // It may have ended in between.
+            return Ok(Submitted { id, finished: submitting::stored(door, team, id).await? });
+        }
+    }
+    let text = "no task of this id is under way, or has ended within 24 hours: it was never submitted, or ended before";
+    Err(Fault::new(404, "invalid_request_error", "unknown_task", text).about(id))
 }
 
 fn all_teams(door: &Door) -> Vec<Team> {
@@ -143,10 +149,11 @@ pub(super) fn document_submit(operation: TransformOperation<'_>) -> TransformOpe
 pub(super) fn document_read(operation: TransformOperation<'_>) -> TransformOperation<'_> {
     operation
         .id("readTask")
-        .summary("Read a finished task")
-        .description("The finished fact, for a day after the task has ended. 404 while it runs. An admin key reads the tasks of every team.")
+        .summary("Read a task")
+        .description("The finished fact, for a day after the task has ended; 202 while it is under way, and 404 when no such task is known. An admin key reads the tasks of every team.")
         .input::<openapi::PathParameters<Which>>()
         .response_with::<200, Json<TaskFinished>, _>(|answer| answer.description("The finished fact."))
+        .response_with::<202, Json<Accepted>, _>(|answer| answer.description("The task is accepted, and has not ended."))
         .default_response_with::<openapi::ProblemJson, _>(|answer| answer.description("An RFC 9457 problem."))
         .security_requirement(openapi::API_KEY)
 }

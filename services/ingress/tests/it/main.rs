@@ -10,6 +10,7 @@
 
 mod completions;
 mod document;
+mod doors;
 mod feedback;
 mod fuzz;
 mod lifecycle;

@@ -69,7 +69,7 @@ async fn every_fault_of_an_input_is_named() {
     );
     let broken = world.ingress.post(COMPLETIONS, SUPPORT).header("content-type", "application/json");
     check(broken.body("{\"messages\":\n [}"), 400, &["not JSON", "line 2 column 3"]).await;
-    let wrong = world.post(COMPLETIONS, SUPPORT, &json!({"messages": [{"role": "user"}], "n": "two"}));
+    let wrong = world.post(COMPLETIONS, SUPPORT, &json!({"messages": [{"role": "user", "content": "hi"}], "n": "two"}));
     assert_eq!(check(wrong, 400, &["line 1 column"]).await["error"]["param"], "n");
     check(world.post(COMPLETIONS, SUPPORT, &chat("hi")).header("x-neptune-lane", "slow"), 400, &["x-neptune-lane"])
         .await;
@@ -122,7 +122,7 @@ async fn requests_that_do_not_fit_are_told_what_does() {
         assert_eq!(problem["status"], status, "{problem}");
     }
     for (method, path, status, code) in [
-        (Method::POST, "/v1/embeddings", 404, "not_found"),
+        (Method::POST, "/v1/images/generations", 404, "not_found"),
         (Method::GET, "/v1/responses/7", 404, "not_found"),
         (Method::GET, COMPLETIONS, 405, "method_not_allowed"),
         (Method::DELETE, "/v1/models", 405, "method_not_allowed"),

@@ -13,8 +13,12 @@ async fn a_submit_is_answered_with_the_place_of_its_result() {
     let body: Value = answer.json().await.unwrap();
     assert_eq!(body, json!({"id": place.trim_start_matches("/v1/tasks/"), "status_url": place}));
     let get = |key| world.ingress.get(&place).bearer_auth(api_key(key));
-    let (status, problem) = read(get(SUPPORT)).await;
-    assert_eq!((status, &problem["code"], &problem["task"]), (404, &json!("not_finished_or_unknown"), &body["id"]));
+    assert_eq!(read(get(SUPPORT)).await, (202, body.clone()), "it is under way");
+    assert_eq!(read(get(ADMIN)).await, (202, body.clone()), "an admin reads any team's");
+    let (status, problem) = read(get(SALES)).await;
+    assert_eq!((status, &problem["code"], &problem["task"]), (404, &json!("unknown_task"), &body["id"]));
+    let unknown = world.ingress.get("/v1/tasks/0199f2aa-0000-7000-8000-0000000000ff").bearer_auth(api_key(SUPPORT));
+    assert_eq!(read(unknown).await.0, 404, "nobody submitted it");
     world.rest.let_go.add_permits(1);
     wait_until("the task ends", PATIENCE, || async { get(SUPPORT).send().await.unwrap().status() == 200 }).await;
     let (_, finished) = read(get(SUPPORT)).await;

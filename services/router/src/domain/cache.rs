@@ -66,7 +66,8 @@ pub fn wish(task: &Task, route: &str, resources: &Resources) -> Option<Wish> {
     match mode {
         CacheMode::Off => None,
         CacheMode::Exact => Some(Wish { near: false, ttl_seconds }),
-        CacheMode::Near => Some(Wish { near: true, ttl_seconds }),
+        // Another text has another vector, however near it is.
+        CacheMode::Near => Some(Wish { near: task.input.embedding.is_none(), ttl_seconds }),
     }
 }
 
@@ -108,7 +109,7 @@ pub fn fingerprint(task: &Task, admission: &Admission, route: &str) -> Result<Fi
     };
     let scope = hex(&serde_json::to_vec(&scope)?);
     let exact = hex(&serde_json::to_vec(&(&scope, &last))?);
-    let text = last.as_ref().and_then(plain_text);
+    let text = last.as_ref().filter(|_| task.input.embedding.is_none()).and_then(plain_text);
     let words = text.and_then(Words::of);
     let text = text.filter(|_| words.is_some()).map(str::to_owned);
     Ok(Fingerprint { scope, exact, words, text })

@@ -16,7 +16,7 @@ pub struct Work {
     pub task_type: TaskType,
     /// Input tokens, estimated.
     pub input_tokens: u64,
-    /// Most output tokens per answer, when the caller set a limit.
+    /// Most output tokens per answer, when the caller set a limit; 0 where vectors are asked for.
     pub output_limit: Option<u64>,
     /// How many answers.
     pub choices: u64,
@@ -52,7 +52,11 @@ impl Work {
         Self {
             task_type,
             input_tokens: task.input.estimated_input_tokens(),
-            output_limit: task.input.output_limit().map(u64::from),
+            output_limit: match task.input.embedding {
+                // Vectors are no tokens.
+                Some(_) => Some(0),
+                None => task.input.output_limit().map(u64::from),
+            },
             choices: u64::from(task.input.n.unwrap_or(1).max(1)),
         }
     }

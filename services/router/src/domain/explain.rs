@@ -11,6 +11,7 @@ use super::{
 use neptune_contracts::{
     finished::TaskError,
     plan::{Kept, Removed},
+    problem::shortlist,
 };
 use std::fmt::Write as _;
 
@@ -93,8 +94,12 @@ fn compared(choice: &Choice<'_>, numbers: &str) -> String {
 /// `fault` says what the task itself asks for that no model gives.
 #[must_use]
 pub fn no_model(policy: &Policy<'_>, removed: &[Removed], back_in_ms: Option<u64>, fault: Option<Fault>) -> TaskError {
-    let reasons: Vec<String> = removed.iter().map(|removed| format!("{}: {}", removed.model, removed.reason)).collect();
-    let reasons = if reasons.is_empty() { "none is configured".to_owned() } else { reasons.join("; ") };
+    // Those that came closest are told first.
+    let is_far = |removed: &&Removed| matches!(removed.by.as_str(), "governance" | "route" | "constraint");
+    let (far, near): (Vec<&Removed>, Vec<&Removed>) = removed.iter().partition(is_far);
+    let reason = |removed: &Removed| format!("{}: {}", removed.model, removed.reason);
+    let reasons: Vec<String> = near.into_iter().chain(far).map(reason).collect();
+    let reasons = if reasons.is_empty() { "none is configured".to_owned() } else { shortlist(&reasons, "models") };
     let is_governed = !removed.is_empty() && removed.iter().all(|removed| removed.by == "governance");
     let (code, remedy, problems) = match (back_in_ms, fault) {
         (Some(_), _) => ("no_capacity", "try again later".to_owned(), Vec::new()),

@@ -104,6 +104,10 @@ pub enum Limit {
     Route,
     /// `constraints.models` does not name it.
     Models,
+    /// It gives embeddings, and answers nothing.
+    OnlyEmbeddings,
+    /// It cannot give embeddings.
+    Embeddings,
     /// It cannot call tools.
     Tools,
     /// It cannot follow a JSON Schema.
@@ -392,6 +396,11 @@ fn check_ability(
 ) -> Result<Estimate, Reason> {
     let (input, can) = (&request.task.input, &model.capabilities);
     let unable = |limit: Limit, text: String| Err(Reason::limit("capability", limit, text));
+    match (input.embedding.is_some(), can.embeddings) {
+        (true, false) => return unable(Limit::Embeddings, "it cannot give embeddings".to_owned()),
+        (false, true) => return unable(Limit::OnlyEmbeddings, "it gives embeddings, and answers nothing".to_owned()),
+        _ => {}
+    }
     if input.has_tools() && !can.tools {
         return unable(Limit::Tools, "it cannot call tools".to_owned());
     }
@@ -415,7 +424,9 @@ fn check_ability(
     let estimate = estimate(work, model, measured, now_ms);
     // A provider counts the caller's limit against the window, however short the answer is.
     let output = work.output_limit.unwrap_or(estimate.cautious_output_tokens);
-    let needed = work.input_tokens.saturating_add(output);
+    // Each text becomes a vector by itself.
+    let longest = input.embedding.map_or(work.input_tokens, |_| input.longest_message_tokens());
+    let needed = longest.saturating_add(output);
     if needed > can.context_tokens {
         let most = can.context_tokens;
         let text = format!("its context has {most} tokens, {needed} are needed ({output} of them output)");

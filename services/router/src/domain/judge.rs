@@ -46,7 +46,10 @@ struct Verdict {
 #[must_use]
 pub fn judge(task: &Task, admission: &Admission, spec: &JudgeSpec) -> Option<String> {
     let is_of_a_caller = matches!(task.origin, Origin::Api | Origin::Bus) && task.step.is_none();
-    let may = is_of_a_caller && !is_sensitive(admission) && admission.allowed_models.contains(&spec.model);
+    let may = is_of_a_caller
+        && task.input.embedding.is_none()
+        && !is_sensitive(admission)
+        && admission.allowed_models.contains(&spec.model);
     (may && is_drawn(judgement_id(task.origin, task.id), spec.share)).then(|| spec.model.clone())
 }
 

@@ -29,13 +29,15 @@ fn stage(limit: Limit) -> u8 {
     match limit {
         Limit::Route => 0,
         Limit::Models => 1,
-        Limit::Tools => 2,
-        Limit::JsonSchema => 3,
-        Limit::Vision => 4,
-        Limit::Streaming => 5,
-        Limit::Output { .. } => 6,
-        Limit::Context { .. } => 7,
-        Limit::Cost { .. } => 8,
+        Limit::OnlyEmbeddings => 2,
+        Limit::Embeddings => 3,
+        Limit::Tools => 4,
+        Limit::JsonSchema => 5,
+        Limit::Vision => 6,
+        Limit::Streaming => 7,
+        Limit::Output { .. } => 8,
+        Limit::Context { .. } => 9,
+        Limit::Cost { .. } => 10,
     }
 }
 
@@ -67,6 +69,15 @@ fn describe(request: &Request<'_>, name: &str, limit: Limit) -> Fault {
         Limit::Models => {
             let text = "none of the models it names is on the route and may do this task".to_owned();
             of("no_model_on_route", "constraints.models", text, "name other models or another route, or leave it out")
+        }
+        Limit::OnlyEmbeddings => {
+            let text = format!("the model gives embeddings, and answers nothing ({name})");
+            of("capability_missing", "input.model", text, "ask for its vectors by POST /v1/embeddings, or name another")
+        }
+        Limit::Embeddings => {
+            let text = format!("no model that may do this task can give embeddings ({name} cannot)");
+            let remedy = "name a model that can (capabilities.embeddings of its resource)";
+            of("capability_missing", "input.model", text, remedy)
         }
         Limit::Tools => unable("input.tools", "call tools"),
         Limit::JsonSchema => unable("input.response_format", "follow a JSON Schema"),

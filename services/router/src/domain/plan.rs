@@ -65,6 +65,9 @@ impl Shape {
 pub fn shape(planning: &Planning<'_, '_>) -> Shape {
     let (route, spec) = (planning.policy.name, planning.policy.strategy());
     let asked = format!("route {route} asks for it");
+    if let Some(wanted) = uncombined(planning, spec) {
+        return instead(planning, wanted, "vectors of different models cannot be combined");
+    }
     match spec {
         StrategySpec::Auto => auto(planning),
         StrategySpec::Single => {
@@ -76,6 +79,16 @@ pub fn shape(planning: &Planning<'_, '_>) -> Shape {
         StrategySpec::Cascade => cascade::asked(planning).unwrap_or_else(|why| instead(planning, "cascade", &why)),
         StrategySpec::Ensemble => ensemble::asked(planning).unwrap_or_else(|why| instead(planning, "ensemble", &why)),
     }
+}
+
+/// The strategy that has no meaning, because the task asks for vectors.
+fn uncombined(planning: &Planning<'_, '_>, spec: StrategySpec) -> Option<&'static str> {
+    let wanted = match spec {
+        StrategySpec::Cascade => "cascade",
+        StrategySpec::Ensemble => "ensemble",
+        StrategySpec::Auto | StrategySpec::Single | StrategySpec::Fallback | StrategySpec::Hedge => return None,
+    };
+    planning.request.task.input.embedding.map(|_| wanted)
 }
 
 /// A model that is tried out of turn is tried alone, so that what comes of it is its own.

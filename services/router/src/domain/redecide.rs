@@ -21,6 +21,7 @@ use neptune_contracts::{
     PicoUsd, Timestamp,
     admission::{Admission, Task},
     chat::ChatRequest,
+    embedding::EmbeddingSpec,
     finished::TaskFinished,
     names::BUILT_IN_ROUTES,
     plan::{Belief, Candidate, Explanation, Kept},
@@ -80,7 +81,12 @@ impl Question {
         };
         let mut admission = recorded.clone();
         admission.allowed_models.retain(|model| !is_kept(model));
-        let task = task(fact, route, input_tokens);
+        let mut task = task(fact, route, input_tokens);
+        let gives_vectors =
+            |one: &Candidate| before.models.get(&one.model).is_some_and(|spec| spec.capabilities.embeddings);
+        if !route.candidates.is_empty() && route.candidates.iter().all(gives_vectors) {
+            task.input.embedding = Some(EmbeddingSpec::default());
+        }
         let heard = learning.is_none_or(|learning| learning.refrained.as_deref() != Some("no_feedback"));
         let statistics = statistics(route, before, (input_tokens, now_ms));
         let context = Context::of(&task, route.task_type, task.input.estimated_input_tokens());

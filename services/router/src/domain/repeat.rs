@@ -64,14 +64,16 @@ pub struct Asking {
 }
 
 /// The asking of `finished`; nothing when a repeat of it would say nothing: nobody waited, a workflow
-/// asked, no model answered, or the answer came from the cache.
+/// asked, no model answered, vectors were asked for, or the answer came from the cache.
 #[must_use]
 pub fn asking(finished: &TaskFinished) -> Option<Asking> {
     let is_person_like = finished.lane == Lane::Realtime
         && finished.step.is_none()
         && matches!(finished.origin, Origin::Api | Origin::Bus)
         && finished.outcome == Outcome::Completed
-        && finished.cache.is_none();
+        && finished.cache.is_none()
+        // Programs ask for the vectors of a text as often as they need them.
+        && !finished.holds_vectors();
     if !is_person_like {
         return None;
     }

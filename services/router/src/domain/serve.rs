@@ -54,6 +54,9 @@ pub fn served(
 
 /// Whether every choice of the answer came to its end by itself.
 fn is_whole(source: &TaskFinished) -> bool {
+    if source.holds_vectors() {
+        return true;
+    }
     let choices = source.output.as_ref().and_then(|output| output.get("choices")?.as_array());
     let is_ended = |choice: &serde_json::Value| {
         choice
@@ -111,6 +114,7 @@ mod tests {
         check(|_, source| source.output = None, false);
         check(|_, source| source.output = Some(json!({"choices": [{"finish_reason": "length"}]})), false);
         check(|_, source| source.output = Some(json!({"choices": []})), false);
+        check(|_, source| source.output = Some(json!({"object": "list", "data": []})), true);
     }
 
     #[test]

@@ -26,7 +26,8 @@ use super::{
 /// `first`, which does it anyway.
 #[must_use]
 pub fn shadows(task: &Task, admission: &Admission, first: &str, spec: &ShadowSpec) -> Vec<String> {
-    if is_sensitive(admission) || task.origin == Origin::Shadow {
+    // Vectors of different models cannot be compared.
+    if is_sensitive(admission) || task.origin == Origin::Shadow || task.input.embedding.is_some() {
         return Vec::new();
     }
     let is_taken = |model: &&String| {

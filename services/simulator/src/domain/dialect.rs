@@ -9,6 +9,7 @@ mod anthropic;
 mod bedrock;
 mod error;
 mod gemini;
+mod responses;
 
 use axum::body::Bytes;
 use serde_json::{Value, json};
@@ -24,6 +25,8 @@ pub enum Dialect {
     OpenAi,
     /// The same at Azure.
     Azure,
+    /// OpenAI Responses.
+    Responses,
     /// Anthropic Messages.
     Anthropic,
     /// Google's `generateContent`.
@@ -62,6 +65,7 @@ impl Dialect {
         match self {
             Self::Gemini => gemini::read(model, &body),
             Self::Bedrock => bedrock::read(model, &body),
+            Self::Responses => responses::read(&body),
             _ => anthropic::read(&body),
         }
         .map(Some)
@@ -71,6 +75,7 @@ impl Dialect {
     pub fn write(self, reply: &Reply<'_>) -> Option<Value> {
         match self {
             Self::OpenAi | Self::Azure => None,
+            Self::Responses => Some(responses::write(reply)),
             Self::Anthropic => Some(anthropic::write(reply)),
             Self::Gemini => Some(gemini::write(reply)),
             Self::Bedrock => Some(bedrock::write(reply)),
@@ -81,6 +86,7 @@ impl Dialect {
     pub fn pieces(self, reply: &Reply<'_>) -> Option<Vec<Bytes>> {
         match self {
             Self::OpenAi | Self::Azure => None,
+            Self::Responses => Some(responses::pieces(reply)),
             Self::Anthropic => Some(anthropic::pieces(reply)),
             Self::Gemini => Some(gemini::pieces(reply)),
             Self::Bedrock => Some(bedrock::pieces(reply)),
@@ -106,7 +112,7 @@ impl Dialect {
     /// How a filter that stopped the request is said inside a success; nothing where it is an error.
     pub fn filtered(self) -> Option<Value> {
         match self {
-            Self::OpenAi | Self::Azure => None,
+            Self::OpenAi | Self::Azure | Self::Responses => None,
             Self::Anthropic => Some(json!({
                 "id": "msg_filtered", "type": "message", "role": "assistant", "model": "", "content": [],
                 "stop_reason": "refusal", "stop_sequence": null, "usage": {"input_tokens": 0, "output_tokens": 0},
@@ -121,9 +127,9 @@ impl Dialect {
         }
     }
 
-    /// The tokens as this format can say them: Gemini counts no writes to its cache.
+    /// The tokens as this format can say them: Gemini and OpenAI Responses count no writes to a cache.
     pub fn countable(self, usage: Usage) -> Usage {
-        if self == Self::Gemini { Usage { written: 0, ..usage } } else { usage }
+        if matches!(self, Self::Gemini | Self::Responses) { Usage { written: 0, ..usage } } else { usage }
     }
 }
 

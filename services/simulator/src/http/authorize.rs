@@ -12,7 +12,7 @@ pub(super) fn authorize(provider: &Provider, headers: &HeaderMap, dialect: Diale
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = || text("authorization")?.strip_prefix("Bearer ");
     let key = match dialect {
-        Dialect::OpenAi => bearer(),
+        Dialect::OpenAi | Dialect::Responses => bearer(),
         Dialect::Azure => text("api-key").or_else(bearer),
         Dialect::Anthropic => text("x-api-key").or_else(bearer),
         Dialect::Gemini => text("x-goog-api-key"),

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::authorize::authorize;
+use super::embeddings;
 use super::refusal::{Refusal, no_route};
 use super::reply;
 use super::streamed::{self, Course};
@@ -78,6 +79,16 @@ pub(super) async fn openai(
     complete((state, wire, headers, body), Dialect::OpenAi, None).await
 }
 
+/// `POST /v1/responses`.
+pub(super) async fn responses(
+    state: State<Arc<Provider>>,
+    wire: ConnectInfo<Wire>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    complete((state, wire, headers, body), Dialect::Responses, None).await
+}
+
 /// `POST /v1/messages`.
 pub(super) async fn anthropic(
     state: State<Arc<Provider>>,
@@ -93,7 +104,7 @@ pub(super) async fn anthropic(
 }
 
 /// `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent?alt=sse`, which newer
-/// clients ask under `/v1`.
+/// clients ask under `/v1`; and the two ways to ask for vectors.
 pub(super) async fn gemini(
     Path(call): Path<String>,
     RawQuery(query): RawQuery,
@@ -102,6 +113,11 @@ pub(super) async fn gemini(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
+    for method in [":embedContent", ":batchEmbedContents"] {
+        if let Some(model) = call.strip_suffix(method) {
+            return embeddings::answer(&state.0, &headers, (Dialect::Gemini, Some(model)), body);
+        }
+    }
     let as_events = query.is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
     let whole = call.strip_suffix(":generateContent").map(Named::whole);
     // Without `alt=sse` the pieces are a JSON list, which nobody here asks for.
@@ -124,7 +140,7 @@ pub(super) async fn bedrock(
     complete((state, wire, headers, body), Dialect::Bedrock, Some(named)).await
 }
 
-/// `POST /openai/deployments/{deployment}/chat/completions?api-version=…`.
+/// `POST /openai/deployments/{deployment}/chat/completions?api-version=…`, and `/embeddings`.
 pub(super) async fn azure(
     Path(call): Path<String>,
     RawQuery(query): RawQuery,
@@ -133,10 +149,14 @@ pub(super) async fn azure(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
-    let Some(model) = call.strip_suffix("/chat/completions") else { return Ok(no_route().await) };
+    let whole = call.strip_suffix("/chat/completions");
+    let Some(model) = whole.or_else(|| call.strip_suffix("/embeddings")) else { return Ok(no_route().await) };
     if !query.unwrap_or_default().contains("api-version=") {
         let wrong = Wrong::Invalid("The api-version query parameter is required.".into());
         return Err(invalid(&state, Refusal { wrong, dialect: Dialect::Azure }));
+    }
+    if whole.is_none() {
+        return embeddings::answer(&state.0, &headers, (Dialect::Azure, Some(model)), body);
     }
     complete((state, wire, headers, body), Dialect::Azure, Some(Named::whole(model))).await
 }

@@ -42,7 +42,7 @@ impl IntoResponse for Refusal {
         // Google says it in the body.
         if let (Wrong::RateLimit(wait_ms), true) = (&self.wrong, self.dialect != Dialect::Gemini) {
             headers.insert(RETRY_AFTER, HeaderValue::from(wait_ms.div_ceil(1_000)));
-            if matches!(self.dialect, Dialect::OpenAi | Dialect::Azure) {
+            if matches!(self.dialect, Dialect::OpenAi | Dialect::Azure | Dialect::Responses) {
                 headers.insert("retry-after-ms", HeaderValue::from(*wait_ms));
             }
         }

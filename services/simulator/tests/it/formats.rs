@@ -20,6 +20,7 @@ fn questions() -> Vec<(&'static str, &'static str, (&'static str, &'static str),
     let bedrock = json!({"messages": [{"role": "user", "content": [{"text": text}]}]});
     vec![
         ("azure", "/openai/deployments/m/chat/completions?api-version=2024-10-21", ("api-key", "k"), openai),
+        ("responses", "/v1/responses", ("authorization", "Bearer k"), json!({"model": "m", "input": text})),
         ("anthropic", "/v1/messages", ("x-api-key", "k"), anthropic),
         ("gemini", "/v1beta/models/m:generateContent", ("x-goog-api-key", "k"), gemini),
         (
@@ -60,6 +61,13 @@ async fn each_format_answers_the_same_and_charges_what_it_says() {
                 at("/usage/prompt_tokens_details/cache_write_tokens"),
                 at("/usage/completion_tokens"),
             ),
+            "responses" => (
+                "/output/0/content/0/text",
+                at("/usage/input_tokens") - at("/usage/input_tokens_details/cached_tokens"),
+                at("/usage/input_tokens_details/cached_tokens"),
+                0,
+                at("/usage/output_tokens"),
+            ),
             "anthropic" => (
                 "/content/0/text",
                 at("/usage/input_tokens"),
@@ -82,7 +90,8 @@ async fn each_format_answers_the_same_and_charges_what_it_says() {
                 at("/usage/outputTokens"),
             ),
         };
-        assert!(plain > 0 && read > 0 && output > 3 && (written > 0 || format == "gemini"), "{format} {answer}");
+        let counts_no_writes = matches!(format, "gemini" | "responses");
+        assert!(plain > 0 && read > 0 && output > 3 && (written > 0 || counts_no_writes), "{format} {answer}");
         charged += plain * 2_000_000 + read * 500_000 + written * 2_500_000 + output * 8_000_000;
         texts.push(answer.pointer(text).unwrap().as_str().unwrap().to_owned());
     }
@@ -106,6 +115,7 @@ async fn errors_have_the_shape_of_the_format() {
         assert_eq!(status, 429, "{format} {error}");
         match format {
             "azure" => assert_eq!(error["error"]["code"], "429"),
+            "responses" => assert_eq!(error["error"]["code"], "rate_limit_exceeded"),
             "anthropic" => {
                 assert_eq!((&error["type"], &error["error"]["type"]), (&json!("error"), &json!("rate_limit_error")))
             }
@@ -121,14 +131,14 @@ async fn errors_have_the_shape_of_the_format() {
             .iter()
             .find_map(|at| filtered.pointer(at));
         let wanted = match format {
-            "azure" => (400, "content_filter"),
+            "azure" | "responses" => (400, "content_filter"),
             "anthropic" => (200, "refusal"),
             "gemini" => (200, "SAFETY"),
             _ => (200, "content_filtered"),
         };
         assert_eq!((status, said.and_then(Value::as_str)), (wanted.0, Some(wanted.1)), "{format} {filtered}");
     }
-    assert_eq!(server.account("m").await["faults"]["refused"], 4);
+    assert_eq!(server.account("m").await["faults"]["refused"], 5);
 }
 
 #[tokio::test]
@@ -141,6 +151,11 @@ async fn a_forced_call_is_said_in_each_format() {
                 json!({"tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}]}),
                 json!({"tool_choice": "required"}),
                 "/choices/0/message/tool_calls/0/function/name",
+            ),
+            "responses" => (
+                json!({"tools": [{"type": "function", "name": "f", "parameters": schema}]}),
+                json!({"tool_choice": "required"}),
+                "/output/0/name",
             ),
             "anthropic" => (
                 json!({"tools": [{"name": "f", "input_schema": schema}]}),
@@ -181,4 +196,50 @@ async fn embeddings_are_counted_and_charged() {
     assert_eq!(server.account("m").await["cost_pico_usd"], (9 * 2_000_000_u64).to_string());
     let wrong = server.post("/v1/embeddings").json(&json!({"model": "m", "input": []})).send().await.unwrap();
     assert_eq!(wrong.status().as_u16(), 400);
+}
+
+#[tokio::test]
+async fn vectors_are_the_same_in_each_format() {
+    let server = Server::start(DECLARED).await;
+    let ask = async |path: &str, body: Value| -> Value {
+        server.post(path).json(&body).send().await.unwrap().json().await.unwrap()
+    };
+    let openai = ask("/v1/embeddings", json!({"model": "m", "input": ["a", "b"], "dimensions": 4})).await;
+    let azure = "/openai/deployments/m/embeddings?api-version=2024-10-21";
+    let azure = ask(azure, json!({"input": ["a", "b"], "dimensions": 4})).await;
+    assert_eq!(azure["data"], openai["data"]);
+    let text = |text: &str| json!({"content": {"parts": [{"text": text}]}, "outputDimensionality": 4});
+    let both = ask("/v1beta/models/m:batchEmbedContents", json!({"requests": [text("a"), text("b")]})).await;
+    let one = ask("/v1beta/models/m:embedContent", text("b")).await;
+    for (index, item) in openai["data"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(both["embeddings"][index]["values"], item["embedding"]);
+    }
+    assert_eq!(one["embedding"], both["embeddings"][1]);
+    let (status, error, _) = ask_gemini(&server, json!({"requests": []})).await;
+    assert_eq!((status, &error["error"]["status"]), (400, &json!("INVALID_ARGUMENT")));
+}
+
+async fn ask_gemini(server: &Server, body: Value) -> (u16, Value, Option<String>) {
+    ask(server, "/v1beta/models/m:batchEmbedContents", ("x-goog-api-key", "k"), &body).await
+}
+
+#[tokio::test]
+async fn a_response_comes_in_typed_events_that_add_up() {
+    let server = Server::start(DECLARED).await;
+    let body = json!({"model": "m", "input": "Say what a pump is."});
+    let whole: Value = server.post("/v1/responses").json(&body).send().await.unwrap().json().await.unwrap();
+    let mut streamed = body;
+    streamed["stream"] = json!(true);
+    let text = server.post("/v1/responses").json(&streamed).send().await.unwrap().text().await.unwrap();
+    let events: Vec<Value> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect();
+    let deltas = events.iter().filter(|event| event["type"] == "response.output_text.delta");
+    let said: String = deltas.map(|event| event["delta"].as_str().unwrap()).collect();
+    assert_eq!(whole["output"][0]["content"][0]["text"], json!(said));
+    assert_eq!(events.first().unwrap()["type"], "response.created");
+    let last = events.last().unwrap();
+    assert_eq!((&last["type"], &last["response"]["usage"]), (&json!("response.completed"), &whole["usage"]));
 }

@@ -13,3 +13,4 @@ mod permissions;
 mod queries;
 mod resources;
 mod setup;
+mod underway;

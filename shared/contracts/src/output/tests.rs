@@ -61,6 +61,7 @@ fn a_spec_that_cannot_be_used_is_named() {
     assert_eq!(faulty(json!({"min_characters": 2, "max_characters": 1})), ["output.min_characters"]);
     assert_eq!(faulty(json!({"max_characters": 0})), ["output.max_characters"]);
     assert_eq!(faulty(json!({"one_of": vec!["a"; 1_001]})), ["output.one_of"]);
+    assert_eq!(faulty(json!({"one_of": []})), ["output.one_of"]);
     assert_eq!(faulty(json!({"one_of": ["a", "b".repeat(5_000)]})), ["output.one_of[1]"]);
 }
 

@@ -118,6 +118,10 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
         }
         Service::Ingress => {
             publish.insert(format!("$JS.API.DIRECT.GET.{results}.>"));
+            // Whether a task without a result is under way: begun, or waiting on a timer.
+            publish.insert(format!("$JS.API.DIRECT.GET.KV_{}.>", namespace.resource(STARTED_BUCKET)));
+            let timers = namespace.resource(StreamName::Timers.as_str());
+            publish.insert(format!("$JS.API.STREAM.MSG.GET.{timers}"));
             publish.extend(QUERIES.iter().map(|query| namespace.wildcard(query.subject)));
             permissions.subscribe.insert(format!("{namespace}.reply.ingress.>"));
         }

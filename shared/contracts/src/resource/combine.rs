@@ -87,46 +87,49 @@ fn default_members() -> u32 {
 }
 
 /// What is impossible about a route's strategy.
-pub(super) fn check_strategy(route: &RouteSpec) -> Result<(), String> {
+pub(super) fn strategy_faults(route: &RouteSpec) -> Vec<String> {
     use StrategySpec::{Auto, Cascade, Ensemble, Hedge};
-    let strategy = route.strategy;
-    let unused = [
+    let (strategy, mut faults) = (route.strategy, Vec::new());
+    for (field, is_unused) in [
         ("hedge", route.hedge.is_some() && !matches!(strategy, Auto | Hedge)),
         ("cascade", route.cascade.is_some() && !matches!(strategy, Auto | Cascade)),
         ("ensemble", route.ensemble.is_some() && strategy != Ensemble),
-    ];
-    if let Some((field, _)) = unused.iter().find(|(_, is_unused)| *is_unused) {
-        return Err(format!(
-            "{field} has no meaning with this strategy; set strategy to {field}, or leave {field} out"
-        ));
+    ] {
+        if is_unused {
+            let remedy = format!("set strategy to {field}, or leave {field} out");
+            faults.push(format!("{field} has no meaning with this strategy; {remedy}"));
+        }
     }
     if matches!(strategy, Hedge | Cascade | Ensemble) && route.max_attempts < 2 {
-        return Err("strategy needs two attempts at least; set maxAttempts to 2 or more".into());
+        faults.push("strategy needs two attempts at least; set maxAttempts to 2 or more".into());
     }
     if let Some(delay_ms) = route.hedge.and_then(|hedge| hedge.delay_ms).filter(|delay_ms| *delay_ms > MAX_DELAY_MS) {
-        return Err(format!("hedge.delayMs is {delay_ms}; the limit is 0 to {MAX_DELAY_MS}"));
+        faults.push(format!("hedge.delayMs is {delay_ms}; the limit is 0 to {MAX_DELAY_MS}"));
     }
     let rates = route.cascade.unwrap_or_default();
     for (field, rate) in [("catchRate", rates.catch_rate), ("falseFlagRate", rates.false_flag_rate)] {
-        if rate.is_some_and(|rate| !(0.0..=1.0).contains(&rate)) {
-            return Err(format!("cascade.{field} is out of range; the limit is 0 to 1"));
+        if let Some(rate) = rate.filter(|rate| !(0.0..=1.0).contains(rate)) {
+            faults.push(format!("cascade.{field} is {rate}; the limit is 0 to 1"));
         }
     }
-    check_ensemble(route.ensemble.as_ref())
+    faults.extend(route.ensemble.as_ref().map(ensemble_faults).unwrap_or_default());
+    faults
 }
 
-fn check_ensemble(ensemble: Option<&EnsembleSpec>) -> Result<(), String> {
-    let Some(ensemble) = ensemble else { return Ok(()) };
+fn ensemble_faults(ensemble: &EnsembleSpec) -> Vec<String> {
+    let mut faults = Vec::new();
     if !(2..=MAX_MEMBERS).contains(&ensemble.models) {
-        return Err(format!("ensemble.models is {}; the limit is 2 to {MAX_MEMBERS}", ensemble.models));
+        faults.push(format!("ensemble.models is {}; the limit is 2 to {MAX_MEMBERS}", ensemble.models));
     }
     match (ensemble.combine, &ensemble.judge) {
-        (Combine::Judge, None) => Err("ensemble.judge is missing; name the model that chooses".into()),
+        (Combine::Judge, None) => faults.push("ensemble.judge is missing; name the model that chooses".into()),
         (Combine::Majority, Some(_)) => {
-            Err("ensemble.judge has no meaning with combine: majority; set combine to judge, or leave it out".into())
+            let remedy = "set combine to judge, or leave it out";
+            faults.push(format!("ensemble.judge has no meaning with combine: majority; {remedy}"));
         }
-        _ => Ok(()),
+        _ => {}
     }
+    faults
 }
 
 #[cfg(test)]
@@ -135,7 +138,7 @@ mod tests {
     use super::*;
 
     fn fault(json: &str) -> Option<String> {
-        serde_json::from_str::<RouteSpec>(json).unwrap().check().err()
+        serde_json::from_str::<RouteSpec>(json).unwrap().faults().into_iter().next()
     }
 
     fn check(json: &str, wanted: &str) {

@@ -1,5 +1,6 @@
 //! A model that judges a sample of a route's answers.
 
+use super::faults::not_negative;
 use crate::PicoUsd;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,17 +29,16 @@ fn default_share() -> f64 {
 }
 
 impl JudgeSpec {
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
         if self.model.is_empty() || self.model.ends_with('*') {
-            return Err(format!("judge.model is {:?}; name one model", self.model));
+            faults.push(format!("judge.model is {:?}; name one model", self.model));
         }
         if !(self.share > 0.0 && self.share <= MOST_SHARE) {
-            return Err(format!("judge.share is {}; the limit is above 0 and at most {MOST_SHARE}", self.share));
+            faults.push(format!("judge.share is {}; the limit is above 0 and at most {MOST_SHARE}", self.share));
         }
-        if self.max_cost_usd_per_day < PicoUsd::ZERO {
-            return Err("judge.maxCostUsdPerDay is negative; the limit is 0 or more".into());
-        }
-        Ok(())
+        not_negative("judge.maxCostUsdPerDay", Some(self.max_cost_usd_per_day), &mut faults);
+        faults
     }
 }
 
@@ -49,7 +49,8 @@ mod tests {
 
     fn check(spec: &str, wanted: Result<f64, &str>) {
         let spec: JudgeSpec = serde_json::from_str(spec).unwrap();
-        assert_eq!(spec.check().map(|()| spec.share), wanted.map_err(str::to_owned));
+        let found = spec.faults().into_iter().next().map_or(Ok(spec.share), Err);
+        assert_eq!(found, wanted.map_err(str::to_owned));
     }
 
     #[test]
@@ -61,7 +62,7 @@ mod tests {
         let text = "judge.share is 0; the limit is above 0 and at most 0.2";
         check(r#"{"model": "a/judge", "maxCostUsdPerDay": "1", "share": 0}"#, Err(text));
         check(r#"{"model": "a/*", "maxCostUsdPerDay": "1"}"#, Err("judge.model is \"a/*\"; name one model"));
-        let text = "judge.maxCostUsdPerDay is negative; the limit is 0 or more";
+        let text = "judge.maxCostUsdPerDay is -1; the limit is 0 or more";
         check(r#"{"model": "a/judge", "maxCostUsdPerDay": "-1"}"#, Err(text));
     }
 }

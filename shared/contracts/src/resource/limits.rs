@@ -31,20 +31,19 @@ impl LimitsSpec {
         *self == Self::default()
     }
 
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn faults(&self) -> Vec<String> {
         let all = [
             ("requestsPerMinute", self.requests_per_minute),
             ("tokensPerMinute", self.tokens_per_minute),
             ("inFlight", self.in_flight),
         ];
-        for (field, limit) in all {
-            if let Some(limit) = limit.filter(|limit| !(1..=MOST).contains(limit)) {
-                return Err(format!(
-                    "limits.{field} is {limit}; the limit is 1 to {MOST}; for no calls at all set disabled"
-                ));
-            }
-        }
-        Ok(())
+        let wrong = |limit: &u64| !(1..=MOST).contains(limit);
+        all.into_iter()
+            .filter_map(|(field, limit)| Some((field, limit.filter(wrong)?)))
+            .map(|(field, limit)| {
+                format!("limits.{field} is {limit}; the limit is 1 to {MOST}; for no calls at all set disabled")
+            })
+            .collect()
     }
 }
 
@@ -54,7 +53,7 @@ mod tests {
     use super::*;
 
     fn fault(json: &str) -> Option<String> {
-        serde_json::from_str::<LimitsSpec>(json).unwrap().check().err()
+        serde_json::from_str::<LimitsSpec>(json).unwrap().faults().into_iter().next()
     }
 
     #[test]

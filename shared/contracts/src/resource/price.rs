@@ -1,5 +1,6 @@
 //! What a model costs.
 
+use super::faults::not_negative;
 use crate::PicoUsd;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,20 +72,23 @@ impl PriceSpec {
         writes.into_iter().flatten().fold(self.input_usd_per_mtok, std::cmp::max)
     }
 
-    pub(super) fn check(&self) -> Result<(), String> {
-        let prices = |price: &Self| {
-            [
-                Some(price.input_usd_per_mtok),
-                Some(price.output_usd_per_mtok),
-                price.cached_input_usd_per_mtok,
-                price.cache_write_usd_per_mtok,
-                price.cache_write_hour_usd_per_mtok,
-            ]
+    pub(super) fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut check = |place: &str, price: &Self| {
+            for (field, amount) in [
+                ("inputUsdPerMtok", Some(price.input_usd_per_mtok)),
+                ("cachedInputUsdPerMtok", price.cached_input_usd_per_mtok),
+                ("cacheWriteUsdPerMtok", price.cache_write_usd_per_mtok),
+                ("cacheWriteHourUsdPerMtok", price.cache_write_hour_usd_per_mtok),
+                ("outputUsdPerMtok", Some(price.output_usd_per_mtok)),
+            ] {
+                not_negative(&format!("{place}.{field}"), amount, &mut faults);
+            }
         };
-        let all = prices(self).into_iter().chain(prices(&self.at(u64::MAX)));
-        if all.flatten().any(|price| price < PicoUsd::ZERO) {
-            return Err("a price is negative; give 0 or more".into());
+        check("price", self);
+        if self.long_context.is_some() {
+            check("price.longContext", &self.at(u64::MAX));
         }
-        Ok(())
+        faults
     }
 }

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 pub enum Provider {
     /// OpenAI Chat Completions, and every server that speaks it: `<endpoint>/chat/completions`.
     Openai,
+    /// OpenAI Responses, and every server that speaks it: `<endpoint>/responses`. Nothing is stored there.
+    OpenaiResponses,
     /// Azure OpenAI: `<endpoint>/openai/deployments/<upstreamModel>/chat/completions`.
     Azure,
     /// Anthropic Messages: `<endpoint>/messages`.
@@ -34,13 +36,15 @@ pub enum Reasoning {
 
 impl Provider {
     /// Every one, in the order of declaration.
-    pub const ALL: [Self; 5] = [Self::Openai, Self::Azure, Self::Anthropic, Self::Gemini, Self::Bedrock];
+    pub const ALL: [Self; 6] =
+        [Self::Openai, Self::OpenaiResponses, Self::Azure, Self::Anthropic, Self::Gemini, Self::Bedrock];
 
     /// As it stands in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Openai => "openai",
+            Self::OpenaiResponses => "openai_responses",
             Self::Azure => "azure",
             Self::Anthropic => "anthropic",
             Self::Gemini => "gemini",

@@ -1,7 +1,8 @@
 //! Routes: named routing policies.
 
 use super::{
-    combine::{CascadeSpec, EnsembleSpec, HedgeSpec, StrategySpec, check_strategy},
+    combine::{CascadeSpec, EnsembleSpec, HedgeSpec, StrategySpec, strategy_faults},
+    faults::not_negative,
     judge::JudgeSpec,
 };
 use crate::{PicoUsd, task::CacheMode};
@@ -89,23 +90,22 @@ fn default_shadow_share() -> f64 {
     0.05
 }
 
-fn check_shadow(shadow: &ShadowSpec) -> Result<(), String> {
+fn shadow_faults(shadow: &ShadowSpec) -> Vec<String> {
+    let mut faults = Vec::new();
     if shadow.models.is_empty() || shadow.models.len() > MAX_SHADOWS {
-        return Err(format!("shadow.models has {} models; the limit is 1 to {MAX_SHADOWS}", shadow.models.len()));
+        faults.push(format!("shadow.models has {} models; the limit is 1 to {MAX_SHADOWS}", shadow.models.len()));
     }
     if let Some(pattern) = shadow.models.iter().find(|model| model.ends_with('*')) {
-        return Err(format!("shadow.models has {pattern:?}; name each model, because each costs"));
+        faults.push(format!("shadow.models has {pattern:?}; name each model, because each costs"));
     }
     if !(shadow.share > 0.0 && shadow.share <= 1.0) {
-        return Err(format!("shadow.share is {}; the limit is above 0 and at most 1", shadow.share));
+        faults.push(format!("shadow.share is {}; the limit is above 0 and at most 1", shadow.share));
     }
-    if shadow.max_cost_usd_per_day < PicoUsd::ZERO {
-        return Err("shadow.maxCostUsdPerDay is negative; the limit is 0 or more".into());
-    }
+    not_negative("shadow.maxCostUsdPerDay", Some(shadow.max_cost_usd_per_day), &mut faults);
     if let Some(count) = shadow.nursery.filter(|count| !(1..=MOST_NURSERY).contains(count)) {
-        return Err(format!("shadow.nursery is {count}; the limit is 1 to {MOST_NURSERY}"));
+        faults.push(format!("shadow.nursery is {count}; the limit is 1 to {MOST_NURSERY}"));
     }
-    Ok(())
+    faults
 }
 
 /// A part of a route's traffic.
@@ -123,28 +123,29 @@ pub struct SplitSpec {
 /// Most parts of a route's traffic.
 const MAX_PARTS: usize = 16;
 
-fn check_split(split: &[SplitSpec]) -> Result<(), String> {
+fn split_faults(split: &[SplitSpec]) -> Vec<String> {
+    let mut faults = Vec::new();
     if split.is_empty() {
-        return Ok(());
+        return faults;
     }
     if split.len() > MAX_PARTS {
-        return Err(format!("split has {} parts; the limit is {MAX_PARTS}", split.len()));
+        faults.push(format!("split has {} parts; the limit is {MAX_PARTS}", split.len()));
     }
     if split.iter().all(|part| part.weight == 0) {
-        return Err("split has no part with a weight above 0".into());
+        faults.push("split has no part with a weight above 0; give one of them more".into());
     }
     for (index, part) in split.iter().enumerate() {
         if part.weight > 10_000 {
-            return Err(format!("split[{index}].weight is {}; the limit is 0 to 10000", part.weight));
+            faults.push(format!("split[{index}].weight is {}; the limit is 0 to 10000", part.weight));
         }
         if part.models.is_empty() {
-            return Err(format!("split[{index}].models is empty; name one model at least"));
+            faults.push(format!("split[{index}].models is empty; name one model at least"));
         }
         if split.iter().take(index).any(|other| other.name == part.name) {
-            return Err(format!("split[{index}].name is {:?}, which another part has; names are unique", part.name));
+            faults.push(format!("split[{index}].name is {:?}, which another part has; names are unique", part.name));
         }
     }
-    Ok(())
+    faults
 }
 
 /// Whether answers serve again.
@@ -182,22 +183,26 @@ pub enum Objective {
 }
 
 impl RouteSpec {
-    pub(super) fn check(&self) -> Result<(), String> {
+    /// Everything wrong with the values, each beginning with the path of its field.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
         if !(1..=8).contains(&self.max_attempts) {
-            return Err(format!("maxAttempts is {}; the limit is 1 to 8", self.max_attempts));
+            faults.push(format!("maxAttempts is {}; the limit is 1 to 8", self.max_attempts));
         }
-        check_split(&self.split)?;
-        self.shadow.as_ref().map_or(Ok(()), check_shadow)?;
-        self.judge.as_ref().map_or(Ok(()), JudgeSpec::check)?;
+        faults.extend(split_faults(&self.split));
+        faults.extend(self.shadow.as_ref().map(shadow_faults).unwrap_or_default());
+        faults.extend(self.judge.as_ref().map(JudgeSpec::faults).unwrap_or_default());
         if !self.split.is_empty() && self.candidates.is_empty() && self.fallback.is_empty() {
-            return Err("split has nothing to fall back to; list all its models in candidates".into());
+            faults.push("split has nothing to fall back to; list all its models in candidates".into());
         }
         if let Some(ttl) = self.cache.map(|cache| cache.ttl_seconds).filter(|ttl| !(1..=86_400).contains(ttl)) {
-            return Err(format!("cache.ttlSeconds is {ttl}; the limit is 1 to 86400, for results are kept for a day"));
+            let text = "the limit is 1 to 86400, for results are kept for a day";
+            faults.push(format!("cache.ttlSeconds is {ttl}; {text}"));
         }
-        if self.min_quality.is_some_and(|quality| !(0.0..=1.0).contains(&quality)) {
-            return Err("minQuality is out of range; the limit is 0 to 1".into());
+        if let Some(quality) = self.min_quality.filter(|quality| !(0.0..=1.0).contains(quality)) {
+            faults.push(format!("minQuality is {quality}; the limit is 0 to 1"));
         }
-        check_strategy(self)
+        faults.extend(strategy_faults(self));
+        faults
     }
 }

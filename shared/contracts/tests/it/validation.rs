@@ -55,7 +55,7 @@ fn each_fault_of_a_task_is_named() {
 #[test]
 fn a_recipient_that_can_never_be_reached_is_named() {
     let fault = |channels: &Resources, channel: &str, to: &str| {
-        let body = json!({"input": {"messages": [{"role": "user"}]}, "deliver": [
+        let body = json!({"input": {"messages": [{"role": "user", "content": "hi"}]}, "deliver": [
             {"channel": "email", "to": "a@b.example"}, {"channel": channel, "to": to},
         ]});
         let task: TaskSubmitted = serde_json::from_value(body).unwrap();
@@ -72,6 +72,12 @@ fn a_recipient_that_can_never_be_reached_is_named() {
         ("webhook", "http://hooks.example/a", Some("deliver[1].to: the address is not https")),
         ("webhook", "https://169.254.169.254/latest", Some("deliver[1].to: the address is not public")),
         ("webhook", "https://[::1]/", Some("deliver[1].to: the address is not public")),
+        (
+            "webhook",
+            "https://ann:secret@hooks.example/a",
+            Some("deliver[1].to: the address holds a user name or a password"),
+        ),
+        ("webhook", "https://ann@hooks.example/a", Some("deliver[1].to: the address holds a user name or a password")),
         ("webhook", "gopher://hooks.example", Some("deliver[1].to: the address is neither http nor https")),
         ("webhook", "https://", Some("deliver[1].to: the address is not a URL with a host")),
         ("webhook", "https://a.example/\r\nX: 1", Some("deliver[1].to: the address contains control characters")),

@@ -19,7 +19,7 @@ pub struct PolicyArgs {
     #[arg(long = "routes", value_name = "PATH", required = true)]
     pub files: Vec<PathBuf>,
     /// Decisions from when on: a time (RFC 3339) or how long ago (90m, 24h, 7d).
-    #[arg(long, value_name = "WHEN", default_value = "7d")]
+    #[arg(long, value_name = "WHEN", default_value = "7d", allow_hyphen_values = true)]
     pub since: String,
     /// Only this team's tasks.
     #[arg(long)]

@@ -24,6 +24,7 @@ fn name(step: Step<'_>) -> String {
     match step {
         Step::Attempt(planned) => format!("call {}", planned.model),
         Step::ReAsk(planned) => format!("tell {}", planned.model),
+        Step::Retry { planned, .. } => format!("again {}", planned.model),
         other => format!("{other:?}"),
     }
 }
@@ -55,11 +56,38 @@ fn only_a_request_that_is_wrong_everywhere_ends_the_plan() {
 fn a_single_plan_has_one_attempt_in_whichever_zone() {
     let mut routed = routed();
     routed.plan.strategy = Strategy::Single;
-    let failed = attempt("a", Some(ErrorClass::Overload), "0");
+    let failed = attempt("a", Some(ErrorClass::Timeout), "0");
     assert_eq!(name(next(&routed, &progress(&[]), EXTERNAL, start())), "call a");
     assert_eq!(name(next(&routed, &progress(std::slice::from_ref(&failed)), EXTERNAL, start())), "End(Exhausted)");
     routed.attempts_made = vec![failed];
     assert_eq!(name(next(&routed, &progress(&[]), EXTERNAL, start())), "End(Exhausted)");
+}
+
+#[test]
+fn the_last_model_of_a_plan_is_called_once_more() {
+    let failed = |model| attempt(model, Some(ErrorClass::Overload), "0");
+    let again = |model| Attempt { purpose: Some("retry".into()), ..failed(model) };
+    let step = |change: fn(&mut TaskRouted), made: &[Attempt]| {
+        let mut routed = routed();
+        routed.plan.attempts.truncate(2);
+        change(&mut routed);
+        let begun = made.iter().filter(|attempt| attempt.purpose.is_none()).count();
+        name(next(&routed, &Progress { made, begun, is_told: false }, EXTERNAL, start()))
+    };
+    assert_eq!(step(|_| {}, &[failed("a")]), "call b", "another model is left");
+    assert_eq!(step(|_| {}, &[failed("a"), failed("b")]), "again b");
+    assert_eq!(step(|_| {}, &[failed("a"), failed("b"), again("b")]), "End(Exhausted)", "once");
+    let single: fn(&mut TaskRouted) = |routed| routed.plan.strategy = Strategy::Single;
+    assert_eq!(step(single, &[failed("a")]), "again a");
+    let beyond = step(|routed| routed.admission.max_cost_usd = Some(usd("0.3")), &[failed("a")]);
+    assert!(beyond.starts_with("End(OverCost"), "{beyond}");
+    let cheap: fn(&mut TaskRouted) = |routed| {
+        routed.plan.strategy = Strategy::Single;
+        routed.admission.max_cost_usd = Some(usd("0.3"));
+    };
+    assert_eq!(step(cheap, &[failed("a")]), "End(Exhausted)", "a second call could exceed the cap");
+    let piece = Attempt { chunks: 1, ..failed("a") };
+    assert_eq!(step(single, &[piece]), "End(Interrupted)", "nothing is said twice");
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! AWS Bedrock, `Converse` and `ConverseStream`.
 
 mod answer;
+mod embeddings;
 mod pieces;
 mod request;
 
 use super::{Asked, Framing, Outgoing, Pieces, Refusal, Wire, reading, segment, written};
-use crate::domain::{answer::Answer, failure::Failure};
-use neptune_contracts::Timestamp;
+use crate::domain::{answer::Answer, embedding::Vectors, failure::Failure};
+use neptune_contracts::{Timestamp, embedding::EmbeddingSpec};
 use serde_json::Value;
 
 pub(super) struct Bedrock;
@@ -30,6 +31,14 @@ impl Wire for Bedrock {
 
     fn answer(&self, body: &[u8], name: &str, now: Timestamp) -> Result<Answer, Failure> {
         answer::read(body, name, now)
+    }
+
+    fn embeddings_request(&self, asked: &Asked<'_>, spec: EmbeddingSpec) -> Result<Outgoing, Failure> {
+        embeddings::outgoing(asked, spec)
+    }
+
+    fn vectors(&self, body: &[u8]) -> Result<Vectors, Failure> {
+        embeddings::vectors(body)
     }
 
     fn refused(&self, refusal: &Refusal<'_>) -> Failure {

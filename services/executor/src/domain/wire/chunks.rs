@@ -52,6 +52,13 @@ impl Writer {
         Some(piece)
     }
 
+    /// What the model says when it declines to answer; nothing for none.
+    pub(super) fn refusal(&mut self, choice: usize, text: &str) -> Option<Value> {
+        let piece = (!text.is_empty()).then(|| self.piece(choice, "refusal", text.into()))?;
+        self.choices.entry(choice).or_default().has_text = true;
+        Some(piece)
+    }
+
     /// Thoughts in words; nothing for none.
     pub(super) fn thought(&mut self, choice: usize, words: &str) -> Option<Value> {
         (!words.is_empty()).then(|| self.piece(choice, "reasoning_content", words.into()))

@@ -15,6 +15,8 @@ use serde_json::{Map, Value, json};
 pub(super) struct Choice {
     /// What it said.
     pub(super) text: String,
+    /// What it said when it declined to answer.
+    pub(super) refusal: String,
     /// What it thought, in words.
     pub(super) thoughts: String,
     /// The same as the provider wants it back, see `Kind::Thinking`.
@@ -95,9 +97,10 @@ impl Completion<'_> {
 fn choice((index, choice): (usize, Choice)) -> Value {
     let mut message = Map::new();
     message.insert("role".into(), "assistant".into());
-    let says_nothing = choice.text.is_empty() && !choice.calls.is_empty();
+    let says_nothing = choice.text.is_empty() && !(choice.calls.is_empty() && choice.refusal.is_empty());
     message.insert("content".into(), if says_nothing { Value::Null } else { choice.text.into() });
-    message.insert("refusal".into(), Value::Null);
+    let has_refused = !choice.refusal.is_empty();
+    message.insert("refusal".into(), if has_refused { choice.refusal.into() } else { Value::Null });
     if !choice.thoughts.is_empty() {
         message.insert("reasoning_content".into(), choice.thoughts.into());
     }

@@ -1,13 +1,14 @@
 //! Google Gemini, `generateContent` and `streamGenerateContent`.
 
 mod answer;
+mod embeddings;
 mod pieces;
 mod refusal;
 mod request;
 
 use super::{Asked, Outgoing, Pieces, Refusal, Wire, segment, written};
-use crate::domain::{answer::Answer, failure::Failure};
-use neptune_contracts::Timestamp;
+use crate::domain::{answer::Answer, embedding::Vectors, failure::Failure};
+use neptune_contracts::{Timestamp, embedding::EmbeddingSpec};
 
 pub(super) struct Gemini;
 
@@ -26,6 +27,14 @@ impl Wire for Gemini {
 
     fn answer(&self, body: &[u8], name: &str, now: Timestamp) -> Result<Answer, Failure> {
         answer::read(body, name, now)
+    }
+
+    fn embeddings_request(&self, asked: &Asked<'_>, spec: EmbeddingSpec) -> Result<Outgoing, Failure> {
+        embeddings::outgoing(asked, spec)
+    }
+
+    fn vectors(&self, body: &[u8]) -> Result<Vectors, Failure> {
+        embeddings::vectors(body)
     }
 
     fn refused(&self, refusal: &Refusal<'_>) -> Failure {

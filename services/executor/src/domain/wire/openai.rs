@@ -1,12 +1,16 @@
 //! OpenAI Chat Completions, and every server that speaks it: nothing is translated.
 
+mod embeddings;
+
 use super::{Asked, Outgoing, Pieces, Wire};
 use crate::domain::{
     answer::{self, Answer, inner_error},
+    embedding::Vectors,
     failure::Failure,
     sse::Event,
 };
-use neptune_contracts::{Timestamp, attempt::ErrorClass};
+pub(super) use embeddings::{body as embeddings_body, texts, vectors};
+use neptune_contracts::{Timestamp, attempt::ErrorClass, embedding::EmbeddingSpec};
 use serde_json::Value;
 
 pub(super) struct Openai;
@@ -22,6 +26,14 @@ impl Wire for Openai {
 
     fn answer(&self, body: &[u8], name: &str, _now: Timestamp) -> Result<Answer, Failure> {
         answer::read(body, name)
+    }
+
+    fn embeddings_request(&self, asked: &Asked<'_>, spec: EmbeddingSpec) -> Result<Outgoing, Failure> {
+        Ok(outgoing("embeddings".into(), embeddings_body(asked, spec)?))
+    }
+
+    fn vectors(&self, body: &[u8]) -> Result<Vectors, Failure> {
+        vectors(body)
     }
 }
 

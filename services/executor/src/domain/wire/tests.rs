@@ -83,6 +83,97 @@ fn what_would_change_the_meaning_is_left_to_another_model() {
 }
 
 #[test]
+fn what_responses_cannot_say_is_left_to_another_model() {
+    let responses = Provider::OpenaiResponses;
+    for fields in [
+        json!({"stop": ["END"]}),
+        json!({"n": 2}),
+        json!({"logprobs": true}),
+        json!({"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}]}),
+        json!({"messages": [{"role": "assistant", "tool_calls": [{"id": "1", "type": "custom"}]}]}),
+    ] {
+        assert_eq!(refused_class(responses, &fields), ErrorClass::Unsupported, "{fields}");
+    }
+    let fields =
+        json!({"reasoning_effort": "low", "verbosity": "low", "presence_penalty": 0.5, "prompt_cache_key": "k"});
+    let (body, warned) = sent(&model(responses), &fields).unwrap();
+    assert_eq!((&body["reasoning"], &body["text"]), (&json!({"effort": "low"}), &json!({"verbosity": "low"})));
+    assert_eq!((&body["prompt_cache_key"], &body["store"]), (&json!("k"), &json!(false)));
+    assert_eq!(warned, ["input.presence_penalty"]);
+}
+
+#[test]
+fn vectors_are_asked_for_and_read_in_each_providers_words() {
+    let spec = EmbeddingSpec { dimensions: Some(2), ..EmbeddingSpec::default() };
+    let ask = |provider, texts: &[&str]| {
+        let input = ChatRequest::embedding(None, texts.iter().map(|text| (*text).to_owned()).collect(), spec);
+        let (prompt, model) = (Prompt::write(&input).unwrap(), model(provider));
+        let asked = Asked { upstream_model: "m", model: &model, input: &input, prompt: &prompt };
+        let sent = of(provider).embeddings_request(&asked, spec)?;
+        Ok::<_, Failure>((sent.path, serde_json::from_slice::<Value>(&sent.body).unwrap()))
+    };
+    let openai = json!({"model": "m", "input": ["a", "b"], "dimensions": 2, "encoding_format": "float"});
+    let azure = "openai/deployments/m/embeddings?api-version=2024-10-21";
+    for (provider, path) in
+        [(Provider::Openai, "embeddings"), (Provider::OpenaiResponses, "embeddings"), (Provider::Azure, azure)]
+    {
+        assert_eq!(ask(provider, &["a", "b"]).unwrap(), (path.to_owned(), openai.clone()));
+        let body = json!({"data": [{"index": 1, "embedding": [3, 4]}, {"index": 0, "embedding": "AACAPwAAAEA="}],
+            "usage": {"prompt_tokens": 7, "total_tokens": 7}});
+        let vectors = of(provider).vectors(body.to_string().as_bytes()).unwrap();
+        assert_eq!(vectors, Vectors { vectors: vec![vec![1.0, 2.0], vec![3.0, 4.0]], input_tokens: Some(7) });
+        assert_eq!(of(provider).vectors(b"{\"data\": [{}]}").unwrap_err().error.class, ErrorClass::Malformed);
+        let inner = br#"{"error": {"code": 429, "message": "slow"}}"#;
+        assert_eq!(of(provider).vectors(inner).unwrap_err().error.class, ErrorClass::RateLimit);
+    }
+    let one =
+        |text: &str| json!({"model": "models/m", "content": {"parts": [{"text": text}]}, "outputDimensionality": 2});
+    let gemini = Provider::Gemini;
+    assert_eq!(ask(gemini, &["a"]).unwrap(), ("models/m:embedContent".to_owned(), one("a")));
+    let batch = json!({"requests": [one("a"), one("b")]});
+    assert_eq!(ask(gemini, &["a", "b"]).unwrap(), ("models/m:batchEmbedContents".to_owned(), batch));
+    for (body, wanted) in [
+        (json!({"embedding": {"values": [1, 2]}}), vec![vec![1.0, 2.0]]),
+        (json!({"embeddings": [{"values": [1]}, {"values": [2]}]}), vec![vec![1.0], vec![2.0]]),
+    ] {
+        let vectors = of(gemini).vectors(body.to_string().as_bytes()).unwrap();
+        assert_eq!(vectors, Vectors { vectors: wanted, input_tokens: None });
+    }
+    assert_eq!(ask(Provider::Anthropic, &["a"]).unwrap_err().error.class, ErrorClass::Unsupported);
+}
+
+#[test]
+fn vectors_at_bedrock_have_their_makers_format() {
+    let ask = |upstream_model, texts: &[&str], other: Value| {
+        let spec = EmbeddingSpec { dimensions: Some(2), ..EmbeddingSpec::default() };
+        let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+        let mut input = ChatRequest::embedding(None, texts, spec);
+        input.other = other.as_object().unwrap().clone();
+        let (prompt, model) = (Prompt::write(&input).unwrap(), model(Provider::Bedrock));
+        let asked = Asked { upstream_model, model: &model, input: &input, prompt: &prompt };
+        let sent = of(Provider::Bedrock).embeddings_request(&asked, spec)?;
+        Ok::<_, Failure>((sent.path, serde_json::from_slice::<Value>(&sent.body).unwrap(), sent.warnings.len()))
+    };
+    let (titan, cohere) = ("amazon.titan-embed-text-v2:0", "cohere.embed-v4:0");
+    let one = json!({"inputText": "a", "dimensions": 2});
+    let path = "model/amazon.titan-embed-text-v2%3A0/invoke";
+    assert_eq!(ask(titan, &["a"], json!({"user": "u", "x": 1})).unwrap(), (path.to_owned(), one, 1));
+    assert_eq!(ask(titan, &["a", "b"], json!({})).unwrap_err().error.class, ErrorClass::Unsupported);
+    let wanted = |kind: &str| json!({"texts": ["a", "b"], "input_type": kind, "embedding_types": ["float"], "truncate": "NONE", "output_dimension": 2});
+    assert_eq!(ask(cohere, &["a", "b"], json!({})).unwrap().1, wanted("search_document"));
+    assert_eq!(ask(cohere, &["a", "b"], json!({"input_type": "search_query"})).unwrap().1, wanted("search_query"));
+    assert_eq!(ask("amazon.nova-pro", &["a"], json!({})).unwrap_err().error.class, ErrorClass::Unsupported);
+    for (body, vectors, input_tokens) in [
+        (json!({"embedding": [1, 2], "inputTextTokenCount": 3}), vec![vec![1.0, 2.0]], Some(3)),
+        (json!({"embeddings": {"float": [[1], [2]]}}), vec![vec![1.0], vec![2.0]], None),
+        (json!({"embeddings": [[1], [2]]}), vec![vec![1.0], vec![2.0]], None),
+    ] {
+        let found = of(Provider::Bedrock).vectors(body.to_string().as_bytes()).unwrap();
+        assert_eq!(found, Vectors { vectors, input_tokens });
+    }
+}
+
+#[test]
 fn what_changes_little_is_left_out_with_a_warning() {
     let fields = json!({"seed": 1, "presence_penalty": 0.5, "temperature": 1.5, "top_p": 0.9, "verbosity": "low", "store": true,
         "response_format": {"type": "json_object"}});

@@ -4,7 +4,7 @@
 //! fact is what counts. What was said so far is never contradicted: when the fact's answer is not the
 //! one whose pieces were passed on, or one of them is missing, the stream ends with an error.
 
-use super::{Voice, failed};
+use super::{Dialect, Voice, failed};
 use crate::{
     gate::Gate,
     problem::Fault,
@@ -44,6 +44,7 @@ struct Relay {
     chunks: Option<Chunks>,
     finished: BoxFuture<'static, Option<Box<TaskFinished>>>,
     voice: Voice,
+    dialect: Dialect,
     /// The client is the one who asked first, so that the task ends when it goes away.
     is_own: bool,
     /// The attempt whose pieces are passed on.
@@ -72,6 +73,7 @@ pub(super) async fn answer(
     team: Team,
     stored: Stored,
     (deadline, voice): (Instant, Voice),
+    dialect: Dialect,
 ) -> Result<Response, Fault> {
     let door = gate.door()?;
     let id = stored.id;
@@ -87,6 +89,7 @@ pub(super) async fn answer(
         chunks: stored.chunks,
         finished,
         voice,
+        dialect,
         is_own,
         attempt: None,
         next: 0,
@@ -123,7 +126,7 @@ impl Relay {
             Err(_) => {}
             Ok(Next::Finished(Some(mut finished))) if finished.outcome != Outcome::Completed => {
                 self.is_ended = true;
-                return Err(failed(&mut finished));
+                return Err(failed(&mut finished, self.dialect));
             }
             Ok(next) => self.take(next).await,
         }
@@ -187,7 +190,8 @@ impl Relay {
             if finished.outcome == Outcome::Completed
                 && !(is_whole && finished.winner().is_some_and(|made| made.id == attempt))
             {
-                return self.tail.push_back(self.interrupted());
+                let fault = self.interrupted();
+                return self.tail.extend(self.voice.fault(fault));
             }
         }
         match (&finished.output, finished.outcome) {
@@ -197,7 +201,7 @@ impl Relay {
                 }
                 self.tail.extend(self.voice.end(output, &finished.cost_usd.to_string()));
             }
-            _ => self.tail.push_back(self.voice.fault(failed(&mut finished))),
+            _ => self.tail.extend(self.voice.fault(failed(&mut finished, self.dialect))),
         }
     }
 
@@ -214,15 +218,15 @@ impl Relay {
 
     fn not_in_time(&mut self) {
         self.is_ended = true;
-        self.tail.push_back(self.voice.fault(super::not_in_time(self.task)));
+        self.tail.extend(self.voice.fault(super::not_in_time(self.task)));
     }
 
-    fn interrupted(&self) -> Event {
+    fn interrupted(&self) -> Fault {
         let text = format!(
             "the answer was interrupted and another was given instead; GET /v1/tasks/{} has it as a whole",
             self.task
         );
-        self.voice.fault(Fault::new(502, "upstream_error", "stream_interrupted", text).about(self.task))
+        Fault::new(502, "upstream_error", "stream_interrupted", text).about(self.task)
     }
 }
 

@@ -48,7 +48,7 @@ impl Wrong {
     /// The body, and the kind of error that AWS names in a header.
     pub fn body(&self, dialect: Dialect) -> (Value, Option<&'static str>) {
         match dialect {
-            Dialect::OpenAi => (self.openai(), None),
+            Dialect::OpenAi | Dialect::Responses => (self.openai(), None),
             Dialect::Azure => (self.azure(), None),
             Dialect::Anthropic => (self.anthropic(), None),
             Dialect::Gemini => (self.gemini(), None),

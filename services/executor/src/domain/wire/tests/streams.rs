@@ -197,6 +197,12 @@ fn nonsense() -> impl Strategy<Value = Value> {
         "id",
         "stopReason",
         "code",
+        "item",
+        "response",
+        "function_call",
+        "response.completed",
+        "response.output_item.added",
+        "response.function_call_arguments.delta",
     ]);
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -236,7 +242,7 @@ proptest! {
         ]), nonsense()), 0..8),
         garbage in ".{0,40}",
     ) {
-        for provider in TRANSLATED.into_iter().chain([Provider::Openai]) {
+        for provider in TRANSLATED.into_iter().chain([Provider::Openai, Provider::OpenaiResponses]) {
             let (mut pieces, mut assembly) = (of(provider).pieces(now()), Assembly::default());
             let garbage = Event { event: String::new(), data: garbage.clone() };
             for event in events.iter().map(|(kind, data)| event(kind, data)).chain([garbage]) {
