@@ -107,8 +107,9 @@ async fn when_every_model_fails_the_error_names_them_and_the_earliest_retry() {
         assert!(error.message.contains(part), "{}", error.message);
     }
     assert!(!error.message.contains("hello"), "the provider's words repeat the task's");
-    assert_eq!((a.calls(), fact.attempts.len() - 1, fact.cost_usd), (1, b.calls(), PicoUsd::ZERO));
-    assert!((2..=6).contains(&b.calls()), "{} calls", b.calls());
+    assert_eq!((fact.attempts.len(), fact.cost_usd), (a.calls() + b.calls(), PicoUsd::ZERO));
+    // This world's router plans both each time; each plan calls its last model once more.
+    assert!((2..=6).contains(&b.calls()) && a.calls() <= b.calls(), "{} and {} calls", a.calls(), b.calls());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use crate::world::{World, planned};
 use neptune_contracts::{
     PicoUsd,
-    attempt::ErrorClass,
+    attempt::{Attempt, ErrorClass},
     chat::ChatRequest,
     embedding::{EmbeddingSpec, Encoding},
     finished::{Outcome, TaskFinished},
@@ -296,9 +296,11 @@ async fn a_model_without_a_successor_is_called_once_more() {
     let fact = ask(&world, json!({"stream": true})).await;
     assert_eq!((fact.outcome, fact.attempts.len(), fact.attempts[0].chunks), (Outcome::Completed, 2, 0), "{fact:?}");
     assert!(fact.attempts[1].chunks > 1, "{fact:?}");
-    simulator.behave("openai", json!({"failNext": 2, "failWith": "serverError"})).await;
+    simulator.behave("openai", json!({"failNext": 20, "failWith": "serverError"})).await;
     let fact = ask(&world, json!({})).await;
-    assert_eq!((fact.outcome, fact.attempts.len()), (Outcome::Failed, 2), "once more, and not again");
+    let again = |pair: &[Attempt]| (pair[0].purpose.as_deref(), pair[1].purpose.as_deref()) == (None, Some("retry"));
+    assert!(fact.outcome == Outcome::Failed && fact.attempts.chunks(2).all(again), "once more in each plan: {fact:?}");
+    assert_eq!((fact.attempts.len(), fact.parked.map(|parked| parked.times)), (6, Some(2)), "and six calls in all");
     simulator.behave("openai", json!({"failNext": 1, "failWith": "invalid"})).await;
     let fact = ask(&world, json!({})).await;
     assert_eq!((fact.outcome, fact.attempts.len()), (Outcome::Failed, 1), "what is wrong stays wrong");
