@@ -99,7 +99,10 @@ impl<'a> Broker<'a> {
                 1 if self.may_pass() && self.chance.in_a_hundred(50) => self.let_time_pass(),
                 _ if !self.inbox.is_empty() => self.hand_out()?,
                 _ if may_answer => self.answer(),
-                _ if !self.timers.is_empty() => self.let_time_pass(),
+                _ if !self.timers.is_empty() => {
+                    self.waits_for_something()?;
+                    self.let_time_pass();
+                }
                 _ if self.is_paused() => self.control(Control::Resume),
                 _ => return self.verdict(),
             }
@@ -214,6 +217,21 @@ impl<'a> Broker<'a> {
             answer.cost_pico_usd = self.chance.below(1_000_000_000) as i64;
         }
         self.inbox.push(Event::Answered { instance, answer });
+    }
+
+    /// Where nothing but the end of its time can happen to a run, every task of it must wait for events, or for
+    /// somebody to resume it.
+    fn waits_for_something(&self) -> Result<(), String> {
+        let run = self.loaded();
+        if run.is_paused || run.ending().is_some() || self.timers.keys().any(|timer| !is_limit(timer)) {
+            return Ok(());
+        }
+        let parents: BTreeSet<Instance> = run.frames.values().filter_map(|frame| frame.parent).collect();
+        let mut leaves = run.frames.iter().filter(|(instance, _)| !parents.contains(instance));
+        match leaves.find(|(_, frame)| !matches!(frame.doing, Doing::Listen(_))) {
+            Some((instance, frame)) => Err(format!("task {instance} waits for nothing: {:?}", frame.doing)),
+            None => Ok(()),
+        }
     }
 
     /// Whether time may pass while other things could happen: the end of the run's time seldom comes before.
