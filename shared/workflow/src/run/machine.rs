@@ -79,7 +79,7 @@ impl<'a> Machine<'a> {
 
     fn arrive(&mut self, event: &Event) {
         match event {
-            Event::Started { run, input } => self.start(run, input),
+            Event::Started { run, input, sensitivity } => self.start(run, input, *sensitivity),
             Event::Controlled { id, control } => self.control(id, control),
             _ if !self.is_going() => {}
             _ if self.run.is_paused && !is_end(event) => self.hold(event),
@@ -99,7 +99,7 @@ impl<'a> Machine<'a> {
                 });
             }
             Event::TimerFired(timer) => self.fire(*timer),
-            Event::Signalled { id, event } => self.signal(id, event),
+            Event::Signalled { id, event, sensitivity } => self.signal(id, event, *sensitivity),
         }
     }
 

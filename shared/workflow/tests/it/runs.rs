@@ -33,7 +33,7 @@ impl Stage {
         let definition = definition(rest);
         let (run, log, asked) = (Run::default(), Vec::new(), Vec::new());
         let mut stage = Self { definition, run, log, asked, now_ms: 1_000_000 };
-        stage.take(Event::Started { run: "r".to_owned(), input });
+        stage.take(Event::Started { run: "r".to_owned(), input, sensitivity: 1 });
         stage
     }
 
@@ -67,7 +67,12 @@ impl Stage {
 }
 
 fn costing(pico_usd: i64) -> Answer {
-    Answer { outcome: Outcome::Output(json!({})), cost_pico_usd: pico_usd, note: Some(json!({"task": "t"})) }
+    Answer {
+        outcome: Outcome::Output(json!({})),
+        cost_pico_usd: pico_usd,
+        sensitivity: 0,
+        note: Some(json!({"task": "t"})),
+    }
 }
 
 #[test]
@@ -81,7 +86,7 @@ fn a_second_answer_changes_nothing() {
     assert_eq!((stage.run.clone(), stage.log.len()), (before, 2));
     stage.answer(1, Answer::output(Value::Null));
     assert!(matches!(stage.run.ending(), Some(Ending::Completed { output }) if output.is_null()));
-    let ended = stage.take(Event::Started { run: "r".to_owned(), input: json!({}) });
+    let ended = stage.take(Event::Started { run: "r".to_owned(), input: json!({}), sensitivity: 1 });
     assert!(ended.is_empty());
 }
 
@@ -261,4 +266,18 @@ do: []
     assert_eq!(correlator, Correlator::default());
     let any = definition("schedule: {on: {any: [{with: {type: 'w.*'}}]}, read: raw}\ndo: []\n");
     assert_eq!(Correlator::default().hear(&any, &event("warm", 3)), Some(json!([{"room": 3}])));
+}
+
+#[test]
+fn a_run_is_as_sensitive_as_what_it_has_seen() {
+    let mut stage = Stage::new("do: [a: CALL, b: CALL, c: CALL]\n", json!({}));
+    assert_eq!(stage.calls()[0].1.sensitivity, 1);
+    stage.answer(0, Answer { sensitivity: 3, ..Answer::output(json!({})) });
+    assert_eq!(stage.calls()[1].1.sensitivity, 3);
+    // What is less sensitive does not make it less so, nor does reading the log.
+    stage.answer(1, Answer { sensitivity: 2, ..Answer::output(json!({})) });
+    assert_eq!((stage.calls()[2].1.sensitivity, Run::of(&stage.log).sensitivity), (3, 3));
+    let event = Event::Signalled { id: "s".to_owned(), event: json!({}), sensitivity: 4 };
+    stage.take(event);
+    assert_eq!(stage.run.sensitivity, 4);
 }

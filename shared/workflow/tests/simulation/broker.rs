@@ -74,7 +74,11 @@ impl<'a> Broker<'a> {
             log: Vec::new(),
             engines: [None, None],
             late: Vec::new(),
-            inbox: vec![Event::Started { run: "run".to_owned(), input: json!({"items": [1, 2, 3], "n": 0}) }],
+            inbox: vec![Event::Started {
+                run: "run".to_owned(),
+                input: json!({"items": [1, 2, 3], "n": 0}),
+                sensitivity: 0,
+            }],
             asked: BTreeSet::new(),
             open_calls: BTreeMap::new(),
             timers: BTreeMap::new(),
@@ -261,7 +265,7 @@ impl<'a> Broker<'a> {
                 let kind = ["left", "right", "done"][other as usize % 3];
                 self.wishes += 1;
                 let event = json!({"type": kind, "data": {"n": self.chance.below(4)}});
-                self.inbox.push(Event::Signalled { id: format!("s{}", self.wishes), event });
+                self.inbox.push(Event::Signalled { id: format!("s{}", self.wishes), event, sensitivity: 0 });
             }
         }
     }

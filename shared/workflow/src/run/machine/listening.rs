@@ -5,7 +5,7 @@ use crate::{
     definition::{Action, Consumption, Listen, Mode, Step, Until},
     run::{
         correlation::{self, Fit, are_all, read},
-        state::Listening,
+        state::{Listening, Sensitivity},
     },
 };
 use serde_json::Value;
@@ -13,11 +13,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 impl<'a> Machine<'a> {
     /// An event comes: every task that waits for it hears it; without one it is kept.
-    pub(super) fn signal(&mut self, id: &str, event: &Value) {
+    pub(super) fn signal(&mut self, id: &str, event: &Value, sensitivity: Sensitivity) {
         if self.run.seen.contains(id) || self.run.seen.len() >= SIGNALS_PER_RUN {
             return;
         }
-        self.push(Change::Seen { id: id.to_owned() });
+        self.push(Change::Seen { id: id.to_owned(), sensitivity });
         let listens = |(instance, frame): (&Instance, &super::Frame)| {
             matches!(frame.doing, Doing::Listen(_)).then_some(*instance)
         };
