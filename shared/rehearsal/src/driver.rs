@@ -72,7 +72,7 @@ impl Driver {
     }
 
     async fn carry(mut self, name: String, input: Value) -> Rehearsed {
-        self.decide(Event::Started { run: name, input });
+        self.decide(Event::Started { run: name, input, sensitivity: 0 });
         while let Some(event) = self.next().await {
             self.decide(event);
         }

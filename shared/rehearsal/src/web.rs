@@ -86,6 +86,7 @@ impl Web {
         let local = |output: Value, note: &str| Answer {
             outcome: Outcome::Output(output),
             cost_pico_usd: 0,
+            sensitivity: request.sensitivity,
             note: Some(json!({"local": note})),
         };
         match builtin {
@@ -122,7 +123,12 @@ impl Web {
         let answer = self.http(&call).await?;
         let output = model::output(arguments, &answer)?;
         let note = json!({"model": output.get("model"), "usage": output.get("usage")});
-        Ok(Answer { outcome: Outcome::Output(output), cost_pico_usd: 0, note: Some(note) })
+        Ok(Answer {
+            outcome: Outcome::Output(output),
+            cost_pico_usd: 0,
+            sensitivity: request.sensitivity,
+            note: Some(note),
+        })
     }
 
     async fn send(&self, request: &http::Request) -> Result<http::Received, Problem> {

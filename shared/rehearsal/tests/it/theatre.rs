@@ -113,7 +113,7 @@ impl Play<'_> {
             }
             ["an", "event", "is", "sent", "after", after] => {
                 let id = format!("signal {}", self.cues.len());
-                self.cue(after, Event::Signalled { id, event: yaml(content) })
+                self.cue(after, Event::Signalled { id, event: yaml(content), sensitivity: 0 })
             }
             ["the", "run", "is", wish, "after", after] => {
                 let control = match *wish {

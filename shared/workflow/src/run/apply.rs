@@ -43,7 +43,8 @@ impl Run {
 
     pub(super) fn apply(&mut self, change: &Change, actions: &mut Vec<Action>) {
         match change {
-            Change::Began { run, input, .. } => {
+            Change::Began { run, input, sensitivity, .. } => {
+                self.sensitivity = *sensitivity;
                 self.id.clone_from(run);
                 self.input = Arc::clone(input);
                 self.phase = Phase::Running;
@@ -56,7 +57,8 @@ impl Run {
                 }
             }
             Change::Became { instance, doing } => self.become_(*instance, doing, actions),
-            Change::Answered { instance, cost_pico_usd, .. } => {
+            Change::Answered { instance, cost_pico_usd, sensitivity, .. } => {
+                self.sensitivity = self.sensitivity.max(*sensitivity);
                 self.spent_pico_usd = self.spent_pico_usd.saturating_add(*cost_pico_usd);
                 self.frames.entry(*instance).and_modify(|frame| frame.doing = Doing::List);
             }
@@ -79,7 +81,8 @@ impl Run {
                     listening.is_enough = *is_enough;
                 }
             }
-            Change::Seen { id } => {
+            Change::Seen { id, sensitivity } => {
+                self.sensitivity = self.sensitivity.max(*sensitivity);
                 self.seen.insert(id.clone());
             }
             Change::Buffered { event } => self.signals.push(Arc::clone(event)),

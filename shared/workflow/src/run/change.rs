@@ -1,7 +1,7 @@
 //! What a decision changes: facts that a run is made of. What an expression said stands in them, so that
 //! nothing is evaluated when they are read again.
 
-use super::{Answer, At, Doing, Ending, Event, Instance, Problem, Role};
+use super::{Answer, At, Doing, Ending, Event, Instance, Problem, Role, Sensitivity};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -27,6 +27,9 @@ pub enum Change {
         workflow: String,
         /// Its input as it was given.
         input: Arc<Value>,
+        /// How sensitive that is.
+        #[serde(default)]
+        sensitivity: Sensitivity,
     },
     /// A task was begun.
     Entered(Box<Entered>),
@@ -55,6 +58,9 @@ pub enum Change {
         /// What it cost, in pico-US-dollars.
         #[serde(default)]
         cost_pico_usd: i64,
+        /// How sensitive the answer is.
+        #[serde(default)]
+        sensitivity: Sensitivity,
         /// What else came with the answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Value>,
@@ -126,6 +132,9 @@ pub enum Change {
     Seen {
         /// Its id.
         id: String,
+        /// How sensitive it is.
+        #[serde(default)]
+        sensitivity: Sensitivity,
     },
     /// An event came that nobody listens to yet.
     Buffered {
@@ -227,6 +236,11 @@ impl Change {
     /// The cost and note of an answer.
     #[must_use]
     pub fn answered(instance: Instance, answer: &Answer) -> Self {
-        Self::Answered { instance, cost_pico_usd: answer.cost_pico_usd, note: answer.note.clone() }
+        Self::Answered {
+            instance,
+            cost_pico_usd: answer.cost_pico_usd,
+            sensitivity: answer.sensitivity,
+            note: answer.note.clone(),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What comes to a run, and what it asks for.
 
-use super::{Ending, Instance, Problem};
+use super::{Ending, Instance, Problem, Sensitivity};
 use crate::definition::{Delivery, Function};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,6 +27,9 @@ pub enum Event {
         run: String,
         /// Its input.
         input: Value,
+        /// How sensitive that is.
+        #[serde(default)]
+        sensitivity: Sensitivity,
     },
     /// A call was made.
     Answered {
@@ -43,6 +46,9 @@ pub enum Event {
         id: String,
         /// The event.
         event: Value,
+        /// How sensitive that is.
+        #[serde(default)]
+        sensitivity: Sensitivity,
     },
     /// Somebody wants something of the run.
     Controlled {
@@ -78,6 +84,9 @@ pub struct Answer {
     /// What it cost, in pico-US-dollars.
     #[serde(default)]
     pub cost_pico_usd: i64,
+    /// How sensitive the output is.
+    #[serde(default)]
+    pub sensitivity: Sensitivity,
     /// What else the history of the run shall hold: the task, the model, attempts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Value>,
@@ -97,13 +106,13 @@ impl Answer {
     /// An output that cost nothing.
     #[must_use]
     pub fn output(output: Value) -> Self {
-        Self { outcome: Outcome::Output(output), cost_pico_usd: 0, note: None }
+        Self { outcome: Outcome::Output(output), cost_pico_usd: 0, sensitivity: 0, note: None }
     }
 
     /// A problem that cost nothing.
     #[must_use]
     pub fn problem(problem: Problem) -> Self {
-        Self { outcome: Outcome::Problem(problem), cost_pico_usd: 0, note: None }
+        Self { outcome: Outcome::Problem(problem), cost_pico_usd: 0, sensitivity: 0, note: None }
     }
 }
 
@@ -161,6 +170,9 @@ pub struct Request {
     /// What it may cost, in pico-US-dollars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_pico_usd: Option<i64>,
+    /// How sensitive the run is: as much as the most sensitive thing it has seen.
+    #[serde(default)]
+    pub sensitivity: Sensitivity,
     /// What was wrong with the answer of the try before, where the task wants it repaired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repair: Option<Problem>,

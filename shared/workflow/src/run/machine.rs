@@ -37,6 +37,9 @@ pub const COMPENSATION_LIMIT_MS: u64 = 3_600_000;
 /// Events that are kept for tasks that will listen.
 pub const SIGNALS: usize = 1_000;
 
+/// Signals that one run takes, wishes counted; further ones change nothing.
+pub const SIGNALS_PER_RUN: usize = 10_000;
+
 /// A piece of work.
 #[derive(Debug)]
 enum Work {
@@ -76,7 +79,7 @@ impl<'a> Machine<'a> {
 
     fn arrive(&mut self, event: &Event) {
         match event {
-            Event::Started { run, input } => self.start(run, input),
+            Event::Started { run, input, sensitivity } => self.start(run, input, *sensitivity),
             Event::Controlled { id, control } => self.control(id, control),
             _ if !self.is_going() => {}
             _ if self.run.is_paused && !is_end(event) => self.hold(event),
@@ -96,7 +99,7 @@ impl<'a> Machine<'a> {
                 });
             }
             Event::TimerFired(timer) => self.fire(*timer),
-            Event::Signalled { id, event } => self.signal(id, event),
+            Event::Signalled { id, event, sensitivity } => self.signal(id, event, *sensitivity),
         }
     }
 

@@ -12,6 +12,10 @@ use std::{
 /// A task that is done once: the number under which it began. 0 is the workflow itself.
 pub type Instance = u64;
 
+/// How sensitive data is, as a rank: whoever makes the calls says what a rank means. A run is as sensitive as the
+/// most sensitive thing that came to it.
+pub type Sensitivity = u8;
+
 /// Where a run stands. It is made of its records alone.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -37,6 +41,9 @@ pub struct Run {
     pub held: Vec<Event>,
     /// What it has cost, in pico-US-dollars.
     pub spent_pico_usd: i64,
+    /// How sensitive it is.
+    #[serde(default)]
+    pub sensitivity: Sensitivity,
     /// Events that came before anybody listened.
     pub signals: Vec<Arc<Value>>,
     /// Ids of signals and wishes that came.

@@ -72,7 +72,7 @@ impl Tree {
                 self.add(*instance, name.clone(), (Some(*parent), *slot), at_ms);
                 self.close(*instance, State::Skipped, at_ms);
             }
-            Change::Answered { instance, cost_pico_usd, note } => {
+            Change::Answered { instance, cost_pico_usd, note, .. } => {
                 if let Some(line) = self.line(*instance) {
                     (line.cost_pico_usd, line.note) = (*cost_pico_usd, note.clone());
                 }

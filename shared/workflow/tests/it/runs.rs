@@ -4,8 +4,8 @@ use neptune_workflow::{
     compiler,
     definition::{Definition, Delivery, OnConflict},
     run::{
-        Action, Answer, Arrival, Change, Control, Ending, Event, Outcome, Phase, Problem, Record, Request, Run,
-        Standard, admission, secrets, timeline,
+        Action, Answer, Arrival, Change, Control, Correlator, Ending, Event, Outcome, Phase, Problem, Record, Request,
+        Run, Standard, admission, secrets, timeline,
     },
 };
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ impl Stage {
         let definition = definition(rest);
         let (run, log, asked) = (Run::default(), Vec::new(), Vec::new());
         let mut stage = Self { definition, run, log, asked, now_ms: 1_000_000 };
-        stage.take(Event::Started { run: "r".to_owned(), input });
+        stage.take(Event::Started { run: "r".to_owned(), input, sensitivity: 1 });
         stage
     }
 
@@ -67,7 +67,12 @@ impl Stage {
 }
 
 fn costing(pico_usd: i64) -> Answer {
-    Answer { outcome: Outcome::Output(json!({})), cost_pico_usd: pico_usd, note: Some(json!({"task": "t"})) }
+    Answer {
+        outcome: Outcome::Output(json!({})),
+        cost_pico_usd: pico_usd,
+        sensitivity: 0,
+        note: Some(json!({"task": "t"})),
+    }
 }
 
 #[test]
@@ -81,7 +86,7 @@ fn a_second_answer_changes_nothing() {
     assert_eq!((stage.run.clone(), stage.log.len()), (before, 2));
     stage.answer(1, Answer::output(Value::Null));
     assert!(matches!(stage.run.ending(), Some(Ending::Completed { output }) if output.is_null()));
-    let ended = stage.take(Event::Started { run: "r".to_owned(), input: json!({}) });
+    let ended = stage.take(Event::Started { run: "r".to_owned(), input: json!({}), sensitivity: 1 });
     assert!(ended.is_empty());
 }
 
@@ -236,4 +241,43 @@ fn older_runs_are_read_without_what_is_new() {
     let run = Run::of(&[record]);
     assert_eq!((run.phase, run.outputs["a"].as_ref()), (Phase::Running, &json!({"n": 1})));
     assert!(serde_json::from_value::<Change>(json!("surprise")).is_err());
+}
+
+#[test]
+fn events_start_runs() {
+    let event = |kind: &str, room: u64| json!({"type": kind, "data": {"room": room}});
+    let both = definition(
+        "schedule:
+  on:
+    all:
+      - {with: {type: warm}, correlate: {room: {from: .data.room}}}
+      - {with: {type: wet}, correlate: {room: {from: .data.room}}}
+do: []
+",
+    );
+    let mut correlator = Correlator::default();
+    assert_eq!(correlator.hear(&both, &event("dry", 1)), None);
+    assert_eq!(correlator.hear(&both, &event("warm", 1)), None);
+    assert_eq!(correlator.hear(&both, &event("wet", 2)), None);
+    let kept = serde_json::to_value(&correlator).unwrap();
+    let mut correlator: Correlator = serde_json::from_value(kept).unwrap();
+    assert_eq!(correlator.hear(&both, &event("wet", 1)), Some(json!([event("warm", 1), event("wet", 1)])));
+    // The next start begins with nothing.
+    assert_eq!(correlator, Correlator::default());
+    let any = definition("schedule: {on: {any: [{with: {type: 'w.*'}}]}, read: raw}\ndo: []\n");
+    assert_eq!(Correlator::default().hear(&any, &event("warm", 3)), Some(json!([{"room": 3}])));
+}
+
+#[test]
+fn a_run_is_as_sensitive_as_what_it_has_seen() {
+    let mut stage = Stage::new("do: [a: CALL, b: CALL, c: CALL]\n", json!({}));
+    assert_eq!(stage.calls()[0].1.sensitivity, 1);
+    stage.answer(0, Answer { sensitivity: 3, ..Answer::output(json!({})) });
+    assert_eq!(stage.calls()[1].1.sensitivity, 3);
+    // What is less sensitive does not make it less so, nor does reading the log.
+    stage.answer(1, Answer { sensitivity: 2, ..Answer::output(json!({})) });
+    assert_eq!((stage.calls()[2].1.sensitivity, Run::of(&stage.log).sensitivity), (3, 3));
+    let event = Event::Signalled { id: "s".to_owned(), event: json!({}), sensitivity: 4 };
+    stage.take(event);
+    assert_eq!(stage.run.sensitivity, 4);
 }

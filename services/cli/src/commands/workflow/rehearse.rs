@@ -129,5 +129,5 @@ fn cue((index, text): (usize, &String)) -> Result<Cue, Error> {
     let after = seconds.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let after = after.ok_or_else(|| Error::Input(format!("--event {text}: {seconds} is no number of seconds")))?;
     let event = super::json(event, "--event")?;
-    Ok(Cue { after, event: Event::Signalled { id: format!("event {index}"), event } })
+    Ok(Cue { after, event: Event::Signalled { id: format!("event {index}"), event, sensitivity: 0 } })
 }

@@ -15,15 +15,15 @@ impl Machine<'_> {
         let is_running = self.run.phase == Phase::Running;
         match control {
             Control::Cancel { reason } if is_running => {
-                self.push(Change::Seen { id: id.to_owned() });
+                self.push(Change::Seen { id: id.to_owned(), sensitivity: 0 });
                 self.close(Ending::Cancelled { reason: reason.clone() });
             }
             Control::Pause if is_running && !self.run.is_paused => {
-                self.push(Change::Seen { id: id.to_owned() });
+                self.push(Change::Seen { id: id.to_owned(), sensitivity: 0 });
                 self.push(Change::Paused);
             }
             Control::Resume if self.run.is_paused => {
-                self.push(Change::Seen { id: id.to_owned() });
+                self.push(Change::Seen { id: id.to_owned(), sensitivity: 0 });
                 self.resume();
             }
             Control::Retry => self.retry_failed(id),
@@ -45,7 +45,7 @@ impl Machine<'_> {
     fn retry_failed(&mut self, id: &str) {
         // Nothing is to be done again where the workflow's own input or output is not what it must be.
         let (Phase::Ended(_), Some(failed @ 1..)) = (&self.run.phase, self.run.failed) else { return };
-        self.push(Change::Seen { id: id.to_owned() });
+        self.push(Change::Seen { id: id.to_owned(), sensitivity: 0 });
         self.push(Change::Retried { now_ms: self.now_ms });
         let parents: Vec<Instance> = self.run.frames.values().filter_map(|frame| frame.parent).collect();
         let leaves: Vec<Instance> =

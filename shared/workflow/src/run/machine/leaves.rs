@@ -215,6 +215,7 @@ impl Machine<'_> {
             arguments,
             deadline_ms: self.deadline_ms(instance),
             budget_pico_usd,
+            sensitivity: self.run.sensitivity,
             repair: self.last_problem(instance).filter(|_| wants_repair).cloned(),
             delivery: step.settings.delivery,
             is_awaited,

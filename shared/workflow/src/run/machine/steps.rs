@@ -7,7 +7,7 @@ use super::{
 use crate::run::{
     change::Entered,
     scope::check,
-    state::{Ending, Phase},
+    state::{Ending, Phase, Sensitivity},
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ struct Prepared {
 }
 
 impl Machine<'_> {
-    pub(super) fn start(&mut self, run: &str, input: &Value) {
+    pub(super) fn start(&mut self, run: &str, input: &Value, sensitivity: Sensitivity) {
         if self.run.phase != Phase::New {
             return;
         }
         let raw = Arc::new(input.clone());
         let workflow = format!("{}/{} {}", self.definition.namespace, self.definition.name, self.definition.version);
-        self.push(Change::Began { run: run.to_owned(), workflow, input: Arc::clone(&raw) });
+        self.push(Change::Began { run: run.to_owned(), workflow, input: Arc::clone(&raw), sensitivity });
         let prepared = self.prepare_workflow(&raw);
         let (input, limit_ms) = match &prepared {
             Ok(prepared) => (Arc::clone(&prepared.input), prepared.limit_ms),
