@@ -12,4 +12,5 @@ mod park;
 mod permissions;
 mod queries;
 mod resources;
+mod runs;
 mod setup;
