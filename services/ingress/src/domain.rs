@@ -8,5 +8,6 @@ pub mod keys;
 pub mod messages;
 pub mod pieces;
 pub mod repeat;
+pub mod run;
 pub mod submit;
 pub mod wait;
