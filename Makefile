@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo up down status test check bench bench-routing bench-outage schemas train-task-type clean toolchain
+.PHONY: help demo up down status test test-conformance check bench bench-routing bench-outage schemas train-task-type clean toolchain
 
 SERVERS := deploy/local/servers.sh
 # Simulated models and a receiver for mail and webhooks run along; `make up UP=` leaves them out.
@@ -36,6 +36,10 @@ status: ## Show services and servers
 test: toolchain ## Run every gate: format, clippy, all tests against real servers, rustdoc
 	@deploy/local/test.sh
 
+test-conformance: toolchain ## Carry the official scenarios of the workflow language to their ends (shared data)
+	@out=$$(cargo test --quiet -p neptune-rehearsal --test it conformance_kit -- --nocapture) || { echo "$$out"; exit 1; }; \
+	  echo "$$out" | grep -E '^(conformance|skipped): ' | sed 's/^conformance: \(.*\) scenarios$$/\1/'
+
 check: toolchain ## Format, clippy and rustdoc only (no servers)
 	@deploy/local/test.sh --check-only
 
@@ -63,7 +67,7 @@ bench-outage: toolchain ## Let a model fail under 200 tasks a second, optimised;
 	  $(SERVERS) down --state-dir .neptune/test; exit $$code
 
 schemas: toolchain ## Render schemas/ and deploy/nats/users.conf from the contracts anew
-	@UPDATE_SCHEMAS=1 cargo test --quiet -p neptune-contracts -p neptune-ingress
+	@UPDATE_SCHEMAS=1 cargo test --quiet -p neptune-contracts -p neptune-ingress -p neptune-workflow
 	@git --no-pager diff --stat -- schemas deploy/nats
 
 train-task-type: toolchain ## Learn the router's task types anew from prompts and public sets, and measure them

@@ -106,6 +106,10 @@ pub fn specs(manifests: &[Manifest]) -> Specs {
 fn collect(path: &Path, files: &mut Vec<PathBuf>, is_given: bool) -> Result<(), Error> {
     let failed = |source| Error::File { action: "read", path: path.into(), source };
     if fs::metadata(path).map_err(failed)?.is_dir() {
+        // Definitions of workflows are written in a language of their own.
+        if !is_given && path.file_name().is_some_and(|name| name == "workflows") {
+            return Ok(());
+        }
         let entries: Result<Vec<_>, _> = fs::read_dir(path).map_err(failed)?.collect();
         let mut inside: Vec<PathBuf> = entries.map_err(failed)?.iter().map(fs::DirEntry::path).collect();
         inside.sort();

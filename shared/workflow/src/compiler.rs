@@ -1,15 +1,18 @@
 //! From a document to a [`Definition`]: names are resolved, expressions compiled, and what Neptune does not
 //! run is refused.
 
-mod cron;
+mod catching;
+mod listening;
 mod references;
+mod settings;
 mod tasks;
 mod values;
 
 use crate::{
-    definition::{Definition, Part, Step, Trigger},
+    definition::{Definition, Extension, Part, Read, Step, Trigger},
     fault::Fault,
     grammar,
+    schedule::Cron,
     source::{Content, Node},
 };
 use references::References;
@@ -65,24 +68,30 @@ impl<'a> Compiler<'a> {
     fn definition(&mut self, document: &Node) -> Definition {
         self.language(document);
         let head = |name: &str| document.field("document").and_then(|head| text_of(head, name)).unwrap_or_default();
-        for (field, inner) in [("input", "from"), ("output", "as")] {
-            self.shaping(document, field, inner, "");
-        }
+        let data = self.data(document, "");
         if let Some(tasks) = document.field("do") {
             self.list(tasks, "/do", 0);
         }
         let steps = std::mem::take(&mut self.steps);
-        let parts = self.parts(document);
+        let (parts, extensions) = self.parts(document);
+        let schedule = self.schedule(document);
         Definition {
             namespace: head("namespace").to_owned(),
             name: head("name").to_owned(),
             version: head("version").to_owned(),
             title: document.field("document").and_then(|head| text_of(head, "title")).map(str::to_owned),
+            data,
             limit: self.limit(document, ""),
-            schedule: self.schedule(document),
+            schedule,
+            schedule_read: document.field("schedule").map_or(Read::Data, listening::read),
             steps,
+            functions: parts.len() - extensions.iter().flat_map(|one| [one.before, one.after]).flatten().count(),
             parts,
+            extensions,
+            secrets: secrets(document),
+            settings: self.settings(document),
             expressions: self.expressions,
+            document: document.to_json(),
         }
     }
 
@@ -105,10 +114,10 @@ impl<'a> Compiler<'a> {
         let Some(schedule) = document.field("schedule") else { return Vec::new() };
         let mut triggers = Vec::new();
         if let (Some(pattern), Some(node)) = (text_of(schedule, "cron"), schedule.field("cron")) {
-            if let Some(message) = cron::fault(pattern) {
-                self.fault(node, "/schedule/cron", message, None);
+            match Cron::read(pattern) {
+                Ok(cron) => triggers.push(Trigger::Cron(cron)),
+                Err(message) => self.fault(node, "/schedule/cron", message, None),
             }
-            triggers.push(Trigger::Cron(pattern.to_owned()));
         }
         let every = self.duration_field(schedule, "every", "/schedule");
         triggers.extend(every.map(Trigger::Every));
@@ -120,29 +129,44 @@ impl<'a> Compiler<'a> {
         triggers
     }
 
-    /// Functions and extensions.
-    fn parts(&mut self, document: &Node) -> Vec<Part> {
-        let mut parts = Vec::new();
-        let Some(used) = document.field("use") else { return parts };
-        if let Some(Content::Object(functions)) = used.field("functions").map(|node| &node.content) {
-            for (key, task) in functions {
-                self.task((&key.name, task), &grammar::below("/use/functions", &key.name), &[], 0);
-                parts.push(Part { title: format!("function `{}`", key.name), steps: std::mem::take(&mut self.steps) });
-            }
+    /// Functions, then extensions.
+    fn parts(&mut self, document: &Node) -> (Vec<Part>, Vec<Extension>) {
+        let (mut parts, mut extensions) = (Vec::new(), Vec::new());
+        let Some(used) = document.field("use") else { return (parts, extensions) };
+        for (key, task) in used.field("functions").into_iter().flat_map(entries) {
+            self.task((&key.name, task), &grammar::below("/use/functions", &key.name), &[], 0);
+            parts.push(Part { title: format!("function `{}`", key.name), steps: std::mem::take(&mut self.steps) });
         }
-        if let Some(Content::List(extensions)) = used.field("extensions").map(|node| &node.content) {
-            for (index, (key, extension)) in extensions.iter().flat_map(entries).enumerate() {
+        if let Some(Content::List(items)) = used.field("extensions").map(|node| &node.content) {
+            for (index, (key, extension)) in items.iter().flat_map(entries).enumerate() {
                 let pointer = format!("/use/extensions/{index}/{}", key.name);
-                self.expression_field(extension, "when", &pointer);
-                for moment in ["before", "after"] {
-                    let Some(tasks) = extension.field(moment) else { continue };
-                    self.list(tasks, &format!("{pointer}/{moment}"), 0);
+                let when = self.expression_field(extension, "when", &pointer);
+                let mut moment = |moment: &str| {
+                    self.list(extension.field(moment)?, &format!("{pointer}/{moment}"), 0);
                     let steps = std::mem::take(&mut self.steps);
                     parts.push(Part { title: format!("extension `{}`, {moment}", key.name), steps });
-                }
+                    Some(parts.len() - 1)
+                };
+                let (before, after) = (moment("before"), moment("after"));
+                let extend = text_of(extension, "extend").unwrap_or("all").to_owned();
+                extensions.push(Extension { extend, when, before, after });
             }
         }
-        parts
+        (parts, extensions)
+    }
+}
+
+/// Names of secrets that a workflow uses.
+fn secrets(document: &Node) -> Vec<String> {
+    match document.field("use").and_then(|used| used.field("secrets")).map(|node| &node.content) {
+        Some(Content::List(names)) => {
+            let name = |node: &Node| match &node.content {
+                Content::Text(name) => Some(name.clone()),
+                _ => None,
+            };
+            names.iter().filter_map(name).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

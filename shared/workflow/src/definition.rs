@@ -1,8 +1,20 @@
 //! A workflow, read and resolved: what a run follows. Tasks stand in one flat list, each with the index
-//! after its last inner task; jumps are indices and expressions are compiled.
+//! after its last inner task; jumps are indices, expressions and schemas are compiled.
 
-use crate::{expression::Expression, fault::Place};
-use serde::{Serialize, Serializer};
+mod data;
+mod events;
+mod retry;
+mod settings;
+mod template;
+
+use crate::{expression::Expression, fault::Place, schedule::Cron};
+pub use data::{DataFlow, SCHEMA_BYTES, Schema};
+pub use events::{Consumption, Correlation, EventFilter, Foreach, Listen, Matcher, Mode, Pattern, Read, Until};
+pub use retry::{Backoff, Catch, Retry};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+pub use settings::{Concurrency, Delivery, OnConflict, OnError, Settings, StepSettings};
+pub use template::Template;
 
 /// A workflow.
 #[derive(Debug, Serialize)]
@@ -15,16 +27,31 @@ pub struct Definition {
     pub version: String,
     /// What it is for.
     pub title: Option<String>,
+    /// What is made of its input and output.
+    pub data: DataFlow,
     /// How long a run may take.
     pub limit: Option<Duration>,
     /// What starts runs by itself.
     pub schedule: Vec<Trigger>,
+    /// What of an event that starts a run is its input.
+    pub schedule_read: Read,
     /// Its tasks.
     pub steps: Vec<Step>,
-    /// Tasks of functions and extensions.
+    /// Tasks of functions and extensions; functions first, in the order of the document.
     pub parts: Vec<Part>,
+    /// How many of these are functions.
+    pub functions: usize,
+    /// Tasks that are put around others.
+    pub extensions: Vec<Extension>,
+    /// Names of secrets it may use.
+    pub secrets: Vec<String>,
+    /// What its metadata says.
+    pub settings: Settings,
     /// How many expressions it has.
     pub expressions: usize,
+    /// The document as JSON.
+    #[serde(skip)]
+    pub document: Value,
 }
 
 /// Tasks that are used elsewhere.
@@ -36,18 +63,31 @@ pub struct Part {
     pub steps: Vec<Step>,
 }
 
+/// Tasks that are put around others.
+#[derive(Debug, Serialize)]
+pub struct Extension {
+    /// The kind of tasks, as the language calls it; `all` for all.
+    pub extend: String,
+    /// Only when this holds.
+    pub when: Option<Expression>,
+    /// The index of the part that is done before.
+    pub before: Option<usize>,
+    /// The index of the part that is done after.
+    pub after: Option<usize>,
+}
+
 /// What starts runs by itself.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {
     /// A time pattern.
-    Cron(String),
+    Cron(Cron),
     /// A period.
     Every(Duration),
     /// A pause after each run.
     After(Duration),
     /// Events.
-    Events(String),
+    Events(Consumption),
 }
 
 /// A task.
@@ -65,10 +105,14 @@ pub struct Step {
     pub end: usize,
     /// Whether it is done at all.
     pub guard: Option<Expression>,
+    /// What is made of its input and output.
+    pub data: DataFlow,
     /// How long it may take.
     pub limit: Option<Duration>,
     /// What it does.
     pub action: Action,
+    /// What its metadata says.
+    pub settings: StepSettings,
     /// What follows.
     pub then: Then,
 }
@@ -78,17 +122,31 @@ pub struct Step {
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Calls a function.
-    Call(String),
+    Call {
+        /// Which.
+        function: Function,
+        /// The same as it is written.
+        title: String,
+        /// Its arguments.
+        with: Option<Template>,
+    },
     /// Does its inner tasks one after the other.
     Do,
-    /// Emits an event of a type.
-    Emit(String),
+    /// Emits an event.
+    Emit {
+        /// Its type, as it is written.
+        title: String,
+        /// Its attributes.
+        event: Template,
+    },
     /// Does its inner tasks for each item.
     For {
         /// The variable of an item.
         each: String,
-        /// What has the items; none for a list in the definition.
-        over: Option<Expression>,
+        /// The variable of its index, from 0.
+        at: String,
+        /// What has the items.
+        over: Template,
         /// Goes on only while this holds.
         while_: Option<Expression>,
     },
@@ -97,22 +155,86 @@ pub enum Action {
         /// The first one that ends wins.
         compete: bool,
     },
-    /// Waits for events.
-    Listen(String),
-    /// Fails with an error of a type.
-    Raise(String),
+    /// Waits for events; inner tasks are done with each.
+    Listen(Box<Listen>),
+    /// Fails with an error.
+    Raise {
+        /// Its name or type, as it is written.
+        title: String,
+        /// Its properties.
+        error: Template,
+    },
     /// Runs another workflow.
-    Run(String),
+    Run {
+        /// Which.
+        workflow: Reference,
+        /// Its input; none: the task's.
+        input: Option<Template>,
+        /// Whether its end is waited for.
+        is_awaited: bool,
+    },
     /// Makes a value.
-    Set,
+    Set(Template),
     /// Goes where the first case that holds says.
     Switch(Vec<Case>),
     /// Does its inner tasks and handles what they raise.
-    Try(Option<Retry>),
+    Try {
+        /// The index of what it does about errors.
+        catch: usize,
+    },
     /// What a `try` does about an error.
-    Catch,
+    Catch(Box<Catch>),
     /// Waits.
     Wait(Duration),
+}
+
+/// What is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Function {
+    /// An HTTP endpoint.
+    Http,
+    /// An operation that an OpenAPI document describes.
+    Openapi,
+    /// A task below `use.functions`, as the index of its part.
+    Own(usize),
+    /// A function of Neptune.
+    Builtin(Builtin),
+    /// A function of another catalogue, as it is written.
+    Remote(String),
+    /// A workflow.
+    Workflow(Reference),
+}
+
+/// A function of Neptune.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Builtin {
+    /// Asks a model.
+    #[serde(rename = "model")]
+    Model,
+    /// Tells somebody.
+    #[serde(rename = "notify")]
+    Notify,
+    /// Asks a person for a decision.
+    #[serde(rename = "approval")]
+    Approval,
+    /// Takes sensitive data out of a value.
+    #[serde(rename = "governance.redact")]
+    Redact,
+    /// Says how good an answer was.
+    #[serde(rename = "feedback")]
+    Feedback,
+}
+
+/// A workflow that is named.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reference {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
 }
 
 /// A case of a switch.
@@ -126,21 +248,6 @@ pub struct Case {
     pub then: Then,
 }
 
-/// How a failed `try` is tried again.
-#[derive(Debug, Serialize)]
-pub struct Retry {
-    /// At most so many times.
-    pub attempts: Option<u64>,
-    /// After this time.
-    pub delay: Option<Duration>,
-    /// How the time grows: constant, linear, exponential.
-    pub backoff: Option<String>,
-    /// Only when this holds.
-    pub when: Option<Expression>,
-    /// Not when this holds.
-    pub except_when: Option<Expression>,
-}
-
 /// A length of time.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -152,7 +259,7 @@ pub enum Duration {
 }
 
 /// What follows a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Then {
     /// The next task of the list.
@@ -163,6 +270,65 @@ pub enum Then {
     End,
     /// The task with this index.
     Step(usize),
+}
+
+impl Definition {
+    /// The tasks of a part: 0 for the workflow's own, else those of the part before that index.
+    #[must_use]
+    pub fn list(&self, part: usize) -> &[Step] {
+        match part.checked_sub(1) {
+            None => &self.steps,
+            Some(index) => self.parts.get(index).map_or(&[], |part| &part.steps),
+        }
+    }
+}
+
+impl Builtin {
+    /// Its name in the catalogue.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Notify => "notify",
+            Self::Approval => "approval",
+            Self::Redact => "governance.redact",
+            Self::Feedback => "feedback",
+        }
+    }
+
+    /// The function with a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::Model, Self::Notify, Self::Approval, Self::Redact, Self::Feedback];
+        all.into_iter().find(|one| one.name() == name)
+    }
+}
+
+impl Action {
+    /// The kind of task, as extensions name it; what a `try` does about errors is none of these.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Call { .. } => "call",
+            Self::Do | Self::Fork { .. } => "composite",
+            Self::Emit { .. } => "emit",
+            Self::For { .. } => "for",
+            Self::Listen(_) => "listen",
+            Self::Raise { .. } => "raise",
+            Self::Run { .. } => "run",
+            Self::Set(_) => "set",
+            Self::Switch(_) => "switch",
+            Self::Try { .. } => "try",
+            Self::Catch(_) => "catch",
+            Self::Wait(_) => "wait",
+        }
+    }
+}
+
+impl std::fmt::Display for Reference {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}/{} {}", self.namespace, self.name, self.version)
+    }
 }
 
 impl Serialize for Expression {

@@ -107,6 +107,11 @@ impl Expression {
         &self.text
     }
 
+    /// The variables it may use, with their `$`.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().map(String::as_str)
+    }
+
     /// The first value of the expression over `input`, null if it has none; variables that are not given
     /// are null. The same arguments give the same result on every machine.
     ///

@@ -8,6 +8,7 @@
 mod calls;
 mod forms;
 mod parts;
+mod schema;
 mod tasks;
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
 };
 pub(crate) use forms::wrapper;
 pub use forms::{duration_ms, expression};
+pub use schema::json_schema;
 
 /// What a part of a document may be.
 pub enum Shape {

@@ -1,6 +1,6 @@
 //! A definition in words: what is done in which order, and what decides.
 
-use crate::definition::{Action, Case, Definition, Duration, Retry, Step, Then, Trigger};
+use crate::definition::{Action, Backoff, Case, Definition, Duration, Retry, Step, Template, Then, Trigger};
 use std::fmt::Write as _;
 
 /// The widest column of names.
@@ -17,10 +17,10 @@ pub fn outline(definition: &Definition) -> String {
     }
     for trigger in &definition.schedule {
         let started = match trigger {
-            Trigger::Cron(pattern) => format!("by cron {pattern}"),
+            Trigger::Cron(pattern) => format!("by cron {}", pattern.text()),
             Trigger::Every(period) => format!("every {}", duration(period)),
             Trigger::After(pause) => format!("{} after each run", duration(pause)),
-            Trigger::Events(events) => format!("by {events}"),
+            Trigger::Events(events) => format!("by {}", events.title),
         };
         add(&mut text, &format!("\nstarted {started}"));
     }
@@ -54,27 +54,38 @@ fn steps(text: &mut String, steps: &[Step]) {
 
 fn action(action: &Action, steps: &[Step]) -> String {
     match action {
-        Action::Call(function) => format!("calls {function}"),
+        Action::Call { title, .. } => format!("calls {title}"),
         Action::Do => "does in order".to_owned(),
-        Action::Emit(event) => format!("emits {event}"),
-        Action::For { each, over, while_ } => {
-            let over = over.as_ref().map_or("a fixed list", |over| over.text().trim());
+        Action::Emit { title, .. } => format!("emits {title}"),
+        Action::For { each, over, while_, .. } => {
+            let over = match over {
+                Template::Expression(over) => over.text().trim(),
+                _ => "a fixed list",
+            };
             let holds = while_.as_ref().map(|holds| format!(", while {}", holds.text().trim()));
             format!("for each ${each} of {over}{}", holds.unwrap_or_default())
         }
         Action::Fork { compete: true } => "at once, the first to end wins".to_owned(),
         Action::Fork { compete: false } => "at once".to_owned(),
-        Action::Listen(to) => format!("waits for {to}"),
-        Action::Raise(error) => format!("fails with {error}"),
-        Action::Run(workflow) => format!("runs {workflow}"),
-        Action::Set => "sets its output".to_owned(),
+        Action::Listen(listen) => format!("waits for {}", listen.to.title),
+        Action::Raise { title, .. } => format!("fails with {title}"),
+        Action::Run { workflow, .. } => format!("runs {workflow}"),
+        Action::Set(_) => "sets its output".to_owned(),
         Action::Switch(cases) => {
             let cases: Vec<String> = cases.iter().map(|one| case(one, steps)).collect();
             format!("goes: {}", cases.join("; "))
         }
-        Action::Try(None) => "tries".to_owned(),
-        Action::Try(Some(policy)) => format!("tries, again {}", retry(policy)),
-        Action::Catch => "when it fails".to_owned(),
+        Action::Try { catch } => match steps.get(*catch).map(|step| &step.action) {
+            Some(Action::Catch(catch)) => catch
+                .retry
+                .as_ref()
+                .map_or_else(|| "tries".to_owned(), |policy| format!("tries, again {}", retry(policy))),
+            _ => "tries".to_owned(),
+        },
+        Action::Catch(catch) => {
+            let when = catch.when.as_ref().map(|when| format!(" and {}", when.text().trim()));
+            format!("when it fails{}", when.unwrap_or_default())
+        }
         Action::Wait(time) => format!("waits {}", duration(time)),
     }
 }
@@ -88,7 +99,11 @@ fn retry(policy: &Retry) -> String {
     let mut words = Vec::new();
     words.extend(policy.attempts.map(|attempts| format!("up to {attempts} times")));
     words.extend(policy.delay.as_ref().map(|delay| format!("after {}", duration(delay))));
-    words.extend(policy.backoff.as_ref().map(|backoff| format!("growing {backoff}")));
+    words.extend(match policy.backoff {
+        Backoff::Constant => None,
+        Backoff::Linear { .. } => Some("growing linear".to_owned()),
+        Backoff::Exponential { .. } => Some("growing exponential".to_owned()),
+    });
     words.extend(policy.when.as_ref().map(|when| format!("if {}", when.text().trim())));
     words.extend(policy.except_when.as_ref().map(|when| format!("unless {}", when.text().trim())));
     words.join(" ")

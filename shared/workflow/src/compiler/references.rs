@@ -2,6 +2,7 @@
 
 use super::{Compiler, entries, text_of};
 use crate::{
+    definition::{Builtin, Function},
     fault::nearest,
     grammar::below,
     source::{Content, Node},
@@ -9,6 +10,8 @@ use crate::{
 
 /// Functions of the default catalogue.
 const FUNCTIONS: [&str; 5] = ["model", "notify", "approval", "governance.redact", "feedback"];
+/// The major version of them that Neptune has.
+const MAJOR: &str = "1.";
 /// Protocols of the language that Neptune does not call.
 const REFUSED: [&str; 4] = ["asyncapi", "grpc", "a2a", "mcp"];
 
@@ -25,6 +28,31 @@ impl<'a> References<'a> {
     /// The node that `name` stands for in a section.
     pub(super) fn find(&self, section: &str, name: &str) -> Option<&'a Node> {
         self.used?.field(section)?.field(name)
+    }
+
+    /// Where in a section `name` stands.
+    pub(super) fn position(&self, section: &str, name: &str) -> Option<usize> {
+        self.names(section).iter().position(|one| *one == name)
+    }
+
+    /// The same with each authentication that is referred to in its place.
+    pub(super) fn resolved(&self, node: &Node) -> Node {
+        let content = match &node.content {
+            Content::Object(fields) => Content::Object(
+                fields
+                    .iter()
+                    .map(|(key, inner)| {
+                        let named = (key.name == "authentication")
+                            .then(|| text_of(inner, "use"))
+                            .flatten()
+                            .and_then(|name| self.find("authentications", name));
+                        (key.clone(), named.cloned().unwrap_or_else(|| self.resolved(inner)))
+                    })
+                    .collect(),
+            ),
+            other => other.clone(),
+        };
+        Node { place: node.place, content }
     }
 
     fn names(&self, section: &str) -> Vec<&'a str> {
@@ -47,35 +75,52 @@ impl Compiler<'_> {
         self.fault(node, pointer, format!("there is no `{name}` in use.{section}"), hint);
     }
 
-    /// A fault unless a function can be called; whether its arguments are worth a look.
-    pub(super) fn callable(&mut self, task: &Node, pointer: &str) -> bool {
-        let (Some(function), Some(node)) = (text_of(task, "call"), task.field("call")) else { return false };
+    /// The function that a task calls, or a fault; none if its arguments are not worth a look.
+    pub(super) fn function(&mut self, task: &Node, pointer: &str) -> Option<Function> {
+        let (function, node) = (text_of(task, "call")?, task.field("call")?);
         let pointer = below(pointer, "call");
-        if function == "http" || function == "openapi" || function.contains("://") {
-            return true;
+        match function {
+            "http" => return Some(Function::Http),
+            "openapi" => return Some(Function::Openapi),
+            _ if function.contains("://") => return Some(Function::Remote(function.to_owned())),
+            _ => {}
         }
         if REFUSED.contains(&function) {
             let hint = Some("call http, openapi, or a function".to_owned());
             self.fault(node, &pointer, format!("calls of {function} are not made by Neptune"), hint);
-            return false;
+            return None;
         }
         match function.split_once('@') {
-            Some((name, "default")) => {
-                let bare = name.split_once(':').map_or(name, |(bare, _)| bare);
-                if !FUNCTIONS.contains(&bare) {
-                    let message = format!("the default catalogue has {}, not `{bare}`", FUNCTIONS.join(", "));
-                    let hint = nearest(bare, FUNCTIONS).map(|one| format!("did you mean `{one}`?"));
-                    self.fault(node, &pointer, message, hint);
-                }
+            Some((name, "default")) => Some(self.builtin(name, node, &pointer)),
+            Some((_, catalog)) => {
+                self.must_exist("catalogs", catalog, node, &pointer);
+                Some(Function::Remote(function.to_owned()))
             }
-            Some((_, catalog)) => self.must_exist("catalogs", catalog, node, &pointer),
             None if FUNCTIONS.contains(&function) => {
                 let hint = Some(format!("write `{function}:1.0.0@default`"));
                 self.fault(node, &pointer, format!("`{function}` needs its version and catalogue"), hint);
+                Some(Function::Remote(function.to_owned()))
             }
-            None => self.must_exist("functions", function, node, &pointer),
+            None => {
+                self.must_exist("functions", function, node, &pointer);
+                Some(Function::Own(self.references.position("functions", function).unwrap_or(0)))
+            }
         }
-        true
+    }
+
+    fn builtin(&mut self, name: &str, node: &Node, pointer: &str) -> Function {
+        let (bare, version) = name.split_once(':').unwrap_or((name, "1.0.0"));
+        let Some(builtin) = Builtin::named(bare) else {
+            let message = format!("the default catalogue has {}, not `{bare}`", FUNCTIONS.join(", "));
+            let hint = nearest(bare, FUNCTIONS).map(|one| format!("did you mean `{one}`?"));
+            self.fault(node, pointer, message, hint);
+            return Function::Remote(name.to_owned());
+        };
+        if !version.starts_with(MAJOR) {
+            let hint = Some(format!("write `{bare}:1.0.0@default`"));
+            self.fault(node, pointer, format!("version {version} of `{bare}` does not exist"), hint);
+        }
+        Function::Builtin(builtin)
     }
 
     /// Faults where an authentication that is referred to is not declared.

@@ -1,20 +1,19 @@
 //! Tasks.
 
-use super::{Compiler, entries, text_of, values::whole};
+use super::{Compiler, entries, text_of};
 use crate::{
-    definition::{Action, Case, Retry, Step, Then},
+    definition::{Action, Case, DataFlow, Reference, Step, StepSettings, Template, Then},
     fault::{Fault, nearest},
     grammar::below,
     source::{Content, Node},
 };
+use serde_json::Value;
 
-/// What a caught error is called when its `catch` does not say.
-const ERROR: &str = "error";
 /// Tasks without inner tasks of the same list.
 const LEAVES: [&str; 7] = ["call", "set", "emit", "raise", "run", "listen", "wait"];
 
 /// Names of a list of tasks, with the indices of their steps.
-type Names<'a> = &'a [(&'a str, usize)];
+pub(super) type Names<'a> = &'a [(&'a str, usize)];
 
 impl Compiler<'_> {
     /// A list of tasks.
@@ -39,31 +38,56 @@ impl Compiler<'_> {
 
     /// One task, with the names of its list.
     pub(super) fn task(&mut self, (name, task): (&str, &Node), pointer: &str, names: Names<'_>, level: usize) {
+        let at = self.open(name, task, pointer, level);
         let guard = self.expression_field(task, "if", pointer);
-        for (field, inner) in [("input", "from"), ("output", "as"), ("export", "as")] {
-            self.shaping(task, field, inner, pointer);
-        }
+        let data = self.data(task, pointer);
         let limit = self.limit(task, pointer);
+        let settings = self.step_settings(task, pointer);
         let then = self.then(task, pointer, names);
-        let at = self.steps.len();
-        let (name, pointer_text, place) = (name.to_owned(), pointer.to_owned(), task.place);
-        self.steps.push(Step {
-            name,
-            pointer: pointer_text,
-            place,
-            level,
-            end: at + 1,
-            guard,
-            limit,
-            action: Action::Do,
-            then,
-        });
+        if let Some(step) = self.steps.get_mut(at) {
+            (step.guard, step.data, step.limit, step.settings, step.then) = (guard, data, limit, settings, then);
+        }
         let action = self.action(task, pointer, names, level);
         self.complete(at, action);
+        self.sensible_settings(at, task, pointer);
+    }
+
+    /// Begins a step that its inner tasks will follow.
+    pub(super) fn open(&mut self, name: &str, task: &Node, pointer: &str, level: usize) -> usize {
+        let at = self.steps.len();
+        self.steps.push(Step {
+            name: name.to_owned(),
+            pointer: pointer.to_owned(),
+            place: task.place,
+            level,
+            end: at + 1,
+            guard: None,
+            data: DataFlow::default(),
+            limit: None,
+            action: Action::Do,
+            settings: StepSettings::default(),
+            then: Then::Continue,
+        });
+        at
+    }
+
+    /// Settings that say nothing about this kind of task.
+    fn sensible_settings(&mut self, at: usize, task: &Node, pointer: &str) {
+        let Some(step) = self.steps.get(at) else { return };
+        let is_loop = matches!(step.action, Action::For { .. });
+        let collects = step.settings.on_error != crate::definition::OnError::Fail;
+        let pointer = format!("{pointer}/metadata/neptune");
+        if step.settings.parallel.is_some() && !is_loop {
+            let hint = Some("tasks that run at once are branches of a `fork`".to_owned());
+            self.fault(task, &below(&pointer, "parallel"), "only a task with `for` is parallel", hint);
+        } else if collects && step.settings.parallel.is_none() {
+            let message = "errors are collected only by a parallel `for`";
+            self.fault(task, &below(&pointer, "onError"), message, Some("add `parallel: 10`".to_owned()));
+        }
     }
 
     /// Closes a step after its inner tasks.
-    fn complete(&mut self, at: usize, action: Action) {
+    pub(super) fn complete(&mut self, at: usize, action: Action) {
         let end = self.steps.len();
         if let Some(step) = self.steps.get_mut(at) {
             step.action = action;
@@ -71,7 +95,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn then(&mut self, node: &Node, pointer: &str, names: Names<'_>) -> Then {
+    pub(super) fn then(&mut self, node: &Node, pointer: &str, names: Names<'_>) -> Then {
         let (Some(target), Some(place)) = (text_of(node, "then"), node.field("then")) else { return Then::Continue };
         match (target, names.iter().find(|(name, _)| *name == target)) {
             ("continue", _) => Then::Continue,
@@ -97,8 +121,10 @@ impl Compiler<'_> {
             return self.for_each(task, loop_, pointer, inner);
         }
         if let Some(fork) = task.field("fork") {
+            let at = self.steps.len();
             if let Some(branches) = fork.field("branches") {
                 self.list(branches, &format!("{pointer}/fork/branches"), inner);
+                self.branches_do_not_jump(at, inner);
             }
             let compete = fork.field("compete").is_some_and(|compete| matches!(compete.content, Content::Flag(true)));
             return Action::Fork { compete };
@@ -108,7 +134,9 @@ impl Compiler<'_> {
         }
         if let (Some(tried), Some(catch)) = (task.field("try"), task.field("catch")) {
             self.list(tried, &below(pointer, "try"), inner);
-            return Action::Try(self.catch(catch, &below(pointer, "catch"), names, inner));
+            let at = self.steps.len();
+            self.catch(catch, &below(pointer, "catch"), names, inner);
+            return Action::Try { catch: at };
         }
         if let Some(tasks) = task.field("do") {
             self.list(tasks, &below(pointer, "do"), inner);
@@ -116,33 +144,50 @@ impl Compiler<'_> {
         Action::Do
     }
 
+    /// Branches run at once: none can be jumped to.
+    fn branches_do_not_jump(&mut self, from: usize, level: usize) {
+        let is_jump = |step: &&Step| {
+            let case_jumps = |case: &Case| matches!(case.then, Then::Step(_));
+            let switches = matches!(&step.action, Action::Switch(cases) if cases.iter().any(case_jumps));
+            step.level == level && (matches!(step.then, Then::Step(_)) || switches)
+        };
+        let jumps = self.steps.get(from..).unwrap_or_default().iter().filter(is_jump);
+        let faults = jumps.map(|step| {
+            let hint = Some("put the tasks of a branch into a `do` of its own".to_owned());
+            Fault::new(step.place, step.pointer.clone(), "a branch cannot jump to another").with_hint(hint)
+        });
+        self.faults.extend(faults.collect::<Vec<_>>());
+    }
+
     fn leaf(&mut self, kind: &str, task: &Node, pointer: &str, level: usize) -> Action {
         let Some(node) = task.field(kind) else { return Action::Do };
         let place = below(pointer, kind);
         match kind {
-            "call" => {
-                if self.callable(task, pointer)
-                    && let Some(arguments) = task.field("with")
-                {
-                    self.template(arguments, &below(pointer, "with"));
-                    self.authentications(arguments, &below(pointer, "with"));
-                }
-                Action::Call(text_of(task, "call").unwrap_or_default().to_owned())
-            }
-            "set" => {
-                self.template(node, &place);
-                Action::Set
-            }
+            "call" => self.call(task, pointer),
+            "set" => Action::Set(self.template(node, &place)),
             "emit" => {
                 let event = node.field("event").and_then(|event| event.field("with"));
-                event.into_iter().for_each(|event| self.template(event, &format!("{place}/event/with")));
-                Action::Emit(event.and_then(|event| text_of(event, "type")).unwrap_or_default().to_owned())
+                let title = event.and_then(|event| text_of(event, "type")).unwrap_or_default().to_owned();
+                let event = event.map(|event| self.template(event, &format!("{place}/event/with")));
+                Action::Emit { title, event: event.unwrap_or_else(|| Template::Object(Vec::new())) }
             }
             "raise" => self.raise(node, &place),
             "run" => self.run(node, &place),
             "wait" => self.duration(node, &place).map_or(Action::Do, Action::Wait),
-            _ => self.listen(task, node, pointer, level),
+            _ => Action::Listen(Box::new(self.listen(task, node, pointer, level))),
         }
+    }
+
+    fn call(&mut self, task: &Node, pointer: &str) -> Action {
+        let title = text_of(task, "call").unwrap_or_default().to_owned();
+        let Some(function) = self.function(task, pointer) else { return Action::Do };
+        let place = below(pointer, "with");
+        let with = task.field("with").map(|arguments| {
+            self.authentications(arguments, &place);
+            let arguments = self.references.resolved(arguments);
+            self.template(&arguments, &place)
+        });
+        Action::Call { function, title, with }
     }
 
     fn raise(&mut self, raise: &Node, pointer: &str) -> Action {
@@ -150,10 +195,12 @@ impl Compiler<'_> {
         let pointer = below(pointer, "error");
         if let Content::Text(name) = &error.content {
             self.must_exist("errors", name, error, &pointer);
-            return Action::Raise(name.clone());
+            let named = self.references.find("errors", name);
+            let error = named.map(|error| self.template(error, &below("/use/errors", name)));
+            return Action::Raise { title: name.clone(), error: error.unwrap_or(Template::Fixed(Value::Null)) };
         }
-        self.template(error, &pointer);
-        Action::Raise(text_of(error, "type").unwrap_or_default().to_owned())
+        let title = text_of(error, "type").unwrap_or_default().to_owned();
+        Action::Raise { title, error: self.template(error, &pointer) }
     }
 
     fn run(&mut self, run: &Node, pointer: &str) -> Action {
@@ -164,53 +211,35 @@ impl Compiler<'_> {
             }
         }
         let Some(workflow) = run.field("workflow") else { return Action::Do };
-        if let Some(input) = workflow.field("input") {
-            self.template(input, &format!("{pointer}/workflow/input"));
-        }
-        let part = |name: &str| text_of(workflow, name).unwrap_or_default();
-        Action::Run(format!("{}/{} {}", part("namespace"), part("name"), part("version")))
-    }
-
-    fn listen(&mut self, task: &Node, listen: &Node, pointer: &str, level: usize) -> Action {
-        let to = listen.field("to").map(|to| self.consumption(to, &format!("{pointer}/listen/to"))).unwrap_or_default();
-        let Some(foreach) = task.field("foreach") else { return Action::Listen(to) };
-        let place = below(pointer, "foreach");
-        let scope = self.variables.len();
-        self.bind(text_of(foreach, "item").unwrap_or("item"));
-        self.bind(text_of(foreach, "at").unwrap_or("index"));
-        if let Some(tasks) = foreach.field("do") {
-            self.list(tasks, &below(&place, "do"), level + 1);
-        }
-        for field in ["output", "export"] {
-            self.shaping(foreach, field, "as", &place);
-        }
-        self.variables.truncate(scope);
-        Action::Listen(to)
+        let input = workflow.field("input").map(|input| self.template(input, &format!("{pointer}/workflow/input")));
+        let part = |name: &str| text_of(workflow, name).unwrap_or_default().to_owned();
+        let workflow = Reference { namespace: part("namespace"), name: part("name"), version: part("version") };
+        let is_awaited = !run.field("await").is_some_and(|wait| matches!(wait.content, Content::Flag(false)));
+        Action::Run { workflow, input, is_awaited }
     }
 
     /// Makes a variable known until the scope is left.
-    fn bind(&mut self, name: &str) {
+    pub(super) fn bind(&mut self, name: &str) {
         self.variables.push(format!("${name}"));
     }
 
     fn for_each(&mut self, task: &Node, loop_: &Node, pointer: &str, level: usize) -> Action {
-        let over = loop_.field("in").and_then(|over| {
-            if matches!(over.content, Content::List(_)) {
-                self.template(over, &format!("{pointer}/for/in"));
-                return None;
-            }
-            self.expression(over, &format!("{pointer}/for/in"))
+        let place = format!("{pointer}/for/in");
+        let over = loop_.field("in").and_then(|over| match over.content {
+            Content::List(_) => Some(self.template(over, &place)),
+            _ => self.expression(over, &place).map(Template::Expression),
         });
-        let each = text_of(loop_, "each").unwrap_or("item");
+        let (each, at) = (text_of(loop_, "each").unwrap_or("item"), text_of(loop_, "at").unwrap_or("index"));
         let scope = self.variables.len();
         self.bind(each);
-        self.bind(text_of(loop_, "at").unwrap_or("index"));
+        self.bind(at);
         let while_ = self.expression_field(task, "while", pointer);
         if let Some(tasks) = task.field("do") {
             self.list(tasks, &below(pointer, "do"), level);
         }
         self.variables.truncate(scope);
-        Action::For { each: each.to_owned(), over, while_ }
+        let over = over.unwrap_or(Template::Fixed(Value::Null));
+        Action::For { each: each.to_owned(), at: at.to_owned(), over, while_ }
     }
 
     fn switch(&mut self, switch: &Node, pointer: &str, names: Names<'_>) -> Action {
@@ -228,60 +257,6 @@ impl Compiler<'_> {
             cases.push(Case { name: key.name.clone(), when, then: self.then(case, &place, names) });
         }
         Action::Switch(cases)
-    }
-
-    fn catch(&mut self, catch: &Node, pointer: &str, names: Names<'_>, level: usize) -> Option<Retry> {
-        let scope = self.variables.len();
-        self.bind(text_of(catch, "as").unwrap_or(ERROR));
-        if let Some(filter) = catch.field("errors").and_then(|errors| errors.field("with")) {
-            self.template(filter, &format!("{pointer}/errors/with"));
-        }
-        let guard = self.expression_field(catch, "when", pointer);
-        self.expression_field(catch, "exceptWhen", pointer);
-        let retry = catch.field("retry").and_then(|retry| self.retry(retry, &below(pointer, "retry")));
-        let then = self.then(catch, pointer, names);
-        let at = self.steps.len();
-        let (name, place, action) = ("catch".to_owned(), catch.place, Action::Catch);
-        let pointer_text = pointer.to_owned();
-        self.steps.push(Step {
-            name,
-            pointer: pointer_text,
-            place,
-            level,
-            end: at + 1,
-            guard,
-            limit: None,
-            action,
-            then,
-        });
-        if let Some(tasks) = catch.field("do") {
-            self.list(tasks, &below(pointer, "do"), level + 1);
-        }
-        self.complete(at, Action::Catch);
-        self.variables.truncate(scope);
-        retry
-    }
-
-    fn retry(&mut self, retry: &Node, pointer: &str) -> Option<Retry> {
-        let (policy, pointer) = match &retry.content {
-            Content::Text(name) => {
-                self.must_exist("retries", name, retry, pointer);
-                (self.references.find("retries", name)?, below("/use/retries", name))
-            }
-            _ => (retry, pointer.to_owned()),
-        };
-        let attempts = policy.field("limit").and_then(|limit| limit.field("attempt"));
-        if let Some(jitter) = policy.field("jitter") {
-            self.duration_field(jitter, "from", &below(&pointer, "jitter"));
-            self.duration_field(jitter, "to", &below(&pointer, "jitter"));
-        }
-        Some(Retry {
-            attempts: attempts.and_then(|attempt| attempt.field("count")).and_then(whole),
-            delay: self.duration_field(policy, "delay", &pointer),
-            backoff: policy.field("backoff").and_then(|one| entries(one).next()).map(|(key, _)| key.name.clone()),
-            when: self.expression_field(policy, "when", &pointer),
-            except_when: self.expression_field(policy, "exceptWhen", &pointer),
-        })
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::{Compiler, VARIABLES, entries, text_of};
 use crate::{
-    definition::Duration,
+    definition::{DataFlow, Duration, Schema, Template},
     expression::{Expression, Unreadable},
     grammar::{self, below},
-    source::{Content, Node},
+    source::{Content, Key, Node},
 };
+use serde_json::Value;
 
 impl Compiler<'_> {
     /// An expression where nothing else may stand; the wrapper may be left out.
@@ -37,28 +38,29 @@ impl Compiler<'_> {
         self.expression(inner, &below(pointer, name))
     }
 
-    /// A value in which texts may be expressions, which are then the whole text.
-    pub(super) fn template(&mut self, node: &Node, pointer: &str) {
+    /// A value in which texts may be expressions, which are then the whole text. What is faulty in it is null.
+    pub(super) fn template(&mut self, node: &Node, pointer: &str) -> Template {
         match &node.content {
             Content::Text(text) => self.template_text(text, node, pointer),
             Content::List(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    self.template(item, &format!("{pointer}/{index}"));
-                }
+                let items = items.iter().enumerate();
+                Template::list(items.map(|(index, item)| self.template(item, &format!("{pointer}/{index}"))).collect())
             }
             Content::Object(fields) => {
-                for (key, inner) in fields {
-                    self.template(inner, &below(pointer, &key.name));
-                }
+                let field =
+                    |(key, inner): &(Key, Node)| (key.name.clone(), self.template(inner, &below(pointer, &key.name)));
+                Template::object(fields.iter().map(field).collect())
             }
-            Content::Null | Content::Flag(_) | Content::Number(_) => {}
+            Content::Null | Content::Flag(_) | Content::Number(_) => Template::Fixed(node.to_json()),
         }
     }
 
-    fn template_text(&mut self, text: &str, node: &Node, pointer: &str) {
+    fn template_text(&mut self, text: &str, node: &Node, pointer: &str) -> Template {
         if let Some(inner) = grammar::expression(text) {
-            self.compile(inner, text, node, pointer);
-        } else if text.trim_start().starts_with("${") {
+            let compiled = self.compile(inner, text, node, pointer);
+            return compiled.map_or(Template::Fixed(Value::Null), Template::Expression);
+        }
+        if text.trim_start().starts_with("${") {
             let hint = Some("end it with `}`, or write all of it as one expression".to_owned());
             self.fault(node, pointer, "the expression is not the whole text", hint);
         } else if let Some(at) = text.find("${") {
@@ -68,18 +70,49 @@ impl Compiler<'_> {
         } else if let Some(hint) = grammar::wrapper(text) {
             self.fault(node, pointer, "this is taken as it stands, not as an expression", Some(hint));
         }
+        Template::Fixed(Value::String(text.to_owned()))
     }
 
     /// `input.from`, `output.as` and `export.as`: a text is an expression, an object has some.
-    pub(super) fn shaping(&mut self, node: &Node, field: &str, inner: &str, pointer: &str) {
-        let Some(value) = node.field(field).and_then(|outer| outer.field(inner)) else { return };
+    pub(super) fn shaping(&mut self, node: &Node, field: &str, inner: &str, pointer: &str) -> Option<Template> {
+        let value = node.field(field)?.field(inner)?;
         let pointer = format!("{pointer}/{field}/{inner}");
         match &value.content {
-            Content::Text(_) => {
-                self.expression(value, &pointer);
-            }
-            _ => self.template(value, &pointer),
+            Content::Text(_) => self.expression(value, &pointer).map(Template::Expression),
+            _ => Some(self.template(value, &pointer)),
         }
+    }
+
+    /// What is made of input and output, and what both must be.
+    pub(super) fn data(&mut self, node: &Node, pointer: &str) -> DataFlow {
+        DataFlow {
+            input_schema: self.schema(node, "input", pointer),
+            input: self.shaping(node, "input", "from", pointer),
+            output: self.shaping(node, "output", "as", pointer),
+            output_schema: self.schema(node, "output", pointer),
+            export: self.shaping(node, "export", "as", pointer),
+            export_schema: self.schema(node, "export", pointer),
+        }
+    }
+
+    fn schema(&mut self, node: &Node, field: &str, pointer: &str) -> Option<Schema> {
+        let schema = node.field(field)?.field("schema")?;
+        let pointer = format!("{pointer}/{field}/schema");
+        if let Some(resource) = schema.field("resource") {
+            let hint = Some("write the schema itself below `document`".to_owned());
+            self.fault(resource, &below(&pointer, "resource"), "schemas are not fetched by Neptune", hint);
+        }
+        if let Some(format) = text_of(schema, "format")
+            && format != "json"
+            && !format.starts_with("json:")
+        {
+            let message = format!("schemas of the format {format} are not known");
+            self.fault(schema, &below(&pointer, "format"), message, Some("write `format: json`".to_owned()));
+        }
+        let document = schema.field("document")?;
+        Schema::compile(document.to_json())
+            .map_err(|message| self.fault(document, &below(&pointer, "document"), message, None))
+            .ok()
     }
 
     /// The time that a task or workflow may take.
@@ -124,51 +157,6 @@ impl Compiler<'_> {
             self.fault(node, pointer, "a duration must not be negative, nor longer than can be counted", None);
         }
         total.map(Duration::FixedMs)
-    }
-
-    /// What is listened to, in words.
-    pub(super) fn consumption(&mut self, node: &Node, pointer: &str) -> String {
-        let mut words = Vec::new();
-        for mode in ["one", "any", "all"] {
-            let Some(filters) = node.field(mode) else { continue };
-            let pointer = below(pointer, mode);
-            let types: Vec<String> = match &filters.content {
-                Content::List(filters) => {
-                    let filters = filters.iter().enumerate();
-                    filters.map(|(index, filter)| self.event_filter(filter, &format!("{pointer}/{index}"))).collect()
-                }
-                _ => vec![self.event_filter(filters, &pointer)],
-            };
-            words.push(if types.is_empty() {
-                format!("{mode} event")
-            } else {
-                format!("{mode} of {}", types.join(", "))
-            });
-        }
-        if let Some(until) = node.field("until") {
-            let pointer = below(pointer, "until");
-            let ends = match &until.content {
-                Content::Text(text) => {
-                    self.expression(until, &pointer);
-                    text.clone()
-                }
-                _ => self.consumption(until, &pointer),
-            };
-            words.push(format!("until {ends}"));
-        }
-        words.join(" ")
-    }
-
-    fn event_filter(&mut self, filter: &Node, pointer: &str) -> String {
-        let properties = filter.field("with");
-        if let Some(properties) = properties {
-            // A property is a value or, unlike elsewhere, an expression that may say more than equality.
-            self.template(properties, &below(pointer, "with"));
-        }
-        for (key, correlation) in filter.field("correlate").into_iter().flat_map(entries) {
-            self.expression_field(correlation, "from", &format!("{pointer}/correlate/{}", key.name));
-        }
-        properties.and_then(|properties| text_of(properties, "type")).unwrap_or("any type").to_owned()
     }
 }
 

@@ -6,6 +6,7 @@ use neptune_workflow::{
     definition::{Action, Then},
     fault::Fault,
     outline::outline,
+    schedule::Cron,
 };
 
 const HEAD: &str = "document: {dsl: '1.0.3', namespace: test, name: test, version: '1.0.0'}\n";
@@ -88,6 +89,67 @@ fn cron_patterns_are_checked() {
     check("do: []\nschedule: {cron: §'@daily'}\n", "five fields");
 }
 
+/// Milliseconds since 1970 of a day of 2026 and a time in UTC.
+fn at(month: u8, day: u8, hour: u8, minute: u8) -> u64 {
+    let month = time::Month::try_from(month).unwrap();
+    let date = time::Date::from_calendar_date(2026, month, day).unwrap();
+    let time = date.with_hms(hour, minute, 0).unwrap().assume_utc();
+    u64::try_from(time.unix_timestamp()).unwrap() * 1_000
+}
+
+#[test]
+fn slots_follow_from_the_pattern() {
+    let next = |pattern: &str, since| Cron::read(pattern).unwrap().next_ms(since);
+    assert_eq!(next("0 22 * * *", at(11, 26, 21, 59)), Some(at(11, 26, 22, 0)));
+    assert_eq!(next("0 22 * * *", at(11, 26, 22, 0)), Some(at(11, 27, 22, 0)));
+    assert_eq!(next("*/15 8-9 * * mon-fri", at(11, 27, 9, 45)), Some(at(11, 30, 8, 0)));
+    // The 1st, and every Sunday, which is the 29th of November.
+    assert_eq!(next("30 6 1 * 7", at(11, 26, 0, 0)), Some(at(11, 29, 6, 30)));
+    assert_eq!(next("30 6 1 * 7", at(11, 29, 6, 30)), Some(at(12, 1, 6, 30)));
+    assert_eq!(next("0 0 31 dec *", at(11, 26, 0, 0)), Some(at(12, 31, 0, 0)));
+    assert_eq!(next("0 0 31 2 *", at(11, 26, 0, 0)), None);
+    let leap = next("0 12 29 2 *", at(11, 26, 0, 0)).unwrap();
+    assert_eq!(leap - at(11, 26, 12, 0), 460 * 86_400_000);
+}
+
+#[test]
+fn periods_have_the_same_slots_for_everybody() {
+    let text = format!("{HEAD}do: []\nschedule: {{every: PT10M}}\n");
+    let definition = compiler::read(&text).unwrap();
+    let slot = definition.schedule[0].next_ms(at(11, 26, 20, 1)).unwrap();
+    assert_eq!(slot, at(11, 26, 20, 10));
+    assert_eq!(definition.schedule[0].next_ms(at(11, 26, 20, 9)), Some(slot));
+    assert_eq!(definition.scheduled_run(slot), format!("test/test:1.0.0@{slot}"));
+    let after = compiler::read(&text.replace("every", "after")).unwrap();
+    assert_eq!(after.schedule[0].next_ms(at(11, 26, 20, 1)), Some(at(11, 26, 20, 11)));
+}
+
+#[test]
+fn settings_are_checked() {
+    let document = |settings: &str| {
+        format!(
+            "document: {{dsl: '1.0.3', namespace: a, name: b, version: '1.0.0', metadata: {{neptune: {settings}}}}}\ndo: []\n"
+        )
+    };
+    let read =
+        compiler::read(&document("{maxCostUsd: 0.25, priority: 3, concurrency: {key: '${ .a }', limit: 4}}")).unwrap();
+    assert_eq!((read.settings.max_cost_pico_usd, read.settings.priority), (Some(250_000_000_000), 3));
+    assert_eq!(read.settings.concurrency.unwrap().limit, 4);
+    for (settings, told) in [
+        ("{maxCostUSD: 1}", "did you mean `maxCostUsd`?"),
+        ("{maxCostUsd: -1}", "US dollars from 0"),
+        ("{concurrency: {limit: 4}}", "needs `key`"),
+        ("{concurrency: {key: a, onConflict: queu}}", "did you mean `queue`?"),
+    ] {
+        let faults = compiler::read(&document(settings)).unwrap_err();
+        assert!(faults[0].to_string().contains(told), "{}", faults[0]);
+    }
+    check("do:\n  - a: §{set: {x: 1}, metadata: {neptune: {parallel: 3}}}\n", "only a task with `for`|`fork`");
+    check("do:\n  - a: {set: {x: 1}, metadata: {neptune: {compensate: §b}}}\n", "no `b` in use.functions");
+    check("do:\n  - a: {fork: {branches: [b: §{set: {x: 1}, then: c}, c: {set: {x: 1}}]}}\n", "cannot jump");
+    check("do:\n  - a: {set: {x: 1}, input: {schema: {document: §{type: odd}}}}\n", "no JSON Schema");
+}
+
 #[test]
 fn json_is_read_with_places_too() {
     let text = "{\n  \"document\": {\"dsl\": \"1.0.3\", \"namespace\": \"a\", \"name\": \"b\", \"version\": \"1.0.0\"},\n  \"do\": [{\"a\": {\"wait\": \"30s\"}}]\n}";
@@ -146,4 +208,17 @@ fn official_documents_are_resolved_or_refused_for_a_reason() {
         }
     }
     println!("{refused} of 90 documents are refused");
+}
+
+#[test]
+fn the_samples_are_right() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/resources/workflows");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let read = compiler::read(&std::fs::read_to_string(&path).unwrap());
+        read.unwrap_or_else(|faults| panic!("{}:{}", path.display(), faults[0]));
+        count += 1;
+    }
+    assert_eq!(count, 4);
 }

@@ -12,3 +12,4 @@ mod attacks;
 mod definitions;
 mod expressions;
 mod official;
+mod runs;

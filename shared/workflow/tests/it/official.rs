@@ -165,3 +165,38 @@ fn valid_and_invalid_documents_agree_with_the_official_schema() {
         differences[..differences.len().min(40)].join("\n")
     );
 }
+
+/// The schema for editors is committed; `UPDATE_SCHEMAS=1` writes it anew.
+#[test]
+fn the_schema_for_editors_is_that_of_the_grammar() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../schemas/workflow.json");
+    let rendered = format!("{}\n", serde_json::to_string_pretty(&grammar::json_schema()).unwrap());
+    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+        std::fs::write(&path, &rendered).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == rendered, "schemas/workflow.json is not what the grammar says; run `make schemas`");
+}
+
+#[test]
+fn the_schema_for_editors_agrees_with_the_grammar() {
+    let Some(folder) = folder() else { return };
+    let schema = jsonschema::validator_for(&grammar::json_schema()).unwrap();
+    let (mut stricter, mut laxer, mut refused) = (Vec::new(), 0, 0);
+    for (name, text) in documents(&folder) {
+        let value = Node::read(&text).unwrap().to_json();
+        assert!(schema.is_valid(&value), "{name}");
+        for (change, mutant) in mutants(&value).into_iter().step_by(29) {
+            let is_right = grammar::check(&Node::read(&mutant.to_string()).unwrap()).is_empty();
+            match (is_right, schema.is_valid(&mutant)) {
+                (true, false) => stricter.push(format!("{name}: {change}")),
+                (false, true) => laxer += 1,
+                (false, false) => refused += 1,
+                (true, true) => {}
+            }
+        }
+    }
+    assert!(stricter.is_empty(), "the schema refuses what is right: {}", stricter.join("\n"));
+    // What it does not see are forms of texts and rules between fields.
+    assert!(laxer * 4 < refused, "of wrong documents {laxer} pass and {refused} do not");
+}

@@ -1,0 +1,155 @@
+//! What `metadata.neptune` says.
+
+use super::{Compiler, entries, text_of, values::whole};
+use crate::{
+    definition::{Concurrency, Delivery, OnConflict, OnError, Settings, StepSettings},
+    fault::{Fault, nearest},
+    grammar::below,
+    source::{Content, Node},
+};
+
+const OF_WORKFLOWS: [&str; 5] = ["team", "maxCostUsd", "concurrency", "priority", "idempotencyKey"];
+const OF_TASKS: [&str; 5] = ["parallel", "onError", "compensate", "maxCostUsd", "delivery"];
+const OF_CONCURRENCY: [&str; 3] = ["key", "limit", "onConflict"];
+/// The most iterations that run at once.
+const PARALLEL: u64 = 1_000;
+/// Digits of a dollar's fraction that a pico-dollar has.
+const FRACTION_DIGITS: usize = 12;
+
+impl Compiler<'_> {
+    /// What the document's metadata says.
+    pub(super) fn settings(&mut self, document: &Node) -> Settings {
+        let pointer = "/document/metadata/neptune";
+        let Some(node) = document.field("document").and_then(neptune) else { return Settings::default() };
+        self.known(node, &OF_WORKFLOWS, pointer);
+        Settings {
+            team: text_of(node, "team").map(str::to_owned),
+            max_cost_pico_usd: self.amount(node, pointer),
+            concurrency: node
+                .field("concurrency")
+                .and_then(|one| self.concurrency(one, &below(pointer, "concurrency"))),
+            priority: self.number(node, "priority", pointer),
+            idempotency_key: node
+                .field("idempotencyKey")
+                .map(|key| self.template(key, &below(pointer, "idempotencyKey"))),
+        }
+    }
+
+    fn concurrency(&mut self, node: &Node, pointer: &str) -> Option<Concurrency> {
+        self.known(node, &OF_CONCURRENCY, pointer);
+        let Some(key) = node.field("key") else {
+            self.fault(node, pointer, "concurrency needs `key`", Some("such as `key: '${ .customer }'`".to_owned()));
+            return None;
+        };
+        let key = self.template(key, &below(pointer, "key"));
+        let limit = node.field("limit").map_or(Some(1), whole).filter(|limit| *limit > 0);
+        if limit.is_none() {
+            self.fault(node, &below(pointer, "limit"), "the limit must be a whole number from 1", None);
+        }
+        let words = [("queue", OnConflict::Queue), ("reject", OnConflict::Reject), ("replace", OnConflict::Replace)];
+        let on_conflict = self.word(node, "onConflict", &words, pointer);
+        Some(Concurrency { key, limit: limit.unwrap_or(1), on_conflict })
+    }
+
+    /// What a task's metadata says.
+    pub(super) fn step_settings(&mut self, task: &Node, pointer: &str) -> StepSettings {
+        let Some(node) = neptune(task) else { return StepSettings::default() };
+        let pointer = format!("{pointer}/metadata/neptune");
+        self.known(node, &OF_TASKS, &pointer);
+        let errors = [("fail", OnError::Fail), ("collect", OnError::Collect)];
+        let deliveries = [("at-least-once", Delivery::AtLeastOnce), ("at-most-once", Delivery::AtMostOnce)];
+        StepSettings {
+            parallel: self.parallel(node, &pointer),
+            on_error: self.word(node, "onError", &errors, &pointer),
+            compensate: self.compensation(node, &pointer),
+            max_cost_pico_usd: self.amount(node, &pointer),
+            delivery: self.word(node, "delivery", &deliveries, &pointer),
+        }
+    }
+
+    fn parallel(&mut self, node: &Node, pointer: &str) -> Option<u64> {
+        let parallel = node.field("parallel")?;
+        let number = whole(parallel).filter(|number| (1..=PARALLEL).contains(number));
+        if number.is_none() {
+            let message = format!("must be a whole number from 1 to {PARALLEL}");
+            self.fault(parallel, &below(pointer, "parallel"), message, None);
+        }
+        number
+    }
+
+    fn compensation(&mut self, node: &Node, pointer: &str) -> Option<usize> {
+        let inner = node.field("compensate")?;
+        let place = below(pointer, "compensate");
+        let Content::Text(name) = &inner.content else {
+            let hint = Some("declare the task below `use: {functions: …}` and name it here".to_owned());
+            self.fault(inner, &place, "must be the name of a function", hint);
+            return None;
+        };
+        self.must_exist("functions", name, inner, &place);
+        self.references.position("functions", name)
+    }
+
+    /// Faults for fields that do not exist.
+    fn known(&mut self, node: &Node, names: &[&'static str], pointer: &str) {
+        for (key, _) in entries(node) {
+            if !names.contains(&key.name.as_str()) {
+                let hint = nearest(&key.name, names.iter().copied()).map(|name| format!("did you mean `{name}`?"));
+                let message = format!("there is no setting `{}`; there are {}", key.name, names.join(", "));
+                self.faults.push(Fault::new(key.place, below(pointer, &key.name), message).with_hint(hint));
+            }
+        }
+    }
+
+    fn word<T: Copy + Default>(&mut self, node: &Node, name: &str, words: &[(&'static str, T)], pointer: &str) -> T {
+        let Some(inner) = node.field(name) else { return T::default() };
+        let given = text_of(node, name).unwrap_or_default();
+        let found = words.iter().find(|(word, _)| *word == given).map(|(_, value)| *value);
+        found.unwrap_or_else(|| {
+            let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let hint = nearest(given, names.iter().copied()).map(|name| format!("did you mean `{name}`?"));
+            self.fault(inner, &below(pointer, name), format!("must be {}", names.join(" or ")), hint);
+            T::default()
+        })
+    }
+
+    fn number(&mut self, node: &Node, name: &str, pointer: &str) -> i64 {
+        let Some(inner) = node.field(name) else { return 0 };
+        match &inner.content {
+            Content::Number(number) if number.is_i64() => number.as_i64().unwrap_or(0),
+            _ => {
+                self.fault(inner, &below(pointer, name), "must be a whole number", None);
+                0
+            }
+        }
+    }
+
+    fn amount(&mut self, node: &Node, pointer: &str) -> Option<i64> {
+        let inner = node.field("maxCostUsd")?;
+        let text = match &inner.content {
+            Content::Number(number) => number.to_string(),
+            Content::Text(text) => text.clone(),
+            _ => String::new(),
+        };
+        let amount = pico_usd(&text);
+        if amount.is_none() {
+            let hint = Some("write it as `maxCostUsd: '0.25'`".to_owned());
+            let message = "must be US dollars from 0 to 9000000, with at most 12 digits after the point";
+            self.fault(inner, &below(pointer, "maxCostUsd"), message, hint);
+        }
+        amount
+    }
+}
+
+fn neptune(node: &Node) -> Option<&Node> {
+    node.field("metadata")?.field("neptune")
+}
+
+/// Pico-US-dollars of a decimal amount of US dollars.
+fn pico_usd(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !is_digits(whole) || !is_digits(fraction) || fraction.len() > FRACTION_DIGITS {
+        return None;
+    }
+    format!("{whole}{fraction:0<FRACTION_DIGITS$}").parse().ok()
+}

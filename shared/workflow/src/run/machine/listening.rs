@@ -1,0 +1,226 @@
+//! Tasks that wait for events.
+
+use super::{Change, Doing, Event, Instance, Machine, Output, Problem, SIGNALS, Scope, Work};
+use crate::{
+    definition::{Action, Consumption, EventFilter, Listen, Matcher, Mode, Read, Step, Until},
+    run::state::Listening,
+};
+use serde_json::Value;
+use std::{collections::BTreeSet, sync::Arc};
+
+/// The filter that an event fits, and what further events must agree in.
+type Fit = (Option<usize>, Vec<(String, Value)>);
+
+impl<'a> Machine<'a> {
+    /// An event comes: every task that waits for it hears it; without one it is kept.
+    pub(super) fn signal(&mut self, id: &str, event: &Value) {
+        if self.run.seen.contains(id) {
+            return;
+        }
+        self.push(Change::Seen { id: id.to_owned() });
+        let listens = |(instance, frame): (&Instance, &super::Frame)| {
+            matches!(frame.doing, Doing::Listen(_)).then_some(*instance)
+        };
+        let listeners: Vec<Instance> = self.run.frames.iter().filter_map(listens).collect();
+        let mut is_heard = false;
+        for instance in listeners {
+            is_heard |= self.hear(instance, event);
+        }
+        if !is_heard {
+            if self.run.signals.len() >= SIGNALS {
+                self.push(Change::Unbuffered { index: 0 });
+            }
+            self.push(Change::Buffered { event: Arc::new(event.clone()) });
+        }
+    }
+
+    pub(super) fn hold(&mut self, event: &Event) {
+        if !self.run.held.contains(event) {
+            self.push(Change::Held { event: Box::new(event.clone()) });
+        }
+    }
+
+    /// Begins to listen: first to what came before.
+    pub(super) fn listen(&mut self, instance: Instance) {
+        let Some(listen) = self.listen_of(instance) else { return };
+        if listen.to.mode == Mode::All && listen.to.filters.is_empty() {
+            self.push(Change::Heard { instance, event: None, filter: None, agreed: Vec::new(), is_enough: true });
+            return self.work.push(Work::Advance { instance });
+        }
+        let mut index = 0;
+        while let Some(event) = self.run.signals.get(index).cloned() {
+            if self.hear(instance, &event) {
+                self.push(Change::Unbuffered { index });
+            } else {
+                index += 1;
+            }
+        }
+    }
+
+    fn listen_of(&self, instance: Instance) -> Option<&'a Listen> {
+        match self.step(instance) {
+            Some(Step { action: Action::Listen(listen), .. }) => Some(listen),
+            _ => None,
+        }
+    }
+
+    fn listening(&self, instance: Instance) -> Option<&Listening> {
+        match &self.run.frames.get(&instance)?.doing {
+            Doing::Listen(listening) => Some(listening),
+            _ => None,
+        }
+    }
+
+    /// Whether a task that listens wants an event; if so it has it.
+    fn hear(&mut self, instance: Instance, event: &Value) -> bool {
+        let (Some(listen), Some(listening)) = (self.listen_of(instance), self.listening(instance)) else {
+            return false;
+        };
+        if listening.is_enough {
+            return false;
+        }
+        let to = &listen.to;
+        let Some((filter, agreed)) = self.fit(instance, to, &listening.fitted, event) else {
+            return self.hear_until(instance, to, event);
+        };
+        let event = Arc::new(read(listen.read, event));
+        let mut heard = listening.heard.clone();
+        heard.push(Arc::clone(&event));
+        let is_enough = match (&to.until, to.mode) {
+            (Some(Until::Holds(_)), _) => self.until_holds(instance, to, &heard),
+            (Some(Until::Events(_)), _) => Ok(false),
+            (None, Mode::One | Mode::Any) => Ok(true),
+            (None, Mode::All) => Ok(are_all(to, &listening.fitted, filter)),
+        };
+        let is_enough = is_enough.unwrap_or_else(|problem| {
+            self.work.push(Work::Fail { instance, problem });
+            false
+        });
+        self.push(Change::Heard { instance, event: Some(event), filter, agreed, is_enough });
+        self.work.push(Work::Advance { instance });
+        true
+    }
+
+    /// Whether an event is one that ends the listening.
+    fn hear_until(&mut self, instance: Instance, to: &Consumption, event: &Value) -> bool {
+        let (Some(Until::Events(until)), Some(listening)) = (&to.until, self.listening(instance)) else { return false };
+        let Some((filter, agreed)) = self.fit(instance, until, &listening.until_fitted, event) else { return false };
+        let is_enough = until.mode != Mode::All || are_all(until, &listening.until_fitted, filter);
+        self.push(Change::Heard { instance, event: None, filter, agreed, is_enough });
+        self.work.push(Work::Advance { instance });
+        true
+    }
+
+    fn until_holds(&self, instance: Instance, to: &Consumption, heard: &[Arc<Value>]) -> Result<bool, Problem> {
+        let Some(Until::Holds(until)) = &to.until else { return Ok(false) };
+        let heard = heard.iter().map(|event| event.as_ref().clone()).collect();
+        self.scope(instance).holds(until, &heard)
+    }
+
+    /// Begins the tasks about the next event, or ends the task if no more is wanted.
+    pub(super) fn advance_listening(&mut self, instance: Instance) {
+        let (Some(listen), Some(listening)) = (self.listen_of(instance), self.listening(instance)) else { return };
+        let Some(foreach) = &listen.foreach else {
+            if listening.is_enough {
+                let heard = listening.heard.iter().map(|event| event.as_ref().clone()).collect();
+                self.work.push(Work::Finish { instance, output: Output::Value(Arc::new(heard)), then: None });
+            }
+            return;
+        };
+        if listening.begun > listening.results.len() {
+            return;
+        }
+        if let Some(event) = listening.heard.get(listening.begun).cloned() {
+            let slot = listening.begun;
+            let variables =
+                vec![(foreach.item.clone(), Arc::clone(&event)), (foreach.at.clone(), Arc::new(Value::from(slot)))];
+            let Some(at) = self.run.frames.get(&instance).map(|frame| frame.at) else { return };
+            return self.enter_inner(instance, slot, at, variables, Some(event));
+        }
+        let is_enough = match listening.is_enough {
+            true => Ok(true),
+            // The tasks may have changed what it looks at.
+            false if !listening.heard.is_empty() => self.until_holds(instance, &listen.to, &listening.heard),
+            false => Ok(false),
+        };
+        match is_enough {
+            Ok(true) => {
+                let results = listening.results.iter().map(|result| result.as_ref().clone()).collect();
+                self.work.push(Work::Finish { instance, output: Output::Value(Arc::new(results)), then: None });
+            }
+            Ok(false) => {}
+            Err(problem) => self.work.push(Work::Fail { instance, problem }),
+        }
+    }
+
+    /// The filter that an event fits, if any. One that another event fitted is not asked again where each wants
+    /// its own.
+    fn fit(&self, instance: Instance, to: &Consumption, fitted: &BTreeSet<usize>, event: &Value) -> Option<Fit> {
+        if to.filters.is_empty() {
+            return (to.mode == Mode::Any).then(|| (None, Vec::new()));
+        }
+        let is_open = |index: &usize| to.mode != Mode::All || !fitted.contains(index);
+        let mut filters = to.filters.iter().enumerate().filter(|(index, _)| is_open(index));
+        filters.find_map(|(index, filter)| Some((Some(index), self.agreement(instance, filter, event)?)))
+    }
+
+    /// What further events must agree in, if an event fits a filter. One whose data an expression fails on does
+    /// not: nobody may end a run by sending it something odd.
+    fn agreement(&self, instance: Instance, filter: &EventFilter, event: &Value) -> Option<Vec<(String, Value)>> {
+        let scope = self.scope(instance);
+        let fits = filter.with.iter().all(|(name, matcher)| is_as(&scope, matcher, event.get(name)));
+        let listening = self.listening(instance).filter(|_| fits)?;
+        let mut agreed = Vec::new();
+        for correlation in &filter.correlate {
+            let value = scope.evaluate(&correlation.from, event).ok()?;
+            let expected = match &correlation.expect {
+                Some(expect) => Some(scope.fill(expect, event).ok()?),
+                None => listening.agreed.get(&correlation.name).cloned(),
+            };
+            match expected {
+                Some(expected) if expected != value => return None,
+                Some(_) => {}
+                None => agreed.push((correlation.name.clone(), value)),
+            }
+        }
+        Some(agreed)
+    }
+}
+
+/// Whether each filter was fitted by an event of its own.
+fn are_all(to: &Consumption, fitted: &BTreeSet<usize>, filter: Option<usize>) -> bool {
+    (0..to.filters.len()).all(|index| fitted.contains(&index) || filter == Some(index))
+}
+
+/// What of an event is read.
+fn read(read: Read, event: &Value) -> Value {
+    match read {
+        Read::Data | Read::Raw => event.get("data").cloned().unwrap_or_default(),
+        Read::Envelope => event.clone(),
+    }
+}
+
+/// Whether an attribute is what it must be.
+fn is_as(scope: &Scope<'_>, matcher: &Matcher, attribute: Option<&Value>) -> bool {
+    let template = match (matcher, attribute) {
+        (_, None) => return false,
+        (Matcher::Text(pattern), Some(value)) => return pattern.fits(value),
+        (Matcher::Value(template), Some(_)) => template,
+    };
+    let value = attribute.unwrap_or(&Value::Null);
+    match scope.fill(template, value) {
+        Ok(Value::Bool(holds)) if !value.is_boolean() => holds,
+        Ok(wanted) => has(value, &wanted),
+        Err(_) => false,
+    }
+}
+
+/// Whether a value is the wanted one; of objects only the wanted fields count.
+fn has(value: &Value, wanted: &Value) -> bool {
+    match (value, wanted) {
+        (Value::Object(value), Value::Object(wanted)) => {
+            wanted.iter().all(|(name, wanted)| value.get(name).is_some_and(|value| has(value, wanted)))
+        }
+        _ => value == wanted,
+    }
+}

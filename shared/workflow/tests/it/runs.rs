@@ -1,0 +1,239 @@
+//! What runs ask for, where the scenarios and the simulation do not look.
+
+use neptune_workflow::{
+    compiler,
+    definition::{Definition, Delivery, OnConflict},
+    run::{
+        Action, Answer, Arrival, Change, Control, Ending, Event, Outcome, Phase, Problem, Record, Request, Run,
+        Standard, admission, secrets, timeline,
+    },
+};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const HEAD: &str = "document: {dsl: '1.0.3', namespace: test, name: test, version: '1.0.0'}\n";
+const CALL: &str = "{call: http, with: {method: get, endpoint: 'https://example.com/{n}'}}";
+
+fn definition(rest: &str) -> Definition {
+    let text = if rest.starts_with("document") { rest.to_owned() } else { format!("{HEAD}{rest}") };
+    compiler::read(&text.replace("CALL", CALL)).unwrap_or_else(|faults| panic!("{}", faults[0]))
+}
+
+/// A run, and everything it asked for.
+struct Stage {
+    definition: Definition,
+    run: Run,
+    log: Vec<Record>,
+    asked: Vec<Action>,
+    now_ms: u64,
+}
+
+impl Stage {
+    fn new(rest: &str, input: Value) -> Self {
+        let definition = definition(rest);
+        let (run, log, asked) = (Run::default(), Vec::new(), Vec::new());
+        let mut stage = Self { definition, run, log, asked, now_ms: 1_000_000 };
+        stage.take(Event::Started { run: "r".to_owned(), input });
+        stage
+    }
+
+    fn take(&mut self, event: Event) -> Vec<Action> {
+        let arrival = Arrival { event, now_ms: self.now_ms, chance: 7 };
+        let decision = self.run.decide(&self.definition, &arrival);
+        if !decision.record.changes.is_empty() {
+            self.log.push(decision.record);
+        }
+        self.asked.extend(decision.actions.iter().cloned());
+        decision.actions
+    }
+
+    /// The calls that were asked for, by the name of their task.
+    fn calls(&self) -> Vec<(u64, Arc<Request>)> {
+        let call = |action: &Action| match action {
+            Action::Call { instance, request } => Some((*instance, Arc::clone(request))),
+            _ => None,
+        };
+        self.asked.iter().filter_map(call).collect()
+    }
+
+    fn answer(&mut self, index: usize, answer: Answer) -> Vec<Action> {
+        let (instance, _) = self.calls()[index];
+        self.take(Event::Answered { instance, answer })
+    }
+
+    fn control(&mut self, id: &str, control: Control) -> Vec<Action> {
+        self.take(Event::Controlled { id: id.to_owned(), control })
+    }
+}
+
+fn costing(pico_usd: i64) -> Answer {
+    Answer { outcome: Outcome::Output(json!({})), cost_pico_usd: pico_usd, note: Some(json!({"task": "t"})) }
+}
+
+#[test]
+fn a_second_answer_changes_nothing() {
+    let mut stage = Stage::new("do: [a: CALL, b: CALL]\n", json!({"n": 5}));
+    assert_eq!(stage.calls()[0].1.arguments["endpoint"]["uri"], "https://example.com/5");
+    stage.answer(0, Answer::output(json!({"n": 6})));
+    let before = stage.run.clone();
+    assert!(stage.answer(0, Answer::output(json!({"n": 7}))).is_empty());
+    assert!(stage.answer(0, Answer::problem(Problem::new(Standard::Communication, "late"))).is_empty());
+    assert_eq!((stage.run.clone(), stage.log.len()), (before, 2));
+    stage.answer(1, Answer::output(Value::Null));
+    assert!(matches!(stage.run.ending(), Some(Ending::Completed { output }) if output.is_null()));
+    let ended = stage.take(Event::Started { run: "r".to_owned(), input: json!({}) });
+    assert!(ended.is_empty());
+}
+
+#[test]
+fn a_call_knows_its_deadline_and_budget() {
+    let text =
+        "document: {dsl: '1.0.3', namespace: a, name: b, version: '1.0.0', metadata: {neptune: {maxCostUsd: 0.01}}}
+timeout: {after: PT1H}
+do:
+  - group:
+      do:
+        - first: {call: 'model:1.0.0@default', with: {input: hi}}
+        - second:
+            call: model:1.0.0@default
+            with: {input: hi}
+            metadata: {neptune: {maxCostUsd: 0.001, delivery: at-most-once}}
+        - third: {call: 'model:1.0.0@default', with: {input: hi}}
+      timeout: {after: PT1M}
+";
+    let mut stage = Stage::new(text, json!({}));
+    let first = Arc::clone(&stage.calls()[0].1);
+    assert_eq!((first.deadline_ms, first.budget_pico_usd), (Some(1_060_000), Some(10_000_000_000)));
+    stage.answer(0, costing(9_500_000_000));
+    let second = Arc::clone(&stage.calls()[1].1);
+    assert_eq!((second.budget_pico_usd, second.delivery), (Some(500_000_000), Delivery::AtMostOnce));
+    stage.answer(1, costing(600_000_000));
+    // Nothing is left for the third.
+    assert_eq!(stage.calls().len(), 2);
+    let Some(Ending::BudgetExhausted { problem }) = stage.run.ending() else { panic!("{:?}", stage.run.phase) };
+    assert_eq!(problem.instance, "/do/0/group/do/2/third");
+    assert_eq!(stage.run.spent_pico_usd, 10_100_000_000);
+    let lines = timeline::lines(&stage.log);
+    assert_eq!(lines.iter().map(|line| line.cost_pico_usd).sum::<i64>(), 10_100_000_000);
+}
+
+#[test]
+fn a_refused_budget_ends_the_run_as_such_unless_it_is_caught() {
+    let refused = || Answer::problem(Problem::new(Standard::Budget, "no money"));
+    let mut stage = Stage::new("do: [a: CALL]\n", json!({}));
+    stage.answer(0, refused());
+    assert_eq!(stage.run.ending().unwrap().name(), "budget_exhausted");
+    let caught = "do: [t: {try: [a: CALL], catch: {do: [cheap: {set: {cheap: true}}]}}]\n";
+    let mut stage = Stage::new(caught, json!({}));
+    stage.answer(0, refused());
+    assert_eq!(stage.run.ending().unwrap().name(), "completed");
+}
+
+#[test]
+fn cancelling_gives_up_calls_and_timers() {
+    let mut stage = Stage::new("do: [f: {fork: {branches: [a: CALL, b: {wait: PT1H}]}}]\n", json!({}));
+    let asked = stage.control("c", Control::Cancel { reason: "no".to_owned() });
+    let mut keys: Vec<String> = asked.iter().map(Action::key).collect();
+    keys.sort();
+    assert_eq!(keys, ["abort 2", "clear 0-limit-0", "clear 3-wait-0", "end"]);
+    assert!(stage.answer(0, Answer::output(json!({}))).is_empty());
+    assert!(stage.run.frames.is_empty());
+}
+
+#[test]
+fn what_comes_while_a_run_is_paused_is_decided_about_later() {
+    let mut stage = Stage::new("do: [a: CALL, b: CALL]\n", json!({}));
+    stage.control("p", Control::Pause);
+    assert!(stage.answer(0, Answer::output(json!({"n": 1}))).is_empty());
+    assert!(stage.answer(0, Answer::output(json!({"n": 1}))).is_empty());
+    assert_eq!(stage.run.held.len(), 1);
+    assert_eq!(Run::of(&stage.log), stage.run);
+    stage.control("r", Control::Resume);
+    assert_eq!(stage.calls().len(), 2);
+    // The same wish a second time is the same wish.
+    assert!(stage.control("p", Control::Pause).is_empty());
+    assert!(!stage.run.is_paused);
+}
+
+#[test]
+fn time_ends_a_paused_run() {
+    let mut stage = Stage::new("timeout: {after: PT1H}\ndo: [a: CALL]\n", json!({}));
+    stage.control("p", Control::Pause);
+    let timer = stage.asked.iter().find_map(|action| match action {
+        Action::SetTimer { timer, due_ms } => (*due_ms == 4_600_000).then_some(*timer),
+        _ => None,
+    });
+    stage.take(Event::TimerFired(timer.unwrap()));
+    assert_eq!(stage.run.ending().unwrap().name(), "timed_out");
+}
+
+#[test]
+fn a_retried_run_has_its_time_anew() {
+    let mut stage = Stage::new("timeout: {after: PT1H}\ndo: [a: CALL]\n", json!({"n": 1}));
+    stage.answer(0, Answer::problem(Problem::new(Standard::Communication, "down")));
+    assert_eq!(stage.run.ending().unwrap().name(), "faulted");
+    stage.now_ms += 10_000_000;
+    let asked = stage.control("again", Control::Retry);
+    let is_set = |action: &Action| matches!(action, Action::SetTimer { due_ms: 14_600_000, .. });
+    assert!(asked.iter().any(is_set), "{asked:?}");
+    stage.answer(1, Answer::output(json!({"n": 2})));
+    assert_eq!(stage.run.ending().unwrap().name(), "completed");
+    assert!(stage.control("more", Control::Retry).is_empty());
+}
+
+#[test]
+fn whatever_is_still_waited_for_is_asked_for_again() {
+    let mut stage = Stage::new("do: [f: {fork: {branches: [a: CALL, b: {wait: PT1H}, c: CALL]}}]\n", json!({}));
+    stage.answer(0, Answer::output(json!({})));
+    let mut keys: Vec<String> = Run::of(&stage.log).outstanding().iter().map(Action::key).collect();
+    keys.sort();
+    assert_eq!(keys, ["call 4", "set 0-limit-0", "set 3-wait-0"]);
+}
+
+#[test]
+fn secrets_are_marks() {
+    let text = "use: {secrets: [key]}\ndo: [a: {call: http, with: {method: get, endpoint: 'https://example.com', headers: {x-key: '${ \"k=\" + $secrets.key }'}}}]\n";
+    let stage = Stage::new(text, json!({}));
+    let arguments = &stage.calls()[0].1.arguments;
+    assert!(!arguments.to_string().contains("geheim"));
+    let revealed = secrets::reveal(arguments, &|name| (name == "key").then(|| "geheim".to_owned())).unwrap();
+    assert_eq!(revealed["headers"]["x-key"], "k=geheim");
+    assert_eq!(secrets::reveal(arguments, &|_| None), Err("key".to_owned()));
+}
+
+#[test]
+fn runs_like_each_other_have_the_same_key() {
+    let text = "document: {dsl: '1.0.3', namespace: a, name: b, version: '1.0.0', metadata: {neptune: {priority: 2, concurrency: {key: '${ .customer }', limit: 4, onConflict: reject}, idempotencyKey: '${ .ticket }'}}}\ndo: []\n";
+    let definition = definition(text);
+    let admitted = admission(&definition, &json!({"customer": "c", "ticket": 17})).unwrap();
+    let slot = admitted.concurrency.unwrap();
+    assert_eq!((slot.key.as_str(), slot.limit, slot.on_conflict), ("c", 4, OnConflict::Reject));
+    assert_eq!((admitted.priority, admitted.idempotency_key.as_deref()), (2, Some("17")));
+    let refused = admission(&definition, &json!({"ticket": 17})).unwrap_err();
+    assert_eq!(refused.instance, "/document/metadata/neptune/concurrency/key");
+}
+
+#[test]
+fn data_is_no_template() {
+    // What an expression says is an address as it stands.
+    let text = "do: [a: {call: http, with: {method: get, endpoint: '${ .url }'}}]\n";
+    let stage = Stage::new(text, json!({"url": "https://example.com/{n}", "n": 5}));
+    assert_eq!(stage.calls()[0].1.arguments["endpoint"]["uri"], "https://example.com/{n}");
+    let escaped = Stage::new("do: [a: CALL]\n", json!({"n": "a/b?c"}));
+    assert_eq!(escaped.calls()[0].1.arguments["endpoint"]["uri"], "https://example.com/a%2Fb%3Fc");
+}
+
+#[test]
+fn older_runs_are_read_without_what_is_new() {
+    // The least that stands in a log: everything optional is left out.
+    let record = json!({"at_ms": 5, "changes": [
+        {"began": {"run": "r", "workflow": "a/b 1.0.0", "input": {"n": 1}}},
+        {"entered": {"instance": 0, "name": "b", "at": {"part": 0, "index": 0}, "role": "workflow", "raw": {"n": 1}, "now_ms": 5}},
+        {"entered": {"instance": 1, "name": "a", "parent": 0, "at": {"part": 0, "index": 0}, "role": "task", "now_ms": 5}},
+        {"left": {"instance": 1, "output": "input"}},
+    ]});
+    let record: Record = serde_json::from_value(record).unwrap();
+    let run = Run::of(&[record]);
+    assert_eq!((run.phase, run.outputs["a"].as_ref()), (Phase::Running, &json!({"n": 1})));
+    assert!(serde_json::from_value::<Change>(json!("surprise")).is_err());
+}
