@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod upstream;
+mod workflows;
 mod world;
 
 mod attempts;
@@ -15,5 +16,7 @@ mod kills;
 mod limits;
 mod output;
 mod provider;
+mod run_kills;
+mod runs;
 mod streams;
 mod watch;
