@@ -15,6 +15,8 @@ mod parking;
 mod poison;
 mod providers;
 mod rejection;
+mod run_kills;
+mod runs;
 mod shadow;
 mod strategies;
 mod streams;
