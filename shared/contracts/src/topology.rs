@@ -12,6 +12,9 @@ pub const ACCEPT_BACKOFF_SECONDS: &[u64] = &[ACCEPT_ACK_WAIT_SECONDS, 10, 20, 40
 pub const LEASE_TTL_SECONDS: u64 = 7;
 /// Bodies above this size travel by reference.
 pub const MAX_INLINE_BODY_BYTES: usize = 256 * 1024;
+/// Messages of runs' logs are kept far longer than what travels by reference, so larger ones stay whole: up to this,
+/// which a broker takes by default.
+pub const MAX_INLINE_LOG_BYTES: usize = 900 * 1024;
 /// The largest body at all.
 pub const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 /// How long readers of finished facts rest between two fetches.

@@ -5,8 +5,24 @@ use crate::{
     workflows::{definition, is_running, steps},
     world::{LONG, World, planned},
 };
-use neptune_contracts::{names::Zone, run::finished::RunOutcome};
+use futures::StreamExt as _;
+use neptune_bus::{Bus, Incoming, Outcome};
+use neptune_contracts::{
+    names::{Origin, Service, Zone},
+    run::{
+        RunSubmitted,
+        emitted::RunEmitted,
+        finished::RunOutcome,
+        log::{RunLogged, RunMadeOf},
+    },
+    topology::EXECUTOR_RUN_SUBMITTED,
+};
+use neptune_runtime::Shutdown;
 use neptune_testkit::wait_until;
+use neptune_workflow::{
+    compiler,
+    run::{Arrival, Event, Run},
+};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
@@ -110,4 +126,91 @@ async fn runs_end_with_each_step_recorded_once_however_often_executors_are_kille
     assert!(made >= wanted, "{made} of {wanted}");
     // Only calls that were under way when their executor was killed are made again.
     assert!(made - wanted <= 6 * RUNS, "{} calls were made again", made - wanted);
+}
+
+/// What an executor does that dies right after its append: it stores what was decided, and asks for nothing.
+async fn append_and_die(bus: &Bus, incoming: &Incoming<RunSubmitted>, definition: &Value) {
+    let (run, team) = (incoming.message.id.unwrap(), incoming.message.team.clone().unwrap());
+    let read = compiler::read(&definition.to_string()).unwrap();
+    let event = Event::Started { run: run.to_string(), input: incoming.message.input.clone() };
+    let decision = Run::default().decide(&read, &Arrival { event, now_ms: 1_800_000_000_000, chance: 7 });
+    assert!(decision.actions.len() >= 3, "{:?}", decision.actions);
+    let made_of = RunMadeOf {
+        workflow: "test/dies:1.0.0".into(),
+        definition: definition.clone(),
+        definition_sha256: "of a test".into(),
+        submitted_at: incoming.meta.stored_at,
+        origin: Origin::Api,
+        key: None,
+        metadata: Default::default(),
+        parent: None,
+        reply_to: None,
+    };
+    let logged = RunLogged {
+        id: "dead".into(),
+        run,
+        team,
+        made_of: Some(Box::new(made_of)),
+        causes: vec!["start".into()],
+        records: vec![serde_json::to_value(&decision.record).unwrap()],
+    };
+    bus.append_log(&logged, 0).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_decided_and_not_asked_for_is_asked_for_by_the_next() {
+    let world = world().await;
+    let web = Upstream::that(Reply::With(200, "content-type: application/json\r\n", r#"{"ok": true}"#.into())).await;
+    let text = format!(
+        "do:\n  - say: {{emit: {{event: {{with: {{type: ticket.seen, source: 'https://example.com'}}}}}}}}\n  - other: {{run: {{await: false, workflow: {{namespace: test, name: other, version: '1.0.0'}}}}}}\n{}",
+        &chain(web.port(), 1)[4..]
+    );
+    world.apply(&definition("other", "do:\n  - one: {set: {x: 1}}\n")).await;
+    let text = definition("dies", &text);
+    world.apply(&text).await;
+    let document = compiler::read(&text).unwrap().document;
+    let mut emitted = world.operator.listen::<RunEmitted>().await.unwrap();
+    // The executor that dies is played by a reader of its consumer.
+    let (bus, dying) = (world.bus(Service::Executor).await, Shutdown::new());
+    let (reader, appended, stop) = (bus.clone(), Arc::new(Semaphore::new(0)), dying.clone());
+    let told = appended.clone();
+    let reading = tokio::spawn(async move {
+        let publisher = bus.clone();
+        let handler = move |incoming: Incoming<RunSubmitted>| {
+            let (bus, document, told) = (publisher.clone(), document.clone(), told.clone());
+            async move {
+                append_and_die(&bus, &incoming, &document).await;
+                told.add_permits(1);
+                Outcome::Retry { after: Duration::from_secs(2) }
+            }
+        };
+        reader.consume(&EXECUTOR_RUN_SUBMITTED, 1, &stop, handler).await.unwrap();
+    });
+    let run = world.submit_run("test/dies", Value::Null).await;
+    appended.acquire().await.unwrap().forget();
+    dying.cancel();
+    reading.await.unwrap();
+    assert_eq!(web.calls(), 0, "nothing was asked for");
+    let _survivor = world.process(ZONES);
+    let fact = world.run_ended(run).await;
+    assert_eq!((fact.outcome, web.calls()), (RunOutcome::Completed, 1), "{fact:?}");
+    let said = tokio::time::timeout(LONG, emitted.next()).await.unwrap().unwrap();
+    assert_eq!((said.run, said.event["type"].as_str()), (run, Some("ticket.seen")));
+    let view = world.view(run).await;
+    let other = steps(&view, "other")[0].instance;
+    assert_eq!(world.run_ended(run.child(other)).await.outcome, RunOutcome::Completed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_keeps_its_definition_although_it_is_taken_away() {
+    let world = world().await;
+    let mut doomed = world.process(ZONES);
+    let text = "do:\n  - rest: {wait: PT2S}\n  - out: {set: {version: one}}\n";
+    let run = world.begin(&definition("kept", text), Value::Null).await;
+    world.until(run, "it waits", |view| is_running(view, "rest")).await;
+    doomed.kill();
+    world.operator.delete_resource("workflow/test/kept:1.0.0").await.unwrap();
+    let _survivor = world.process(ZONES);
+    assert_eq!(world.run_ended(run).await.output, Some(json!({"version": "one"})));
+    assert_eq!(world.run_ended(world.submit_run("test/kept", Value::Null).await).await.outcome, RunOutcome::Rejected);
 }

@@ -68,9 +68,13 @@ async fn long_logs_and_large_records_are_read_whole() {
     }
     let mut large = logged(run, "large");
     large.records = vec![json!("x".repeat(600 * 1024))];
-    assert!(matches!(bus.append_log(&large, last).await.unwrap(), Append::Stored(_)));
+    let Append::Stored(last) = bus.append_log(&large, last).await.unwrap() else { panic!("large") };
+    // This one travels by reference.
+    let mut huge = logged(run, "huge");
+    huge.records = vec![json!("y".repeat(1_500 * 1024))];
+    assert!(matches!(bus.append_log(&huge, last).await.unwrap(), Append::Stored(_)));
     let log = bus.run_log(Some(&team()), run, 0).await.unwrap();
-    assert_eq!(log.len(), 601);
+    assert_eq!((log.len(), &log[601].logged), (602, &huge));
     assert!(log.windows(2).all(|pair| pair[0].sequence < pair[1].sequence));
     assert_eq!(log[600].logged, large);
 }

@@ -59,5 +59,5 @@ pub fn answered(event: &Value, asked: &BTreeMap<Instance, Arc<Request>>) -> Opti
     }?;
     let output = json!({"approved": approved, "by": data.get("by"), "comment": data.get("comment")});
     let note = Some(json!({"approval": output}));
-    Some(Event::Answered { instance, answer: Answer { note, ..Answer::output(output.clone()) } })
+    Some(Event::Answered { instance, answer: Answer { note, ..Answer::output(output) } })
 }
