@@ -17,6 +17,8 @@ mod poison;
 mod providers;
 mod rejection;
 mod responses;
+mod run_kills;
+mod runs;
 mod shadow;
 mod strategies;
 mod streams;

@@ -5,4 +5,5 @@ pub mod load;
 pub mod processes;
 pub mod report;
 pub mod run;
+pub mod runs;
 pub mod streams;

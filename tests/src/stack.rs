@@ -221,10 +221,18 @@ impl Stack {
     /// # Panics
     /// The command cannot be started.
     pub async fn neptune(&self, arguments: &[&str]) -> Output {
+        self.neptune_with(&[], arguments).await
+    }
+
+    /// The same with further variables.
+    ///
+    /// # Panics
+    /// The command cannot be started.
+    pub async fn neptune_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
         let mut command = tokio::process::Command::new(command());
         command.env_clear().env("NEPTUNE_NATS_URL", self.nats.url()).env("NEPTUNE_NAMESPACE", self.namespace.as_str());
         command.env("NEPTUNE_STATE_DIR", self.folder.path()).current_dir(self.folder.path());
-        command.args(arguments).output().await.unwrap()
+        command.envs(variables.iter().copied()).args(arguments).output().await.unwrap()
     }
 
     /// What a service has logged.

@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::{
-    commands::{eval::Eval, report::Report, workflow::Workflow},
+    commands::{eval::Eval, report::Report, run::Run, workflow::Workflow},
     domain::{api_key::KeyEnvironment, program::Replicas},
     error::EXIT_CODES,
 };
@@ -80,6 +80,9 @@ pub enum Command {
     /// Run Neptune's decisions over recorded or labelled input, without a stack.
     #[command(subcommand)]
     Eval(Eval),
+    /// Runs of workflows: start, see, cancel, pause, resume, retry, signal.
+    #[command(subcommand)]
+    Run(Run),
     /// Look at definitions of workflows, without a stack.
     #[command(subcommand)]
     Workflow(Workflow),

@@ -8,6 +8,7 @@ pub mod ledger;
 pub mod migrate;
 pub mod report;
 pub mod resources;
+pub mod run;
 pub mod status;
 pub mod submit;
 pub mod up;

@@ -14,6 +14,7 @@ pub mod references;
 pub mod request;
 pub mod routing_report;
 pub mod run_state;
+pub mod run_tree;
 pub mod since;
 pub mod spec;
 pub mod table;

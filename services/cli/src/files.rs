@@ -1,5 +1,5 @@
 //! Resource files: YAML with any number of documents, or JSON with one. Every fault is reported
-//! with file and line, all of them at once.
+//! with file and line, all of them at once. Definitions of workflows stand in files as their language has them.
 
 use crate::{
     domain::{
@@ -9,8 +9,10 @@ use crate::{
     },
     error::Error,
 };
-use neptune_contracts::resource::{API_VERSION, Manifest};
+use neptune_contracts::resource::{API_VERSION, Manifest, Metadata, WorkflowSpec};
+use neptune_workflow::compiler;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     fs,
@@ -91,10 +93,6 @@ pub fn specs(manifests: &[Manifest]) -> Specs {
 fn collect(path: &Path, files: &mut Vec<PathBuf>, is_given: bool) -> Result<(), Error> {
     let failed = |source| Error::File { action: "read", path: path.into(), source };
     if fs::metadata(path).map_err(failed)?.is_dir() {
-        // Definitions of workflows are written in a language of their own.
-        if !is_given && path.file_name().is_some_and(|name| name == "workflows") {
-            return Ok(());
-        }
         let entries: Result<Vec<_>, _> = fs::read_dir(path).map_err(failed)?.collect();
         let mut inside: Vec<PathBuf> = entries.map_err(failed)?.iter().map(fs::DirEntry::path).collect();
         inside.sort();
@@ -137,8 +135,37 @@ fn document<'f>(file: &'f Path, before: usize, body: &str) -> Option<Document<'f
     Some(Document { file, line: before + blank + 1, text: format!("{}{body}", "\n".repeat(before)), is_json: false })
 }
 
+/// A workflow as its language has it, if the document is one.
+fn workflow(document: &Document<'_>) -> Option<Result<Manifest, Vec<String>>> {
+    let written: Value = document.parse().ok()?;
+    let is_one = written.get("apiVersion").is_none() && written.pointer("/document/dsl").is_some();
+    is_one.then(|| {
+        let definition = linted(document, &document.text)?;
+        let name = WorkflowSpec::name_of(&definition).unwrap_or_default();
+        let manifest = Manifest {
+            api_version: API_VERSION.into(),
+            kind: Kind::Workflow.as_str().into(),
+            metadata: Metadata { name },
+            spec: json!({"document": definition}),
+        };
+        manifest.check().map_err(|error| vec![document.fault(document.line, &error.to_string())])?;
+        Ok(manifest)
+    })
+}
+
+/// A definition as JSON, once it can be run.
+fn linted(document: &Document<'_>, text: &str) -> Result<Value, Vec<String>> {
+    let read = compiler::read(text).map_err(|faults| {
+        faults.iter().map(|fault| format!("{}:{fault}", document.file.display())).collect::<Vec<String>>()
+    })?;
+    Ok(read.document)
+}
+
 /// The manifest, or every fault of the document.
 fn read(document: &Document<'_>) -> Result<Manifest, Vec<String>> {
+    if let Some(workflow) = workflow(document) {
+        return workflow;
+    }
     let mut manifest: Manifest = document.parse().map_err(|fault| vec![fault])?;
     let mut faults = Vec::new();
     if manifest.api_version != API_VERSION {
@@ -159,6 +186,15 @@ fn read(document: &Document<'_>) -> Result<Manifest, Vec<String>> {
     let whole = |error: &dyn std::fmt::Display| vec![document.fault(document.line, &error.to_string())];
     manifest.check().map_err(|error| whole(&error))?;
     manifest.spec = spec::full_form(kind, &manifest.spec).map_err(|error| whole(&error))?;
+    if kind == Kind::Workflow {
+        let definition = manifest.spec.get("document").map(Value::to_string).unwrap_or_default();
+        compiler::read(&definition).map_err(|faults| {
+            let told = |fault: &neptune_workflow::fault::Fault| {
+                document.fault(document.line, &format!("{}: {}", fault.pointer, fault.message))
+            };
+            faults.iter().map(told).collect::<Vec<String>>()
+        })?;
+    }
     Ok(manifest)
 }
 
@@ -285,6 +321,21 @@ mod tests {
         let seen = faults("a.yaml", &text);
         assert_eq!(seen.len(), 3, "{seen:?}");
         assert!(seen[2].contains("is declared already at"), "{seen:?}");
+    }
+
+    const WORKFLOW: &str =
+        "document: {dsl: '1.0.3', namespace: a, name: b, version: '1.0.0'}\ndo:\n  - one: {set: {x: 1}}\n";
+
+    #[test]
+    fn workflows_are_read_as_their_language_has_them() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("w.yaml"), format!("{TEAM}---\n{WORKFLOW}")).unwrap();
+        let specs = specs(&manifests(&[folder.path().into()]).unwrap());
+        assert_eq!(specs.keys().collect::<Vec<_>>(), ["team/support", "workflow/a/b:1.0.0"]);
+        assert_eq!(specs["workflow/a/b:1.0.0"]["document"]["do"][0]["one"]["set"]["x"], 1);
+        let seen = faults("w.yaml", &format!("# A workflow.\n{}", WORKFLOW.replace("set: {x: 1}", "sett: {x: 1}")));
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        assert!(seen[0].starts_with("w.yaml:4:10: /do/0/one: ") && seen[0].contains("did you mean `set`"), "{seen:?}");
     }
 
     #[test]

@@ -36,6 +36,16 @@ pub const VARIABLES: &[Variable] = &[
         help: "hosts that credentials may be sent to besides the usual ones: VARIABLE=host|host,VARIABLE=host",
     },
     Variable {
+        name: "NEPTUNE_EXECUTOR_RUNS",
+        default: Some(""),
+        help: "whether it drives runs of workflows: on or off; if not given, when it serves more than one zone",
+    },
+    Variable {
+        name: "NEPTUNE_EXECUTOR_RUN_HOSTS",
+        default: Some(""),
+        help: "hosts (host or host:port, separated by commas) that steps of runs may call although private or without https",
+    },
+    Variable {
         name: "NEPTUNE_GOVERNANCE_PUBLIC_KEY",
         default: None,
         help: "base64 of governance's Ed25519 public key; admissions are checked against it",
@@ -55,6 +65,10 @@ pub struct Config {
     pub batch_concurrency: usize,
     /// The longest that a task without a deadline waits for a model with room, in milliseconds.
     pub park_at_most_ms: u64,
+    /// Whether it drives runs of workflows.
+    pub runs: bool,
+    /// Hosts that steps of runs may call although they are private or not https.
+    pub run_hosts: Vec<String>,
     /// Governance's public key, 32 bytes.
     pub governance_key: VerifyingKey,
     /// Hosts that credentials may be sent to.
@@ -78,9 +92,13 @@ impl Config {
             .ok()
             .and_then(|key| VerifyingKey::from_bytes(&key.try_into().ok()?).ok())
             .ok_or_else(|| ConfigError::unusable(name, "not the base64 of a 32-byte Ed25519 public key"))?;
+        let zones = zones(&values.get::<String>("NEPTUNE_EXECUTOR_ZONES")?)?;
+        let run_hosts = values.optional::<String>("NEPTUNE_EXECUTOR_RUN_HOSTS")?.unwrap_or_default();
         Ok(Self {
             bus: BusConfig::read(values)?,
-            zones: zones(&values.get::<String>("NEPTUNE_EXECUTOR_ZONES")?)?,
+            runs: runs(values.optional("NEPTUNE_EXECUTOR_RUNS")?, &zones)?,
+            run_hosts: run_hosts.split(',').map(str::trim).filter(|host| !host.is_empty()).map(str::to_owned).collect(),
+            zones,
             realtime_concurrency: values.get("NEPTUNE_EXECUTOR_REALTIME_CONCURRENCY")?,
             batch_concurrency: values.get("NEPTUNE_EXECUTOR_BATCH_CONCURRENCY")?,
             park_at_most_ms: values.get("NEPTUNE_EXECUTOR_PARK_AT_MOST_MS")?,
@@ -92,6 +110,16 @@ impl Config {
                     .collect(),
             ),
         })
+    }
+}
+
+/// One that serves a single zone speaks as a broker user who may not drive runs.
+fn runs(given: Option<String>, zones: &[Zone]) -> Result<bool, ConfigError> {
+    match given.as_deref() {
+        None => Ok(zones.len() > 1),
+        Some("on") => Ok(true),
+        Some("off") => Ok(false),
+        Some(_) => Err(ConfigError::unusable("NEPTUNE_EXECUTOR_RUNS", "expected on or off")),
     }
 }
 

@@ -23,6 +23,7 @@ pub mod rate_headers;
 pub mod record;
 pub mod retry_after;
 pub mod room;
+pub mod run;
 pub mod sse;
 pub mod step;
 pub mod wire;

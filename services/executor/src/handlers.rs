@@ -1,4 +1,11 @@
 //! One file per message the executor consumes.
 
+pub mod delivery_finished;
 mod parking;
+pub mod run_call;
+pub mod run_fired;
+pub mod run_input;
+pub mod run_query;
+pub mod run_submitted;
+pub mod step_finished;
 pub mod task_routed;

@@ -1,11 +1,14 @@
-//! The executor: calls models.
+//! The executor: calls models, and drives runs of workflows ([`runs`]).
 //!
 //! **In:** `task.routed` for the zones it serves, in two lanes with a concurrency each;
-//! `task.cancel` signals.
+//! `task.cancel` signals. For runs: `run.submitted`, `run.input`, `run.fired`, `run.call`, the finished facts of
+//! their tasks and deliveries, and the query for one.
 //! **Out:** the pieces of streamed answers as signals; `attempt.failed` at once for each failed call; `task.finished` once per task;
 //! `task.routed` again when the next attempt of a plan belongs to a zone it does not serve;
 //! `task.parked` when every model that was called is at its rate limit, or failed in a way that passes, and the task
 //! may wait: after a rest it is routed anew, up to six failed calls in all.
+//! For runs: their logs, timers, calls, answers and ends; `task.submitted`, `delivery.requested` and
+//! `feedback.given` of their steps.
 //! **Owns:** nothing that outlives it. On the bus it keeps leases, by which a task that was handed out twice
 //! calls no model twice; notes of calls that were begun, for five minutes; and the books of models with
 //! limits, in which all executors write down what they use.
@@ -48,6 +51,7 @@ pub mod http;
 pub mod outlet;
 pub mod provider;
 pub mod rooms;
+pub mod runs;
 pub mod watch;
 
 use attempts::Caller;
@@ -55,12 +59,22 @@ use cancels::Cancels;
 use config::Config;
 use domain::lanes::consumers;
 use futures::StreamExt as _;
-use handlers::task_routed::{self, TaskRoutedHandler};
+use handlers::{
+    delivery_finished, run_call, run_fired, run_input, run_query, run_submitted, step_finished,
+    task_routed::{self, TaskRoutedHandler},
+};
 use neptune_bus::{Bus, BusError, ConnectError, ConsumeError, Parts};
-use neptune_contracts::names::{Lane, Service};
+use neptune_contracts::{
+    names::{Lane, Service},
+    topology::{
+        EXECUTOR_DELIVERY_FINISHED, EXECUTOR_RUN_CALL, EXECUTOR_RUN_FINISHED, EXECUTOR_RUN_FIRED, EXECUTOR_RUN_INPUT,
+        EXECUTOR_RUN_SUBMITTED,
+    },
+};
 use neptune_runtime::Shutdown;
 use provider::Provider;
 use rooms::Rooms;
+use runs::{Calling, Runs};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use watch::Watch;
@@ -96,9 +110,11 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     };
     let bus = bus?;
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
+    let calling = Calling { http: http.clone(), environment: config.environment.clone(), hosts: config.run_hosts };
     let provider = Provider::new(http, config.environment.clone(), config.credential_hosts);
     let rooms = Arc::new(Rooms::new(bus.clone()));
     let (watch, zones) = (Watch::default(), config.zones.clone());
+    let workflows = resources.clone();
     let caller = Caller { bus: bus.clone(), resources, provider, zones, watch, rooms: rooms.clone() };
     let (governance_key, park_at_most_ms) = (config.governance_key, config.park_at_most_ms);
     let cancels = Cancels::default();
@@ -111,6 +127,9 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
         };
         parts.consume(spec, concurrency, &handler, task_routed::handle);
     }
+    if config.runs {
+        drive(&mut parts, &Arc::new(Runs::new(bus.clone(), workflows, calling, cancels.clone())));
+    }
     parts.spawn(async move {
         let mut cancelled = bus.cancelled().await?;
         while let Some((team, task)) = cancelled.next().await {
@@ -122,4 +141,20 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let mut beats = JoinSet::new();
     beats.spawn(async move { rooms.beat().await });
     parts.run(env!("CARGO_PKG_VERSION")).await
+}
+
+/// What comes to runs at a time.
+const RUN_CONCURRENCY: usize = 1_024;
+/// Calls of runs at a time.
+const CALL_CONCURRENCY: usize = 256;
+
+/// Drives runs of workflows.
+fn drive(parts: &mut Parts<Error>, runs: &Arc<Runs>) {
+    parts.consume(&EXECUTOR_RUN_SUBMITTED, RUN_CONCURRENCY, runs, run_submitted::handle);
+    parts.consume(&EXECUTOR_RUN_INPUT, RUN_CONCURRENCY, runs, run_input::handle);
+    parts.consume(&EXECUTOR_RUN_FIRED, RUN_CONCURRENCY, runs, run_fired::handle);
+    parts.consume(&EXECUTOR_RUN_FINISHED, RUN_CONCURRENCY, runs, step_finished::handle);
+    parts.consume(&EXECUTOR_DELIVERY_FINISHED, RUN_CONCURRENCY, runs, delivery_finished::handle);
+    parts.consume(&EXECUTOR_RUN_CALL, CALL_CONCURRENCY, runs, run_call::handle);
+    parts.serve(runs, run_query::handle);
 }

@@ -10,5 +10,6 @@ pub mod messages;
 pub mod pieces;
 pub mod repeat;
 pub mod responses;
+pub mod run;
 pub mod submit;
 pub mod wait;

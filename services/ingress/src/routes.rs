@@ -9,6 +9,7 @@ pub mod messages;
 pub mod models;
 pub mod openapi;
 pub mod responses;
+pub mod runs;
 pub mod tasks;
 
 use crate::{
@@ -44,6 +45,13 @@ pub fn documented() -> (Router<Gate>, aide::openapi::OpenApi) {
         .api_route("/v1/tasks/{id}", get_with(tasks::read, tasks::document_read))
         .api_route("/v1/tasks/{id}/feedback", post_with(feedback::give, feedback::document))
         .api_route("/v1/tasks/{id}/cancel", post_with(cancel::cancel, cancel::document))
+        .api_route("/v1/runs", post_with(runs::submit, runs::document_submit))
+        .api_route("/v1/runs/{id}", get_with(runs::read, runs::document_read))
+        .api_route("/v1/runs/{id}/cancel", post_with(runs::cancel, runs::document_cancel))
+        .api_route("/v1/runs/{id}/pause", post_with(runs::pause, runs::document_pause))
+        .api_route("/v1/runs/{id}/resume", post_with(runs::resume, runs::document_resume))
+        .api_route("/v1/runs/{id}/retry", post_with(runs::retry, runs::document_retry))
+        .api_route("/v1/runs/{id}/signals", post_with(runs::signal, runs::document_signal))
         .api_route("/v1/chat/completions", post_with(completions::complete, completions::document))
         .api_route("/v1/messages", post_with(messages::create, messages::document))
         .api_route("/v1/embeddings", post_with(embeddings::create, embeddings::document))
@@ -60,7 +68,7 @@ pub fn documented() -> (Router<Gate>, aide::openapi::OpenApi) {
 }
 
 async fn no_such_path(method: Method, uri: Uri) -> Response {
-    let served = "chat completions, embeddings, messages, models, responses and tasks are served so far";
+    let served = "chat completions, embeddings, messages, models, responses, runs and tasks are served so far";
     let text = match shape_of(uri.path()) {
         Shape::Openai | Shape::Anthropic => format!("{method} of this path is not served; {served}, see /openapi.json"),
         Shape::Problem => "there is no such path; see /openapi.json".to_owned(),
@@ -74,10 +82,10 @@ async fn no_such_method(method: Method, uri: Uri) -> Response {
 }
 
 /// The shape of errors on a path that is not served: below `/v1/` it is asked for by an OpenAI
-/// client, unless it is about messages, which are Anthropic's, or tasks, which are Neptune's own.
+/// client, unless it is about messages, which are Anthropic's, or tasks and runs, which are Neptune's own.
 fn shape_of(path: &str) -> Shape {
     match path.strip_prefix("/v1/").and_then(|path| path.split('/').next()) {
-        None | Some("tasks") => Shape::Problem,
+        None | Some("tasks" | "runs") => Shape::Problem,
         Some("messages") => Shape::Anthropic,
         Some(_) => Shape::Openai,
     }
@@ -104,6 +112,7 @@ mod tests {
             ("/v1/tasksets", Shape::Openai),
             ("/v1/messages/count_tokens", Shape::Anthropic),
             ("/v1/tasks", Shape::Problem),
+            ("/v1/runs/7/undo", Shape::Problem),
             ("/v1/tasks/7/undo", Shape::Problem),
             ("/v1", Shape::Problem),
             ("/v2/chat", Shape::Problem),

@@ -160,7 +160,7 @@ async fn again(
     }
     map.insert(headers::MESSAGE_ID, format!("replay.{sequence}.{}", letter.at.unix_micros()));
     map.insert(headers::REPLAY_OF, letter.sequence.to_string());
-    let body = payload::put_aside(bus, body.into(), &mut map).await?;
+    let body = payload::put_aside(bus, StreamName::Dead, body.into(), &mut map).await?;
     Ok((None, Draft { subject: letter.subject.clone(), headers: map, body }))
 }
 

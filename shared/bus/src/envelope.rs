@@ -173,7 +173,7 @@ impl Cause {
 
 /// Whether `subject` may be answered on: only a caller's own inbox. A reply subject is a
 /// capability; any other would let a client make a service speak for it.
-fn is_inbox(namespace: &Namespace, team: &str, subject: &str) -> bool {
+pub(crate) fn is_inbox(namespace: &Namespace, team: &str, subject: &str) -> bool {
     let own = [
         "_INBOX.".to_owned(),
         namespace.subject("reply.<team>", &[team]) + ".",

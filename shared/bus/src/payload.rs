@@ -5,7 +5,7 @@ use async_nats::{HeaderMap, jetstream::object_store::ObjectStore};
 use bytes::Bytes;
 use neptune_contracts::{
     headers,
-    topology::{MAX_BODY_BYTES, MAX_INLINE_BODY_BYTES, PAYLOADS_STORE},
+    topology::{MAX_BODY_BYTES, MAX_INLINE_BODY_BYTES, MAX_INLINE_LOG_BYTES, PAYLOADS_STORE, StreamName},
 };
 use ring::digest;
 use std::fmt::Write as _;
@@ -13,8 +13,14 @@ use tokio::io::AsyncReadExt as _;
 
 /// Puts a large body into the object store and leaves its name in the headers; returns what goes
 /// into the message.
-pub(crate) async fn put_aside(bus: &Bus, body: Bytes, headers: &mut HeaderMap) -> Result<Bytes, PublishError> {
-    if body.len() <= MAX_INLINE_BODY_BYTES {
+pub(crate) async fn put_aside(
+    bus: &Bus,
+    stream: StreamName,
+    body: Bytes,
+    headers: &mut HeaderMap,
+) -> Result<Bytes, PublishError> {
+    let most = if stream == StreamName::Runs { MAX_INLINE_LOG_BYTES } else { MAX_INLINE_BODY_BYTES };
+    if body.len() <= most {
         return Ok(body);
     }
     // Rare, and a large future: kept out of every handler's own.

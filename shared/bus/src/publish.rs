@@ -112,7 +112,7 @@ impl Bus {
         headers.insert(headers::CE_TIME, Timestamp::now().to_string());
         cause.write(&mut headers);
         let body = serde_json::to_vec(message).map_err(PublishError::Encode)?;
-        let body = payload::put_aside(self, body.into(), &mut headers).await?;
+        let body = payload::put_aside(self, M::STREAM, body.into(), &mut headers).await?;
         Ok(Draft { subject, headers, body })
     }
 

@@ -7,6 +7,7 @@ use crate::{
     names::{Channel, DataClass, Service, Team},
     problem::Problem,
     resource::{ChannelSpec, Resources},
+    run::RunStepRef,
     topology::StreamName,
 };
 use schemars::JsonSchema;
@@ -74,6 +75,9 @@ pub struct Delivery {
     /// The task whose result it carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
+    /// The step of a run that it is; only the executor can say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunStepRef>,
     /// How, to whom, under which subject line.
     pub spec: DeliverySpec,
     /// How sensitive the content is.
@@ -141,6 +145,9 @@ pub struct DeliveryFinished {
     /// The task whose result it carried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
+    /// The step of a run that it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunStepRef>,
     /// The channel.
     pub channel: Channel,
     /// How it ended.
@@ -174,7 +181,7 @@ pub enum DeliveryOutcome {
 impl Message for DeliveryRequested {
     const SUBJECT: &'static str = "delivery.requested.v1.<team>";
     const STREAM: StreamName = StreamName::Deliveries;
-    const PRODUCERS: &'static [Service] = &[Service::Notifier, Service::Client];
+    const PRODUCERS: &'static [Service] = &[Service::Notifier, Service::Executor, Service::Client];
     const CONSUMERS: &'static [Service] = &[Service::Governance];
 
     fn parameters(&self) -> Vec<String> {
@@ -226,7 +233,7 @@ impl Message for DeliveryFinished {
     const SUBJECT: &'static str = "delivery.finished.v1.<channel>";
     const STREAM: StreamName = StreamName::Facts;
     const PRODUCERS: &'static [Service] = &[Service::Notifier, Service::Governance];
-    const CONSUMERS: &'static [Service] = &[Service::Metering];
+    const CONSUMERS: &'static [Service] = &[Service::Metering, Service::Executor];
 
     fn parameters(&self) -> Vec<String> {
         vec![self.channel.to_string()]

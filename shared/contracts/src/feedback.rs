@@ -71,7 +71,7 @@ impl FeedbackBy {
 impl Message for FeedbackGiven {
     const SUBJECT: &'static str = "feedback.given.v1.<team>";
     const STREAM: StreamName = StreamName::Facts;
-    const PRODUCERS: &'static [Service] = &[Service::Client, Service::Ingress, Service::Router];
+    const PRODUCERS: &'static [Service] = &[Service::Client, Service::Ingress, Service::Router, Service::Executor];
     const CONSUMERS: &'static [Service] = &[Service::Router, Service::Metering];
 
     fn parameters(&self) -> Vec<String> {

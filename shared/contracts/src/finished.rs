@@ -180,6 +180,7 @@ impl Message for TaskFinished {
         Service::Metering,
         Service::Router,
         Service::Governance,
+        Service::Executor,
         Service::Notifier,
         Service::Client,
         Service::Ingress,

@@ -29,6 +29,7 @@ pub mod problem;
 pub mod query;
 pub mod render;
 pub mod resource;
+pub mod run;
 pub mod shadow;
 pub mod signal;
 pub mod subject;

@@ -13,10 +13,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub mod decisions;
 pub mod quality;
 pub mod routing;
+pub mod run;
 
 use decisions::DecisionsQuery;
 use quality::{Judgement, QualityQuery};
 use routing::RoutingQuery;
+use run::RunQuery;
 
 /// A question one service answers.
 pub trait Query: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -242,4 +244,5 @@ pub const QUERIES: &[QueryEntry] = &[
     entry::<RoutingQuery>(),
     entry::<DecisionsQuery>(),
     entry::<BudgetQuery>(),
+    entry::<RunQuery>(),
 ];

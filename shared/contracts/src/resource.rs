@@ -16,6 +16,7 @@ mod limits;
 mod price;
 mod provider;
 mod route;
+pub mod workflow;
 
 pub use combine::{CascadeSpec, EnsembleSpec, HedgeSpec, StrategySpec};
 pub use faults::SpecFault;
@@ -24,6 +25,7 @@ pub use limits::LimitsSpec;
 pub use price::{LongContextSpec, PriceSpec};
 pub use provider::{Provider, Reasoning};
 pub use route::{CacheSpec, MOST_NURSERY, Objective, RouteSpec, ShadowSpec, SplitSpec};
+pub use workflow::WorkflowSpec;
 
 /// The version every resource file names.
 pub const API_VERSION: &str = "neptune/v1";
@@ -34,7 +36,7 @@ pub const API_VERSION: &str = "neptune/v1";
 pub struct Manifest {
     /// `neptune/v1`.
     pub api_version: String,
-    /// `Team`, `Key`, `Model`, `Route`, `Budget` or `Channel`.
+    /// `Team`, `Key`, `Model`, `Route`, `Budget`, `Channel` or `Workflow`.
     pub kind: String,
     /// The name.
     pub metadata: Metadata,
@@ -306,13 +308,15 @@ pub struct Resources {
     pub budgets: BTreeMap<String, BudgetSpec>,
     /// By name.
     pub channels: BTreeMap<String, ChannelSpec>,
+    /// By `namespace/name:version`.
+    pub workflows: BTreeMap<String, WorkflowSpec>,
 }
 
 /// Why a resource is not accepted.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ResourceError {
     /// The kind does not exist.
-    #[error("unknown kind {0:?}; use Team, Key, Model, Route, Budget or Channel")]
+    #[error("unknown kind {0:?}; use Team, Key, Model, Route, Budget, Channel or Workflow")]
     UnknownKind(String),
     /// The version is not the one this program knows.
     #[error("apiVersion {0:?} is not known; use {API_VERSION}")]
@@ -398,6 +402,11 @@ impl Resources {
                 self.budgets.insert(name.into(), budget);
             }
             "channel" => drop(self.channels.insert(name.into(), read(kind, name, spec)?)),
+            "workflow" => {
+                let workflow: WorkflowSpec = read(kind, name, spec)?;
+                workflow.check(name).map_err(|detail| bad_spec(kind, name, detail))?;
+                self.workflows.insert(name.into(), workflow);
+            }
             _ => return Err(ResourceError::UnknownKind(kind.into())),
         }
         Ok(())
@@ -412,6 +421,7 @@ impl Resources {
             "route" => drop(self.routes.remove(name)),
             "budget" => drop(self.budgets.remove(name)),
             "channel" => drop(self.channels.remove(name)),
+            "workflow" => drop(self.workflows.remove(name)),
             _ => {}
         }
     }

@@ -132,6 +132,9 @@ pub struct StepRef {
     pub workflow: String,
     /// The step's path in the workflow.
     pub step: String,
+    /// The step's number in the run, by which its fact finds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<u64>,
 }
 
 impl Message for TaskSubmitted {

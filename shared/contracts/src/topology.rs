@@ -12,6 +12,9 @@ pub const ACCEPT_BACKOFF_SECONDS: &[u64] = &[ACCEPT_ACK_WAIT_SECONDS, 10, 20, 40
 pub const LEASE_TTL_SECONDS: u64 = 7;
 /// Bodies above this size travel by reference.
 pub const MAX_INLINE_BODY_BYTES: usize = 256 * 1024;
+/// Messages of runs' logs are kept far longer than what travels by reference, so larger ones stay whole: up to this,
+/// which a broker takes by default.
+pub const MAX_INLINE_LOG_BYTES: usize = 900 * 1024;
 /// The largest body at all.
 pub const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 /// How long readers of finished facts rest between two fetches.
@@ -30,6 +33,8 @@ pub enum StreamName {
     Results,
     /// All other facts.
     Facts,
+    /// The logs of runs, and what comes to them from outside.
+    Runs,
     /// Tasks that wait for their time, and those whose time has come.
     Timers,
     /// Deliveries asked for and admitted.
@@ -136,8 +141,21 @@ pub const STREAMS: &[StreamSpec] = &[
         direct: false,
     },
     StreamSpec {
+        name: StreamName::Runs,
+        holds: "the logs of runs, and what comes to them from outside",
+        retention: Retention::Limits,
+        storage: Storage::Synced,
+        max_age_seconds: 90 * DAY,
+        max_bytes: 4096 * MIB,
+        max_messages_per_subject: -1,
+        // A run goes on only by what is stored, so nothing of it may be dropped.
+        refuse_when_full: true,
+        duplicate_window_seconds: 120,
+        direct: true,
+    },
+    StreamSpec {
         name: StreamName::Timers,
-        holds: "tasks that wait until a model has room, and those whose time has come, until they are finished",
+        holds: "tasks that wait until a model has room, timers of runs, and those whose time has come, until they are done",
         retention: Retention::WorkQueue,
         storage: Storage::Synced,
         max_age_seconds: 0,
@@ -184,6 +202,7 @@ impl StreamName {
             Self::Stage => "STAGE",
             Self::Results => "RESULTS",
             Self::Facts => "FACTS",
+            Self::Runs => "RUNS",
             Self::Timers => "TIMERS",
             Self::Deliveries => "DELIVERIES",
             Self::Dead => "DEAD",
@@ -313,6 +332,29 @@ pub const EXECUTOR_ONPREM_REALTIME: ConsumerSpec =
 /// Other tasks for models on the premises.
 pub const EXECUTOR_ONPREM_BATCH: ConsumerSpec =
     guarded("executor-onprem-batch", Service::Executor, "task.routed.v1.onprem.batch");
+/// What a run is told, or told by: handed out again soon when its executor has died.
+const fn of_runs(name: &'static str, stream: StreamName, filter: &'static str) -> ConsumerSpec {
+    ConsumerSpec { ack_wait_seconds: ACCEPT_ACK_WAIT_SECONDS, ..consumer(name, Service::Executor, stream, filter) }
+}
+
+/// Runs to begin.
+pub const EXECUTOR_RUN_SUBMITTED: ConsumerSpec =
+    of_runs("executor-run-submitted", StreamName::Tasks, "run.submitted.v1.<team>.<origin?>");
+/// Signals, wishes and answers of calls.
+pub const EXECUTOR_RUN_INPUT: ConsumerSpec =
+    of_runs("executor-run-input", StreamName::Runs, "run.input.v1.<team>.<run>.<id>");
+/// Timers of runs whose time has come.
+pub const EXECUTOR_RUN_FIRED: ConsumerSpec =
+    of_runs("executor-run-fired", StreamName::Timers, "run.fired.v1.<team>.<run>.<timer>");
+/// Calls of runs to make.
+pub const EXECUTOR_RUN_CALL: ConsumerSpec =
+    of_runs("executor-run-call", StreamName::Tasks, "run.call.v1.<team>.<run>.<instance>");
+/// Finished tasks that were steps of runs.
+pub const EXECUTOR_RUN_FINISHED: ConsumerSpec =
+    of_runs("executor-run-finished", StreamName::Results, "task.finished.v1.<team>.run.<task>");
+/// Deliveries that ended, of which some were steps of runs.
+pub const EXECUTOR_DELIVERY_FINISHED: ConsumerSpec =
+    of_runs("executor-delivery-finished", StreamName::Facts, "delivery.finished.v1.<channel>");
 /// Finished tasks, for the ledger.
 pub const METERING_FINISHED: ConsumerSpec = finished("metering-finished", Service::Metering);
 /// Failed attempts, for the ledger.
@@ -365,6 +407,12 @@ pub const CONSUMERS: &[ConsumerSpec] = &[
     EXECUTOR_PRIVATE_BATCH,
     EXECUTOR_ONPREM_REALTIME,
     EXECUTOR_ONPREM_BATCH,
+    EXECUTOR_RUN_SUBMITTED,
+    EXECUTOR_RUN_INPUT,
+    EXECUTOR_RUN_FIRED,
+    EXECUTOR_RUN_CALL,
+    EXECUTOR_RUN_FINISHED,
+    EXECUTOR_DELIVERY_FINISHED,
     METERING_FINISHED,
     METERING_FAILED,
     METERING_DELIVERY_ATTEMPTED,

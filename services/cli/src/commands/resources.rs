@@ -89,6 +89,10 @@ pub(super) async fn stored(bus: &Bus) -> Result<Specs, Error> {
 async fn compare(bus: &Bus, manifests: &[Manifest], prune: bool) -> Result<Vec<Change>, Error> {
     let (declared, stored) = (files::specs(manifests), stored(bus).await?);
     let changes = diff::changes(&declared, &stored, prune);
+    let rewritten = diff::rewritten_versions(&changes);
+    if !rewritten.is_empty() {
+        return Err(Error::Resources(rewritten));
+    }
     let mut after = stored;
     after.extend(declared.clone());
     let is_removed = |key: &str| changes.iter().any(|change| change.key == key && change.action == Action::Remove);

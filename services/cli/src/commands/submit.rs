@@ -63,7 +63,7 @@ fn show(context: &Context, finished: &TaskFinished) -> Result<(), Error> {
     if finished.outcome == Outcome::Completed { Ok(()) } else { Err(Error::TaskEnded(finished.outcome.as_str())) }
 }
 
-fn read_json(path: &Path) -> Result<Value, Error> {
+pub(super) fn read_json(path: &Path) -> Result<Value, Error> {
     let failed = |source| Error::File { action: "read", path: path.into(), source };
     let mut text = String::new();
     if path == Path::new("-") {
@@ -113,16 +113,16 @@ async fn over_http(context: &Context, task: &Value, wait: u64) -> Result<Option<
     serde_json::from_str(&text).map(Some).map_err(|error| Error::step("read the answer", error))
 }
 
-fn unreachable_or(error: reqwest::Error, base: &str) -> Error {
+pub(super) fn unreachable_or(error: reqwest::Error, base: &str) -> Error {
     if error.is_connect() {
         let remedy = "`neptune status` shows whether the ingress runs".into();
         return Error::Unreachable { what: format!("the ingress at {base}"), remedy };
     }
-    Error::step("submit the task", error.without_url())
+    Error::step("ask the ingress", error.without_url())
 }
 
 /// The ingress's own words, one fault a line.
-fn refusal(status: reqwest::StatusCode, text: &str) -> String {
+pub(super) fn refusal(status: reqwest::StatusCode, text: &str) -> String {
     let problem: Value = serde_json::from_str(text).unwrap_or_default();
     let field = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let faults = problem.get("problems").and_then(Value::as_array).into_iter().flatten();

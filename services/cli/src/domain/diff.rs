@@ -60,6 +60,18 @@ pub fn changes(declared: &Specs, stored: &Specs, prune: bool) -> Vec<Change> {
     keys.into_iter().filter_map(|key| action(key).map(|action| Change { key: key.clone(), action })).collect()
 }
 
+/// What is wrong with changes of workflows: a version never changes, because runs were begun by it.
+#[must_use]
+pub fn rewritten_versions(changes: &[Change]) -> Vec<String> {
+    let is_rewritten = |change: &&Change| {
+        Kind::of_key(&change.key) == Some(Kind::Workflow) && matches!(change.action, Action::Change { .. })
+    };
+    let told = |change: &Change| {
+        format!("{}: another content is stored under this version; raise `version` in its `document`", change.key)
+    };
+    changes.iter().filter(is_rewritten).map(told).collect()
+}
+
 fn compare(key: &str, found: &Value, wanted: &Value) -> Action {
     // What is stored may be older than a field's default; one that is unreadable differs as it is.
     let full = Kind::of_key(key).and_then(|kind| spec::full_form(kind, found).ok());

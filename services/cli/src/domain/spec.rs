@@ -1,7 +1,7 @@
 //! The spec of a resource in its full form: every default written out, so that two specs are equal
 //! exactly when they mean the same.
 
-use neptune_contracts::resource::{BudgetSpec, ChannelSpec, KeySpec, ModelSpec, RouteSpec, TeamSpec};
+use neptune_contracts::resource::{BudgetSpec, ChannelSpec, KeySpec, ModelSpec, RouteSpec, TeamSpec, WorkflowSpec};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -20,11 +20,14 @@ pub enum Kind {
     Budget,
     /// How deliveries are made.
     Channel,
+    /// A workflow, in a version.
+    Workflow,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: &'static [Self] = &[Self::Team, Self::Key, Self::Model, Self::Route, Self::Budget, Self::Channel];
+    pub const ALL: &'static [Self] =
+        &[Self::Team, Self::Key, Self::Model, Self::Route, Self::Budget, Self::Channel, Self::Workflow];
 
     /// As files write it.
     #[must_use]
@@ -36,6 +39,7 @@ impl Kind {
             Self::Route => "Route",
             Self::Budget => "Budget",
             Self::Channel => "Channel",
+            Self::Workflow => "Workflow",
         }
     }
 
@@ -65,6 +69,7 @@ pub fn full_form(kind: Kind, spec: &Value) -> Result<Value, serde_json::Error> {
         Kind::Route => through::<RouteSpec>(spec),
         Kind::Budget => through::<BudgetSpec>(spec),
         Kind::Channel => through::<ChannelSpec>(spec),
+        Kind::Workflow => through::<WorkflowSpec>(spec),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod gate;
 mod upstream;
+mod workflows;
 mod world;
 
 mod attempts;
@@ -17,5 +18,7 @@ mod kills;
 mod limits;
 mod output;
 mod provider;
+mod run_kills;
+mod runs;
 mod streams;
 mod watch;

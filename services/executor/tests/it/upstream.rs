@@ -108,6 +108,10 @@ impl Upstream {
         Self::that(Reply::InTurn(Arc::new(Mutex::new(texts.to_vec())))).await
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}/v1", self.port)
     }
@@ -158,14 +162,15 @@ async fn read(connection: &mut TcpStream) -> Option<Asked> {
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
         .collect();
-    let length: usize = headers["content-length"].parse().unwrap();
+    let length: usize = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = bytes.split_off(head_end + 4);
     while body.len() < length {
         if connection.read_buf(&mut body).await.ok()? == 0 {
             return None;
         }
     }
-    Some(Asked { path, headers, body: serde_json::from_slice(&body).unwrap() })
+    let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+    Some(Asked { path, headers, body })
 }
 
 /// Whether the connection stays open.

@@ -108,6 +108,8 @@ impl World {
             realtime_concurrency: 64,
             batch_concurrency: 4,
             park_at_most_ms: 600_000,
+            runs: zones.len() > 1,
+            run_hosts: vec!["127.0.0.1".to_owned()],
             governance_key: signing_key().public_key().as_ref().try_into().unwrap(),
             credential_hosts: "MODEL_KEY=127.0.0.1,TEST_SECRET_ACCESS_KEY=127.0.0.1".parse().unwrap(),
             environment: Arc::new(
@@ -133,6 +135,7 @@ impl World {
             .env("NEPTUNE_EXECUTOR_ZONES", zones)
             .env("NEPTUNE_GOVERNANCE_PUBLIC_KEY", key)
             .env("NEPTUNE_EXECUTOR_CREDENTIAL_HOSTS", "MODEL_KEY=127.0.0.1")
+            .env("NEPTUNE_EXECUTOR_RUN_HOSTS", "127.0.0.1")
             .env("MODEL_KEY", "sk-test");
         Server::start(command, 0, &std::env::temp_dir().join(format!("{}-executor.log", self.namespace)))
     }

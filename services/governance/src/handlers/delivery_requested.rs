@@ -27,6 +27,7 @@ pub async fn handle(office: Arc<Office>, incoming: Incoming<DeliveryRequested>) 
                 id: delivery.id,
                 team: delivery.team,
                 task: delivery.task,
+                run: delivery.run,
                 channel: delivery.spec.channel,
                 outcome: DeliveryOutcome::Rejected,
                 attempts: 0,

@@ -14,6 +14,7 @@ pub(crate) fn delivery(team: &str, channel: Channel, class: DataClass) -> Delive
         id: DeliveryId::mint(),
         team: team.parse().unwrap(),
         task: None,
+        run: None,
         spec: DeliverySpec { channel, to: to.into(), subject: None },
         class,
         requested_at: noon(),

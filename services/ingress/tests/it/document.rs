@@ -25,6 +25,8 @@ fn the_document_describes_every_route() {
     for (path, method, secured, parameters) in [
         ("/v1/tasks", "post", true, vec!["idempotency-key", "traceparent", "wait"]),
         ("/v1/tasks/{id}", "get", true, vec!["id"]),
+        ("/v1/runs", "post", true, vec!["idempotency-key", "traceparent", "wait"]),
+        ("/v1/runs/{id}", "get", true, vec!["id"]),
         (
             "/v1/chat/completions",
             "post",

@@ -109,6 +109,7 @@ pub fn delivered(fact: &TaskFinished, index: usize, cost: i64) -> DeliveryFinish
         id: DeliveryId::of_task(fact.id, index),
         team: fact.team.clone(),
         task: Some(fact.id),
+        run: None,
         channel: Channel::Webhook,
         outcome: DeliveryOutcome::Delivered,
         attempts: 2,

@@ -24,7 +24,7 @@ async fn the_strongest_counts_whatever_the_order_and_however_often_it_comes() {
     let mut judged = finished("support", vec![failed_attempt("a", 4), attempt("b", 6)]);
     // Another team's task of the same id is another task.
     let other = TaskFinished { id: judged.id, ..finished("sales", vec![attempt("a", 1)]) };
-    judged.step = Some(StepRef { run: RunId::mint(), workflow: "x/y:1".into(), step: "do/0".into() });
+    judged.step = Some(StepRef { run: RunId::mint(), workflow: "x/y:1".into(), step: "do/0".into(), instance: None });
     // Feedback comes before its task's fact, the strongest in the middle, and some of it twice.
     let said =
         [(0.1, FeedbackBy::Judge), (0.5, FeedbackBy::Person), (0.7, FeedbackBy::Person), (0.9, FeedbackBy::Implied)]

@@ -18,7 +18,7 @@ async fn a_task_is_told_with_its_deliveries_and_its_total_and_without_its_output
     let mut world = World::start().await;
     let mut fact = finished("support", vec![failed_attempt("a", 4), attempt("b", 6)]);
     fact.deliver.extend([webhook(), webhook(), webhook()]);
-    fact.step = Some(StepRef { run: RunId::mint(), workflow: "x/y:1".into(), step: "do/0".into() });
+    fact.step = Some(StepRef { run: RunId::mint(), workflow: "x/y:1".into(), step: "do/0".into(), instance: None });
     world.store(&delivery_try(&fact, 0, 1, Some("503"))).await;
     world.store(&delivery_try(&fact, 0, 2, None)).await;
     world.store(&delivered(&fact, 0, 5)).await;

@@ -17,6 +17,7 @@ pub fn deliveries(fact: &TaskFinished) -> Vec<Delivery> {
         id: DeliveryId::of_task(fact.id, index),
         team: fact.team.clone(),
         task: Some(fact.id),
+        run: None,
         spec: Clone::clone(spec),
         class,
         requested_at: fact.times.finished_at,

@@ -78,6 +78,7 @@ impl Deliverer {
             id: delivery.id,
             team: delivery.team.clone(),
             task: delivery.task,
+            run: delivery.run.clone(),
             channel: delivery.spec.channel,
             outcome,
             attempts: count(attempts),

@@ -142,6 +142,7 @@ pub fn delivery(channel: Channel, to: &str) -> Delivery {
         id: DeliveryId::mint(),
         team: "support".parse().unwrap(),
         task: None,
+        run: None,
         spec: DeliverySpec { channel, to: to.into(), subject: None },
         class: Default::default(),
         requested_at: Timestamp::from_unix_micros(1_800_000_000_000_000).unwrap(),

@@ -149,6 +149,7 @@ async fn rejected_messages_are_kept_and_retried_ones_come_again() {
         id: DeliveryId::mint(),
         team: "support".parse().unwrap(),
         task: None,
+        run: None,
         spec: DeliverySpec { channel: Channel::Webhook, to: "https://x.example".into(), subject: None },
         class: Default::default(),
         requested_at: Timestamp::now(),

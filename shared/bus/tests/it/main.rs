@@ -12,5 +12,6 @@ mod park;
 mod permissions;
 mod queries;
 mod resources;
+mod runs;
 mod setup;
 mod underway;

@@ -7,7 +7,8 @@ use crate::{
     delivery::DeliveryRequested,
     feedback::FeedbackGiven,
     names::{Origin, Service, Zone},
-    query::{QUERIES, Query as _, SpendQuery, TaskQuery},
+    query::{QUERIES, Query as _, SpendQuery, TaskQuery, run::RunQuery},
+    run::RunSubmitted,
     signal::{SIGNALS, STREAM_CHUNK, TASK_CANCEL},
     subject::Namespace,
     task::TaskSubmitted,
@@ -95,7 +96,10 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
     large_bodies(publish, namespace);
     let results = namespace.resource(StreamName::Results.as_str());
     match service {
-        Service::Executor => executing(publish, namespace),
+        Service::Executor => {
+            executing(publish, namespace);
+            publish.extend(driving_runs(namespace));
+        }
         Service::Governance => {
             // Budgets that Redis lost are filled from the ledger, once it has what was settled.
             publish.insert(namespace.wildcard(SpendQuery::SUBJECT));
@@ -145,6 +149,10 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
 #[must_use]
 pub fn of_executor(namespace: &Namespace, zone: Zone) -> Permissions {
     let mut permissions = of_service(namespace, Service::Executor);
+    // Runs are driven by executors of all zones alone.
+    let of_runs: BTreeSet<String> = driving_runs(namespace).collect();
+    permissions.publish.retain(|subject| !of_runs.contains(subject));
+    permissions.subscribe.remove(&namespace.wildcard(RunQuery::SUBJECT));
     let own = [format!("executor-{zone}-realtime"), format!("executor-{zone}-batch")];
     let of_executors = CONSUMERS.iter().filter(|consumer| consumer.service == Service::Executor);
     for consumer in of_executors.filter(|consumer| own.iter().all(|own| own != consumer.name)) {
@@ -160,6 +168,7 @@ pub fn of_executor(namespace: &Namespace, zone: Zone) -> Permissions {
 pub fn of_client(namespace: &Namespace, team: &str) -> Permissions {
     let mut permissions = Permissions::default();
     permissions.publish.insert(namespace.subject(TaskSubmitted::SUBJECT, &[team]));
+    permissions.publish.insert(namespace.subject(RunSubmitted::SUBJECT, &[team]));
     permissions.publish.insert(namespace.subject(DeliveryRequested::SUBJECT, &[team]));
     permissions.publish.insert(namespace.subject(FeedbackGiven::SUBJECT, &[team]));
     // It may put large bodies aside and see that they are there. It may not read them back, because
@@ -171,6 +180,8 @@ pub fn of_client(namespace: &Namespace, team: &str) -> Permissions {
     permissions.subscribe.insert(format!("_INBOX.{team}.>"));
     permissions.subscribe.insert(format!("{namespace}.reply.{team}.>"));
     permissions.subscribe.insert(format!("{namespace}.task.finished.v1.{team}.>"));
+    permissions.subscribe.insert(format!("{namespace}.run.finished.v1.{team}.*"));
+    permissions.subscribe.insert(format!("{namespace}.run.emitted.v1.{team}"));
     permissions.subscribe.insert(namespace.subject(STREAM_CHUNK.subject, &[team]));
     permissions.publish.insert(namespace.subject(TASK_CANCEL.subject, &[team]));
     // Copies are compared by the operator, judgements are learnt from; nobody who asked hears of them.
@@ -206,6 +217,21 @@ fn executing(publish: &mut BTreeSet<String>, namespace: &Namespace) {
         publish.insert(format!("$KV.{bucket}.>"));
         publish.insert(format!("$JS.API.DIRECT.GET.KV_{bucket}.>"));
     }
+}
+
+/// Driving runs: reading their logs again, clearing their timers, and what only runs ask for.
+fn driving_runs(namespace: &Namespace) -> impl Iterator<Item = String> {
+    let (runs, timers) =
+        (namespace.resource(StreamName::Runs.as_str()), namespace.resource(StreamName::Timers.as_str()));
+    let asked = CATALOGUE.iter().filter(|entry| {
+        let is_of_runs = entry.subject.starts_with("run.");
+        let is_asked_by_runs = [DeliveryRequested::SUBJECT, FeedbackGiven::SUBJECT].contains(&entry.subject);
+        (is_of_runs || is_asked_by_runs) && entry.producers.contains(&Service::Executor)
+    });
+    let asked: Vec<String> = asked.map(|entry| namespace.wildcard(entry.subject)).collect();
+    let reading = [format!("$JS.API.DIRECT.GET.{runs}"), format!("$JS.API.DIRECT.GET.{runs}.>")];
+    // Of a run that has ended only its own are cleared; the broker knows no finer permission.
+    reading.into_iter().chain([format!("$JS.API.STREAM.PURGE.{timers}")]).chain(asked)
 }
 
 fn following_resources(publish: &mut BTreeSet<String>, namespace: &Namespace) {

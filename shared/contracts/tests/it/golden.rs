@@ -12,6 +12,15 @@ use neptune_contracts::{
     finished::TaskFinished,
     parked::{TaskParked, TaskResumed},
     plan::TaskRouted,
+    run::{
+        RunSubmitted,
+        call::RunCall,
+        emitted::RunEmitted,
+        finished::RunFinished,
+        input::RunInput,
+        log::RunLogged,
+        timer::{RunFired, RunTimer},
+    },
     task::TaskSubmitted,
 };
 use serde_json::Value;
@@ -56,6 +65,14 @@ fn every_message_has_a_sample_that_decodes() {
     check::<AttemptFailed>();
     check::<FeedbackGiven>();
     check::<TaskFinished>();
+    check::<RunSubmitted>();
+    check::<RunLogged>();
+    check::<RunInput>();
+    check::<RunCall>();
+    check::<RunTimer>();
+    check::<RunFired>();
+    check::<RunEmitted>();
+    check::<RunFinished>();
     check::<DeliveryRequested>();
     check::<DeliveryAdmitted>();
     check::<DeliveryAttempted>();

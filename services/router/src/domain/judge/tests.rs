@@ -33,7 +33,7 @@ fn only_what_a_caller_asked_and_the_judge_may_see_is_drawn() {
     check_draw(|task, _| task.origin = Origin::Api, Some(JUDGE));
     check_draw(|task, _| task.origin = Origin::Shadow, None);
     check_draw(|task, _| task.origin = Origin::Run, None);
-    let step = StepRef { run: RunId::mint(), workflow: "a/b:1".into(), step: "c".into() };
+    let step = StepRef { run: RunId::mint(), workflow: "a/b:1".into(), step: "c".into(), instance: None };
     check_draw(|task, _| task.step = Some(step), None);
     check_draw(|_, admission| admission.class = DataClass::Confidential, None);
     check_draw(|_, admission| admission.class = DataClass::Restricted, None);

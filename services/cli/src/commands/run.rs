@@ -1,0 +1,233 @@
+//! `neptune run`: runs of workflows, over HTTP with the caller's key; `show` asks over the bus.
+
+use super::{ledger::ask, submit};
+use crate::{Context, connection, domain::run_tree, error::Error, output};
+use clap::{Args, Subcommand};
+use neptune_contracts::{
+    Timestamp,
+    ids::RunId,
+    query::run::{RunQuery, RunView},
+};
+use serde_json::{Map, Value, json};
+use std::{path::PathBuf, time::Duration};
+
+/// How long the HTTP answer may take beyond the wait itself.
+const MARGIN: Duration = Duration::from_secs(15);
+/// Between two looks of `--follow`.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// What to do with runs.
+#[derive(Subcommand, Debug)]
+pub enum Run {
+    /// Start a run of a workflow.
+    Start(StartArgs),
+    /// Show a run: its steps with their times, models and costs.
+    Show {
+        /// The run.
+        id: RunId,
+        /// Show it again whenever it changed, until it has ended.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// End a run; what its definition says how to undo is undone.
+    Cancel {
+        /// The run.
+        id: RunId,
+        /// Why; kept with the run.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Begin nothing more until the run is resumed.
+    Pause {
+        /// The run.
+        id: RunId,
+    },
+    /// Go on with a paused run.
+    Resume {
+        /// The run.
+        id: RunId,
+    },
+    /// Go on with a failed run where it failed.
+    Retry {
+        /// The run.
+        id: RunId,
+    },
+    /// Send an event to a run, or answer its approval.
+    Signal(SignalArgs),
+}
+
+/// A run to start.
+#[derive(Args, Debug)]
+pub struct StartArgs {
+    /// The workflow, namespace/name for its highest version or namespace/name:version.
+    #[arg(value_name = "WORKFLOW")]
+    pub workflow: String,
+    /// Its input.
+    #[arg(long, value_name = "JSON", conflicts_with = "input_file")]
+    pub input: Option<String>,
+    /// A file with its input as JSON; `-` reads standard input.
+    #[arg(long, value_name = "FILE")]
+    pub input_file: Option<PathBuf>,
+    /// A label kept with the run and its tasks. Repeatable.
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    pub labels: Vec<String>,
+    /// The same key is the same run.
+    #[arg(long, value_name = "KEY")]
+    pub idempotency_key: Option<String>,
+    /// Seconds to wait for its end; 0 returns when the run is accepted.
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    pub wait: u64,
+}
+
+/// An event to send.
+#[derive(Args, Debug)]
+pub struct SignalArgs {
+    /// The run.
+    pub id: RunId,
+    /// The type of the event; neptune.approval answers an approval.
+    #[arg(long = "type", value_name = "TYPE", required_unless_present_any = ["approve", "refuse"])]
+    pub kind: Option<String>,
+    /// What it says.
+    #[arg(long, value_name = "JSON", default_value = "null")]
+    pub data: String,
+    /// Its id: a second one with it is the same.
+    #[arg(long, value_name = "ID")]
+    pub event_id: Option<String>,
+    /// Approve what the run asks for.
+    #[arg(long, conflicts_with_all = ["kind", "refuse"])]
+    pub approve: bool,
+    /// Refuse it.
+    #[arg(long, conflicts_with = "kind")]
+    pub refuse: bool,
+    /// Which step asks, where several do.
+    #[arg(long, value_name = "STEP")]
+    pub step: Option<String>,
+    /// Who answers.
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+}
+
+/// Does it.
+///
+/// # Errors
+/// The arguments are malformed, the ingress refuses, or nobody knows the run.
+pub async fn run(context: &Context, run: Run) -> Result<(), Error> {
+    match run {
+        Run::Start(args) => start(context, args).await,
+        Run::Show { id, follow } => show(context, id, follow).await,
+        Run::Cancel { id, reason } => tell(context, id, "cancel", &json!({"reason": reason})).await,
+        Run::Pause { id } => tell(context, id, "pause", &json!({})).await,
+        Run::Resume { id } => tell(context, id, "resume", &json!({})).await,
+        Run::Retry { id } => tell(context, id, "retry", &json!({})).await,
+        Run::Signal(args) => tell(context, args.id, "signals", &signal(&args)?).await,
+    }
+}
+
+async fn start(context: &Context, args: StartArgs) -> Result<(), Error> {
+    let input = match (&args.input, &args.input_file) {
+        (Some(text), _) => parse(text, "--input")?,
+        (None, Some(file)) => submit::read_json(file)?,
+        (None, None) => Value::Null,
+    };
+    let body = json!({"workflow": args.workflow, "input": input, "labels": labels(&args.labels)?});
+    let query = if args.wait == 0 { String::new() } else { format!("?wait={}", args.wait) };
+    let wait = Duration::from_secs(args.wait);
+    let (is_ended, answer) =
+        post(context, &format!("/v1/runs{query}"), &body, (wait, args.idempotency_key.as_deref())).await?;
+    if is_ended {
+        let view = serde_json::from_value(answer).map_err(|error| Error::step("read the answer", error))?;
+        return ended(context, &view);
+    }
+    let id = answer.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    output::say_either(context.json, &answer, |_| id.clone());
+    if args.wait == 0 {
+        return Ok(());
+    }
+    let text = format!("the run is accepted and has not ended after {} s; `neptune run show {id}` has it", args.wait);
+    Err(Error::NotReady(text))
+}
+
+fn labels(given: &[String]) -> Result<Map<String, Value>, Error> {
+    let label = |text: &String| match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), Value::String(value.to_owned()))),
+        None => Err(Error::Input(format!("--label {text} has no `=`; write NAME=VALUE"))),
+    };
+    given.iter().map(label).collect()
+}
+
+fn parse(text: &str, option: &str) -> Result<Value, Error> {
+    serde_json::from_str(text).map_err(|fault| Error::Input(format!("{option} is not JSON: {fault}")))
+}
+
+fn signal(args: &SignalArgs) -> Result<Value, Error> {
+    let (kind, data) = if args.approve || args.refuse {
+        let answer = json!({"approved": args.approve, "step": args.step, "by": args.by});
+        ("neptune.approval".to_owned(), answer)
+    } else {
+        (args.kind.clone().unwrap_or_default(), parse(&args.data, "--data")?)
+    };
+    Ok(json!({"type": kind, "data": data, "id": args.event_id}))
+}
+
+fn ended(context: &Context, view: &RunView) -> Result<(), Error> {
+    output::say_either(context.json, view, |view| run_tree::render(view, Timestamp::now()));
+    if view.state == "completed" {
+        return Ok(());
+    }
+    Err(Error::NotReady(format!("the run ended as {}", view.state)))
+}
+
+async fn show(context: &Context, id: RunId, follow: bool) -> Result<(), Error> {
+    let bus = connection::operator(&context.stack).await?;
+    let mut told = String::new();
+    loop {
+        let view = ask(&bus, &RunQuery { id, team: None }).await?;
+        // Times of what goes on change all the time; what counts is what the run did.
+        let now = serde_json::to_string(&view).unwrap_or_default();
+        if now != told {
+            output::say_either(context.json, &view, |view| run_tree::render(view, Timestamp::now()));
+        }
+        if !follow || view.ended_at.is_some() {
+            return Ok(());
+        }
+        told = now;
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn tell(context: &Context, id: RunId, what: &str, body: &Value) -> Result<(), Error> {
+    let (_, answer) = post(context, &format!("/v1/runs/{id}/{what}"), body, (Duration::ZERO, None)).await?;
+    output::say_either(context.json, &answer, |_| format!("{id} is told"));
+    Ok(())
+}
+
+/// The answer of the ingress, and whether it is the end of what was asked for.
+async fn post(
+    context: &Context,
+    path: &str,
+    body: &Value,
+    (wait, idempotency_key): (Duration, Option<&str>),
+) -> Result<(bool, Value), Error> {
+    let stack = &context.stack;
+    let base = stack.get("NEPTUNE_URL").map_or_else(|| stack.ingress_url(), str::to_owned);
+    let key = stack.get("NEPTUNE_API_KEY").ok_or_else(|| {
+        Error::Input("NEPTUNE_API_KEY is not set; `neptune up` writes one to the state directory's env file, `neptune key create` makes more".into())
+    })?;
+    let client = reqwest::Client::builder().timeout(wait + MARGIN).build();
+    let client = client.map_err(|error| Error::step("prepare the HTTP client", error))?;
+    let mut request = client.post(format!("{}{path}", base.trim_end_matches('/'))).bearer_auth(key).json(body);
+    if let Some(idempotency_key) = idempotency_key {
+        request = request.header("idempotency-key", idempotency_key);
+    }
+    let answer = request.send().await.map_err(|error| submit::unreachable_or(error, &base))?;
+    let status = answer.status();
+    let text = answer.text().await.map_err(|error| Error::step("read the answer", error))?;
+    if status == reqwest::StatusCode::NOT_FOUND {
+        return Err(Error::NotFound(submit::refusal(status, &text)));
+    }
+    if !status.is_success() {
+        return Err(Error::Step { action: "do that".into(), source: submit::refusal(status, &text).into() });
+    }
+    let answer = serde_json::from_str(&text).map_err(|error| Error::step("read the answer", error))?;
+    Ok((status == reqwest::StatusCode::OK, answer))
+}

@@ -1,0 +1,282 @@
+//! A run as far as it is known here: made of the messages of its log, and of what is decided about what comes.
+
+use super::{
+    approval,
+    deeds::{self, Deed},
+    model, notify, timer,
+};
+use neptune_contracts::{
+    delivery::DeliveryFinished,
+    finished::TaskFinished,
+    ids::RunId,
+    names::{DataClass, Team},
+    run::{input::RunWish, log::RunMadeOf},
+};
+use neptune_workflow::{
+    definition::Definition,
+    run::{Answer, Arrival, Change, Control, Ending, Event, Instance, Problem, Record, Request, Run, Standard},
+};
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+/// Messages of the log of which it is remembered what they asked for besides what the run waits for.
+const REMEMBERED: usize = 1_024;
+
+/// A run as far as it is known here.
+#[derive(Clone, Debug)]
+pub struct Course {
+    /// Its id.
+    pub id: RunId,
+    /// Whose it is.
+    pub team: Team,
+    /// What it was made of.
+    pub made_of: Arc<RunMadeOf>,
+    /// Its definition.
+    pub definition: Arc<Definition>,
+    /// Where it stands.
+    pub run: Run,
+    /// The sequence of the last message of its log; 0 before there is one.
+    pub sequence: u64,
+    /// Counts its ends: this one, or the next one, from 1.
+    pub turn: u32,
+    /// When was decided last, in milliseconds since 1970.
+    pub last_ms: u64,
+    /// How sensitive what its steps answered was found to be.
+    pub class: Option<DataClass>,
+    /// Calls that are not answered.
+    pub asked: BTreeMap<Instance, Arc<Request>>,
+    /// What messages of the log asked for that nothing in the run says later, by what they were about.
+    asides: VecDeque<(Vec<String>, Vec<Deed>)>,
+}
+
+/// What came to a run.
+#[derive(Debug, Clone)]
+pub enum Heard {
+    /// It is to begin.
+    Start {
+        /// Its input.
+        input: Value,
+    },
+    /// The task of a step has ended.
+    Task {
+        /// The step.
+        instance: Instance,
+        /// The fact.
+        fact: Box<TaskFinished>,
+    },
+    /// The delivery of a step has ended.
+    Delivery {
+        /// The step.
+        instance: Instance,
+        /// The fact.
+        fact: Box<DeliveryFinished>,
+    },
+    /// The time of a timer has come.
+    Fired {
+        /// Its name.
+        timer: String,
+    },
+    /// A signal, a wish, or the answer of a call.
+    Input {
+        /// Its id.
+        id: String,
+        /// What.
+        wish: RunWish,
+    },
+    /// It cannot be carried on.
+    Broken {
+        /// Why.
+        detail: String,
+    },
+}
+
+impl Heard {
+    /// Its name among what comes to the run.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Start { .. } => "start".to_owned(),
+            Self::Task { instance, .. } => format!("task {instance}"),
+            Self::Delivery { instance, .. } => format!("delivery {instance}"),
+            Self::Fired { timer } => format!("timer {timer}"),
+            Self::Input { id, .. } => format!("input {id}"),
+            Self::Broken { .. } => "broken".to_owned(),
+        }
+    }
+}
+
+/// What was decided.
+#[derive(Debug)]
+pub struct Decided {
+    /// The run after it.
+    pub course: Course,
+    /// What changed; nothing when there is nothing to store.
+    pub records: Vec<Record>,
+    /// What it was about.
+    pub causes: Vec<String>,
+    /// What is asked for, once the records are stored.
+    pub deeds: Vec<Deed>,
+}
+
+impl Course {
+    /// A run that did not begin.
+    #[must_use]
+    pub fn new(id: RunId, team: Team, made_of: Arc<RunMadeOf>, definition: Arc<Definition>) -> Self {
+        Self {
+            id,
+            team,
+            made_of,
+            definition,
+            run: Run::default(),
+            sequence: 0,
+            turn: 1,
+            last_ms: 0,
+            class: None,
+            asked: BTreeMap::new(),
+            asides: VecDeque::new(),
+        }
+    }
+
+    /// Takes in a message of the log.
+    ///
+    /// # Errors
+    /// A record is none.
+    pub fn take(&mut self, sequence: u64, causes: Vec<String>, records: Vec<Value>) -> Result<(), serde_json::Error> {
+        let records: Vec<Record> = records.into_iter().map(serde_json::from_value).collect::<Result<_, _>>()?;
+        let mut done = Vec::new();
+        for record in &records {
+            let actions = self.run.replay(record);
+            done.extend(deeds::resolve(actions, &mut self.asked));
+            self.note(record);
+        }
+        self.sequence = sequence;
+        self.remember(causes, &done);
+        Ok(())
+    }
+
+    /// Decides about what came, in its order.
+    #[must_use]
+    pub fn decide(&self, heard: &[Heard], now_ms: u64, chance: u64) -> Decided {
+        let mut decided = Decided { course: self.clone(), records: Vec::new(), causes: Vec::new(), deeds: Vec::new() };
+        for (index, heard) in heard.iter().enumerate() {
+            let chance = chance.wrapping_add((index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let Some((record, done)) = decided.course.hear(heard, now_ms, chance) else { continue };
+            decided.causes.push(heard.cause());
+            decided.deeds.extend(done);
+            decided.records.push(record);
+        }
+        decided.course.remember(decided.causes.clone(), &decided.deeds);
+        decided
+    }
+
+    fn hear(&mut self, heard: &Heard, now_ms: u64, chance: u64) -> Option<(Record, Vec<Deed>)> {
+        let (record, actions) = match heard {
+            Heard::Broken { detail } => {
+                let problem = Problem::new(Standard::Runtime, detail.clone());
+                let ending = Arc::new(Ending::Faulted { problem });
+                let is_over = self.run.ending().is_some();
+                let changes = if is_over { Vec::new() } else { vec![Change::Ended { ending }] };
+                let record = Record { at_ms: now_ms, changes };
+                let actions = self.run.replay(&record);
+                (record, actions)
+            }
+            _ => {
+                let event = self.event(heard)?;
+                let decision = self.run.decide(&Arc::clone(&self.definition), &Arrival { event, now_ms, chance });
+                (decision.record, decision.actions)
+            }
+        };
+        if record.changes.is_empty() {
+            return None;
+        }
+        let done = deeds::resolve(actions, &mut self.asked);
+        self.note(&record);
+        Some((record, done))
+    }
+
+    /// What the engine takes; nothing when it is about nothing that the run waits for.
+    fn event(&self, heard: &Heard) -> Option<Event> {
+        let answered = |instance: Instance, answer: Answer| Event::Answered { instance, answer };
+        match heard {
+            Heard::Start { input } => {
+                Some(Event::Started { run: self.id.to_string(), input: input.clone(), sensitivity: 0 })
+            }
+            Heard::Task { instance, fact } => {
+                let request = self.asked.get(instance)?;
+                Some(answered(*instance, model::answer(request, fact)))
+            }
+            Heard::Delivery { instance, fact } => {
+                let request = self.asked.get(instance)?;
+                let answer = notify::answer(fact);
+                // Of an approval only the message was delivered; the answer is still to come.
+                let is_only_asked =
+                    approval::is_one(request) && matches!(answer.outcome, neptune_workflow::run::Outcome::Output(_));
+                (!is_only_asked).then(|| answered(*instance, answer))
+            }
+            Heard::Fired { timer } => timer::read(timer).map(Event::TimerFired),
+            Heard::Input { id, wish } => self.wish(id, wish),
+            Heard::Broken { .. } => None,
+        }
+    }
+
+    fn wish(&self, id: &str, wish: &RunWish) -> Option<Event> {
+        let id = id.to_owned();
+        let control = |control| Some(Event::Controlled { id: id.clone(), control });
+        match wish {
+            RunWish::Signal { event } => approval::answered(event, &self.asked)
+                .or_else(|| Some(Event::Signalled { id: id.clone(), event: event.clone(), sensitivity: 0 })),
+            RunWish::Cancel { reason } => control(Control::Cancel { reason: reason.clone() }),
+            RunWish::Pause => control(Control::Pause),
+            RunWish::Resume => control(Control::Resume),
+            RunWish::Retry => control(Control::Retry),
+            RunWish::Answered { instance, answer } => {
+                let answer = serde_json::from_value(answer.clone()).unwrap_or_else(|fault| {
+                    Answer::problem(Problem::new(Standard::Runtime, format!("the answer cannot be read: {fault}")))
+                });
+                Some(Event::Answered { instance: *instance, answer })
+            }
+            RunWish::Begun { .. } => None,
+        }
+    }
+
+    /// Keeps what a record says besides the run's state.
+    fn note(&mut self, record: &Record) {
+        self.last_ms = self.last_ms.max(record.at_ms);
+        for change in &record.changes {
+            match change {
+                Change::Answered { instance, note, .. } => {
+                    self.asked.remove(instance);
+                    self.class = self.class.max(model::class_of(note.as_ref()));
+                }
+                Change::Retried { .. } => self.turn += 1,
+                _ => {}
+            }
+        }
+    }
+
+    fn remember(&mut self, causes: Vec<String>, done: &[Deed]) {
+        let asides: Vec<Deed> = done.iter().filter(|deed| deed.is_aside()).cloned().collect();
+        if asides.is_empty() {
+            return;
+        }
+        if self.asides.len() >= REMEMBERED {
+            self.asides.pop_front();
+        }
+        self.asides.push_back((causes, asides));
+    }
+
+    /// What may not have been asked for by whoever died over `causes`: all that the run waits for, and what they asked
+    /// for besides.
+    #[must_use]
+    pub fn again(&self, causes: &[String]) -> Vec<Deed> {
+        // The calls that the run waits for are known already; the others are not made again for it.
+        let mut asked = BTreeMap::new();
+        let mut deeds = deeds::resolve(self.run.outstanding(), &mut asked);
+        let of_causes = self.asides.iter().filter(|(of, _)| of.iter().any(|cause| causes.contains(cause)));
+        deeds.extend(of_causes.flat_map(|(_, deeds)| deeds.iter().cloned()));
+        deeds
+    }
+}

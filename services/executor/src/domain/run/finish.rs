@@ -1,0 +1,100 @@
+//! The end of a run as a fact, and as the answer to the run whose step it was.
+
+use super::course::Course;
+use neptune_contracts::{
+    PicoUsd, Timestamp,
+    ids::RunId,
+    names::Team,
+    run::{
+        RunSubmitted,
+        finished::{RunFinished, RunOutcome},
+    },
+};
+use neptune_workflow::run::{Answer, Ending, Outcome, Problem, Standard};
+
+/// The fact of a run that ended.
+#[must_use]
+pub fn finished(course: &Course, ending: &Ending) -> RunFinished {
+    let made_of = &course.made_of;
+    let (outcome, output, reason) = match ending {
+        Ending::Completed { output } => (RunOutcome::Completed, Some(output.as_ref().clone()), None),
+        Ending::Faulted { .. } => (RunOutcome::Faulted, None, None),
+        Ending::Cancelled { reason } => (RunOutcome::Cancelled, None, Some(reason.clone())),
+        Ending::TimedOut { .. } => (RunOutcome::TimedOut, None, None),
+        Ending::BudgetExhausted { .. } => (RunOutcome::BudgetExhausted, None, None),
+    };
+    RunFinished {
+        id: course.id,
+        team: course.team.clone(),
+        workflow: made_of.workflow.clone(),
+        outcome,
+        turn: course.turn,
+        output,
+        error: ending.problem().map(Problem::to_value),
+        reason,
+        cost_usd: PicoUsd(course.run.spent_pico_usd),
+        origin: made_of.origin,
+        key: made_of.key.clone(),
+        metadata: made_of.metadata.clone(),
+        parent: made_of.parent.clone(),
+        submitted_at: made_of.submitted_at,
+        finished_at: timestamp(course.last_ms),
+    }
+}
+
+/// The fact of a run that never began.
+#[must_use]
+pub fn rejected(
+    id: RunId,
+    team: &Team,
+    run: &RunSubmitted,
+    problem: &Problem,
+    times: (Timestamp, Timestamp),
+) -> RunFinished {
+    RunFinished {
+        id,
+        team: team.clone(),
+        workflow: run.workflow.clone(),
+        outcome: RunOutcome::Rejected,
+        turn: 1,
+        output: None,
+        error: Some(problem.to_value()),
+        reason: None,
+        cost_usd: PicoUsd::ZERO,
+        origin: run.origin,
+        key: run.key.clone(),
+        metadata: run.metadata.clone(),
+        parent: run.parent.clone(),
+        submitted_at: times.0,
+        finished_at: times.1,
+    }
+}
+
+/// What the end of a run answers to the run whose step it was.
+#[must_use]
+pub fn answer(fact: &RunFinished) -> Answer {
+    let problem = fact.error.as_ref().and_then(|error| serde_json::from_value::<Problem>(error.clone()).ok());
+    let outcome = match (fact.outcome, &fact.output, problem) {
+        (RunOutcome::Completed, Some(output), _) => Outcome::Output(output.clone()),
+        // Where it stands in the other workflow says nothing here.
+        (_, _, Some(problem)) => Outcome::Problem(Problem { instance: String::new(), ..problem }),
+        (other, _, None) => {
+            let why = fact.reason.as_deref().unwrap_or_default();
+            Outcome::Problem(Problem::new(
+                Standard::Runtime,
+                format!("the run {} ended as {}: {why}", fact.id, other.as_str()),
+            ))
+        }
+    };
+    let note = serde_json::json!({"run": fact.id, "workflow": fact.workflow, "outcome": fact.outcome});
+    Answer { outcome, cost_pico_usd: fact.cost_usd.0, sensitivity: 0, note: Some(note) }
+}
+
+/// A time of the engine.
+#[must_use]
+pub fn timestamp(ms: u64) -> Timestamp {
+    i64::try_from(ms)
+        .ok()
+        .and_then(|ms| Timestamp::from_unix_micros(ms.checked_mul(1_000)?))
+        .unwrap_or(Timestamp::EPOCH)
+}

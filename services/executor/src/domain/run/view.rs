@@ -1,0 +1,121 @@
+//! A run as people see it, made of its log.
+
+use super::{
+    course::Course,
+    finish::{finished, timestamp},
+};
+use neptune_contracts::{
+    PicoUsd,
+    query::run::{RunView, StepView},
+    run::finished::RunFinished,
+};
+use neptune_workflow::{
+    definition::Function,
+    run::{Doing, Phase, Record, Request, clock, timeline},
+};
+use serde_json::Value;
+
+/// A run by its records, as it stands after the last one.
+#[must_use]
+pub fn view(course: &Course, records: &[Record]) -> RunView {
+    let (made_of, run) = (&course.made_of, &course.run);
+    let ended = run.ending().map(|ending| finished(course, ending));
+    let state = match (&run.phase, &ended) {
+        (_, Some(fact)) => fact.outcome.as_str(),
+        (Phase::Compensating(_), _) => "compensating",
+        _ if run.is_paused => "paused",
+        _ => "running",
+    };
+    let of_end = |field: fn(&RunFinished) -> Option<Value>| ended.as_ref().and_then(field);
+    RunView {
+        id: course.id,
+        team: course.team.clone(),
+        workflow: made_of.workflow.clone(),
+        state: state.to_owned(),
+        input: run.input.as_ref().clone(),
+        output: of_end(|fact| fact.output.clone()),
+        error: of_end(|fact| fact.error.clone()),
+        reason: ended.as_ref().and_then(|fact| fact.reason.clone()),
+        cost_usd: PicoUsd(run.spent_pico_usd),
+        origin: made_of.origin,
+        metadata: made_of.metadata.clone(),
+        parent: made_of.parent.clone(),
+        submitted_at: made_of.submitted_at,
+        ended_at: ended.as_ref().map(|fact| fact.finished_at),
+        steps: timeline::lines(records).into_iter().map(|line| step(course, line)).collect(),
+    }
+}
+
+/// A run of which only the end is known: it never began.
+#[must_use]
+pub fn of_fact(fact: RunFinished) -> RunView {
+    RunView {
+        id: fact.id,
+        team: fact.team,
+        workflow: fact.workflow,
+        state: fact.outcome.as_str().to_owned(),
+        input: Value::Null,
+        output: fact.output,
+        error: fact.error,
+        reason: fact.reason,
+        cost_usd: fact.cost_usd,
+        origin: fact.origin,
+        metadata: fact.metadata,
+        parent: fact.parent,
+        submitted_at: fact.submitted_at,
+        ended_at: Some(fact.finished_at),
+        steps: Vec::new(),
+    }
+}
+
+fn step(course: &Course, line: timeline::Line) -> StepView {
+    let state = match line.state {
+        timeline::State::Running => "running",
+        timeline::State::Done => "done",
+        timeline::State::Skipped => "skipped",
+        timeline::State::Failed => "failed",
+        timeline::State::Dropped => "dropped",
+    };
+    let frame = course.run.frames.get(&line.instance).filter(|_| line.ended_ms.is_none());
+    StepView {
+        instance: line.instance,
+        level: line.level,
+        name: line.name,
+        slot: line.slot,
+        state: state.to_owned(),
+        doing: frame.and_then(|frame| doing(&frame.doing)),
+        started_at: timestamp(line.started_ms),
+        ended_at: line.ended_ms.map(timestamp),
+        problem: line.problem,
+        cost_usd: PicoUsd(line.cost_pico_usd),
+        note: line.note,
+    }
+}
+
+/// What a step is doing, in words.
+fn doing(doing: &Doing) -> Option<String> {
+    match doing {
+        Doing::Call(request) => Some(called(request)),
+        Doing::Wait { due_ms } => Some(format!("waits until {}", clock::rfc3339(*due_ms))),
+        Doing::Listen(listening) => Some(format!("waits for events, {} heard", listening.heard.len())),
+        Doing::Try { retry_ms: Some(due_ms), turn, .. } => {
+            Some(format!("tries again at {}, {turn} failed", clock::rfc3339(*due_ms)))
+        }
+        Doing::Loop { items, results, window, .. } if *window > 0 => {
+            Some(format!("{} of {} done", results.len(), items.len()))
+        }
+        Doing::Fork { branches, results, .. } => Some(format!("{} of {branches} branches done", results.len())),
+        _ => None,
+    }
+}
+
+fn called(request: &Request) -> String {
+    match &request.function {
+        Function::Http => "calls an HTTP endpoint".to_owned(),
+        Function::Openapi => "calls an OpenAPI operation".to_owned(),
+        Function::Own(_) => "calls a function of its own".to_owned(),
+        Function::Builtin(builtin) => format!("waits for {}", builtin.name()),
+        Function::Remote(name) => format!("calls {name}"),
+        Function::Workflow(workflow) => format!("waits for the workflow {workflow}"),
+    }
+}

@@ -1,0 +1,54 @@
+//! Somebody asks how a run goes.
+
+use crate::{
+    domain::run::view,
+    runs::{Runs, carry::Fault},
+};
+use neptune_contracts::query::{
+    QueryError,
+    run::{RunQuery, RunView},
+};
+use neptune_workflow::run::Record;
+use std::sync::Arc;
+
+/// Answers from the log.
+///
+/// # Errors
+/// There is no such run, or its log cannot be read.
+pub async fn handle(runs: Arc<Runs>, query: RunQuery) -> Result<RunView, QueryError> {
+    let entries = runs.bus.run_log(query.team.as_ref(), query.id, 0).await;
+    let entries = entries.map_err(|error| unavailable(&Fault::Read(error)))?;
+    let Some(first) = entries.first() else { return never_began(&runs, &query).await };
+    let key = (first.logged.team.clone(), query.id);
+    let read = |record: &serde_json::Value| serde_json::from_value::<Record>(record.clone());
+    let records = entries.iter().flat_map(|entry| &entry.logged.records).map(read).collect::<Result<Vec<_>, _>>();
+    let records = records.map_err(|error| unavailable(&Fault::Record(error)))?;
+    let course = runs.replayed(&key, entries).map_err(|fault| unavailable(&fault))?;
+    course.map(|course| view::view(&course, &records)).ok_or_else(|| not_found(&query))
+}
+
+/// A run that was rejected has an end and no log.
+async fn never_began(runs: &Runs, query: &RunQuery) -> Result<RunView, QueryError> {
+    let teams: Vec<_> = match &query.team {
+        Some(team) => vec![team.clone()],
+        None => runs.resources.borrow().teams.keys().filter_map(|team| team.parse().ok()).collect(),
+    };
+    for team in teams {
+        let found = runs.bus.run_result(&team, query.id).await;
+        if let Some(fact) = found.map_err(|error| unavailable(&Fault::Read(error)))? {
+            return Ok(view::of_fact(fact));
+        }
+    }
+    Err(not_found(query))
+}
+
+fn not_found(query: &RunQuery) -> QueryError {
+    let message =
+        format!("there is no run {}: it was never submitted, is about to begin, or its log is gone", query.id);
+    QueryError { code: "not_found".into(), message }
+}
+
+fn unavailable(fault: &Fault) -> QueryError {
+    tracing::warn!(error = fault as &dyn std::error::Error, "a question about a run is not answered");
+    QueryError { code: "unavailable".into(), message: fault.to_string() }
+}

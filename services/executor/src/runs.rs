@@ -1,0 +1,90 @@
+//! Runs of workflows: carried on by their logs.
+//!
+//! **The algorithm.** What comes to a run goes through its [`mailbox`]: whoever comes first takes everything that has
+//! come by then, decides about all of it at once, appends *one* message to the run's log ([`carry`]), does what was
+//! asked for, all at once ([`act`]), and only then is each of these messages acknowledged. The append is stored only
+//! after the message that was known as the last one, so however many executors there are, and whatever each of them
+//! remembers, a run has one history. The log is the outbox: what was decided and not yet asked for stands in it.
+//!
+//! **What is asked for** can be asked for again: a task, a delivery and a run of a step have ids that follow from the
+//! run and the step, answers are stored once under the step's number, timers under their names. Whoever gets a
+//! message that was handed out before asks again for all that the run waits for.
+//!
+//! **If an executor dies** before the append: the message is handed out again after ten seconds, and nothing was
+//! written. During it, outcome unknown: the log shows it or not. After it and before everything was asked for, or
+//! before the acknowledgements: handed out again, what follows is in the log already, and is asked for again. In a call
+//! of its own ([`web`]): the call is made again, or fails as ambiguous where the step says `at-most-once`.
+//!
+//! **Waiting** holds nothing: timers are the broker's, and a run that waits is some messages on a disk. What is kept of
+//! runs in memory is only a copy, bounded, and read anew where it is not the newest.
+
+pub mod act;
+pub mod carry;
+pub mod definitions;
+pub mod mailbox;
+pub mod web;
+
+use crate::{cancels::Cancels, config::Environment, http::Clients};
+use definitions::Definitions;
+use mailbox::Mailboxes;
+use neptune_bus::{Bus, Outcome, PublishError};
+use neptune_contracts::resource::Resources;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// Before what could not be carried on is tried again.
+pub(crate) const RETRY: Duration = Duration::from_millis(500);
+
+/// What drives runs.
+pub struct Runs {
+    /// The bus.
+    pub bus: Bus,
+    /// The resources in force, among them workflows.
+    pub resources: watch::Receiver<Arc<Resources>>,
+    /// Clients for the calls of runs.
+    pub http: Clients,
+    /// Where secrets are looked up, as `NEPTUNE_SECRET_<NAME>`.
+    pub environment: Environment,
+    /// Hosts that calls of runs may reach although they are private or not https.
+    pub hosts: Arc<Vec<String>>,
+    /// Calls whose answers are not wanted any more.
+    pub cancels: Cancels,
+    /// Runs that something came to lately.
+    pub(crate) mailboxes: Mailboxes,
+    /// Definitions that were read lately.
+    pub(crate) definitions: Definitions,
+}
+
+impl Runs {
+    /// Drives runs on `bus`.
+    #[must_use]
+    pub fn new(bus: Bus, resources: watch::Receiver<Arc<Resources>>, calling: Calling, cancels: Cancels) -> Self {
+        let Calling { http, environment, hosts } = calling;
+        let (mailboxes, definitions) = (Mailboxes::default(), Definitions::default());
+        Self { bus, resources, http, environment, hosts: Arc::new(hosts), cancels, mailboxes, definitions }
+    }
+}
+
+/// With what calls of runs are made.
+pub struct Calling {
+    /// The clients.
+    pub http: Clients,
+    /// Where secrets are looked up.
+    pub environment: Environment,
+    /// Hosts that may be reached although they are private or not https.
+    pub hosts: Vec<String>,
+}
+
+/// What becomes of a message after something about it was published, or was not.
+pub(crate) fn settled(done: Result<(), PublishError>) -> Outcome {
+    match done {
+        Ok(()) => Outcome::Done,
+        Err(error @ (PublishError::TooLarge { .. } | PublishError::Encode(_))) => {
+            Outcome::Reject { reason: error.to_string() }
+        }
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "not stored, trying again");
+            Outcome::Retry { after: RETRY }
+        }
+    }
+}

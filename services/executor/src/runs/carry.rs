@@ -1,0 +1,256 @@
+//! Carrying a run on: decide about what came, append to the log, ask for what follows.
+
+use super::{
+    RETRY, Runs, definitions,
+    mailbox::{Item, Key, Mailbox},
+};
+use crate::domain::run::{
+    course::{Course, Decided, Heard},
+    deeds,
+};
+use neptune_bus::{Append, BusError, LogEntry, PublishError};
+use neptune_contracts::{
+    Timestamp,
+    run::log::{RunLogged, RunMadeOf},
+};
+use serde_json::Value;
+use std::{sync::Arc, time::Duration};
+use uuid::Uuid;
+
+/// So often somebody else may append first before the messages are handed out again.
+const RACES: u32 = 32;
+/// A message whose decision crashed so often faults its run.
+const CRASHES: u64 = 3;
+/// What comes to a run that is not there yet is handed out again so often: its beginning may only be late.
+const EARLY: u64 = 20;
+
+/// What became of what came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carried {
+    /// What follows is stored and asked for.
+    On,
+    /// It has to be handed out again after this time.
+    Later(Duration),
+}
+
+/// Why a run could not be carried on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// The log could not be read.
+    #[error("the log of a run could not be read")]
+    Read(#[source] BusError),
+    /// A message of the log is none.
+    #[error("the log of a run has a record that is none")]
+    Record(#[source] serde_json::Error),
+    /// The definition in the log cannot be run any more.
+    #[error("{0}")]
+    Definition(String),
+    /// Something was not stored.
+    #[error("what a run asks for was not stored")]
+    Publish(#[source] PublishError),
+    /// The decision crashed.
+    #[error("the decision about a run crashed")]
+    Crashed,
+    /// Others appended first too often.
+    #[error("others append to the run all the time")]
+    Raced,
+}
+
+impl Runs {
+    pub(super) async fn carry(&self, key: &Key, mailbox: &Mailbox, items: Vec<Item>) -> Carried {
+        let mut known = mailbox.course.lock().await;
+        let crashes = items.iter().map(|item| item.delivered).max().unwrap_or(1);
+        let (early, waits) = (items.iter().map(|item| item.delivered).max().unwrap_or(1), items.len());
+        match Box::pin(self.carry_on(key, &mut known, &items)).await {
+            Ok(true) => Carried::On,
+            Ok(false) if early < EARLY => Carried::Later(RETRY),
+            Ok(false) => {
+                tracing::warn!(run.id = %key.1, team = %key.0, waits, "nothing is known of a run that something came to");
+                Carried::On
+            }
+            Err(Fault::Crashed) if crashes >= CRASHES => {
+                tracing::error!(run.id = %key.1, "a run is faulted because the decision about it crashes");
+                let heard = Heard::Broken { detail: "the decision about what came to the run crashed".to_owned() };
+                self.fault(key, &mut known, heard).await
+            }
+            Err(Fault::Publish(error @ (PublishError::TooLarge { .. } | PublishError::Encode(_)))) => {
+                let detail = format!("what was decided cannot be stored: {error}; let steps give less data");
+                self.fault(key, &mut known, Heard::Broken { detail }).await
+            }
+            Err(error) => {
+                tracing::warn!(run.id = %key.1, error = &error as &dyn std::error::Error, "a run is not carried on, trying again");
+                *known = None;
+                Carried::Later(RETRY)
+            }
+        }
+    }
+
+    /// Ends a run that cannot be carried on.
+    async fn fault(&self, key: &Key, known: &mut Option<Course>, heard: Heard) -> Carried {
+        *known = None;
+        let items = [Item { heard, delivered: 1, made_of: None }];
+        match Box::pin(self.carry_on(key, known, &items)).await {
+            Ok(_) => Carried::On,
+            Err(error) => {
+                tracing::error!(run.id = %key.1, error = &error as &dyn std::error::Error, "a run cannot be faulted yet");
+                *known = None;
+                Carried::Later(RETRY)
+            }
+        }
+    }
+
+    /// False when nothing is known of the run.
+    async fn carry_on(&self, key: &Key, known: &mut Option<Course>, items: &[Item]) -> Result<bool, Fault> {
+        let heard: Arc<Vec<Heard>> = Arc::new(items.iter().map(|item| item.heard.clone()).collect());
+        let causes: Vec<String> = heard.iter().map(Heard::cause).collect();
+        // Somebody may have appended what follows, and died before it was asked for.
+        let mut is_again = items.iter().any(|item| item.delivered > 1);
+        let mut is_newest = false;
+        for _ in 0..RACES {
+            let course = match known.take() {
+                Some(course) => course,
+                None => match self.load(key, items).await? {
+                    Some(course) => course,
+                    None => return Ok(false),
+                },
+            };
+            let (course, decided) = decide(course, Arc::clone(&heard)).await?;
+            if decided.records.is_empty() {
+                // What is known may be too old to know what came.
+                let mut course = course;
+                let found = if is_newest { 0 } else { self.catch_up(&mut course).await? };
+                if found > 0 {
+                    *known = Some(course);
+                    continue;
+                }
+                if is_again {
+                    self.perform(&course, deeds::settled(course.again(&causes))).await?;
+                }
+                self.keep(key, known, course);
+                return Ok(true);
+            }
+            match self.append(&course, &decided).await? {
+                Append::Stored(sequence) => {
+                    let Decided { course: mut next, deeds: mut wanted, .. } = decided;
+                    next.sequence = sequence;
+                    if is_again {
+                        wanted.extend(next.again(&causes));
+                    }
+                    self.perform(&next, deeds::settled(wanted)).await?;
+                    self.keep(key, known, next);
+                    return Ok(true);
+                }
+                Append::Refused => {
+                    let mut course = course;
+                    // A run that was about to begin is begun already.
+                    *known = if course.sequence == 0 {
+                        None
+                    } else {
+                        self.catch_up(&mut course).await?;
+                        Some(course)
+                    };
+                    (is_again, is_newest) = (true, true);
+                }
+            }
+        }
+        Err(Fault::Raced)
+    }
+
+    /// Keeps a run in memory while it goes on.
+    fn keep(&self, key: &Key, known: &mut Option<Course>, course: Course) {
+        if course.run.ending().is_some() {
+            self.mailboxes.forget(key);
+        } else {
+            *known = Some(course);
+        }
+    }
+
+    /// The run of a log; a new one when there is none and one is to begin.
+    async fn load(&self, key: &Key, items: &[Item]) -> Result<Option<Course>, Fault> {
+        if let Some(course) = self.read(key).await? {
+            return Ok(Some(course));
+        }
+        let begins = items.iter().find_map(|item| item.made_of.clone());
+        begins.map(|made_of| self.course(key, made_of)).transpose()
+    }
+
+    fn course(&self, key: &Key, made_of: Arc<RunMadeOf>) -> Result<Course, Fault> {
+        let definition = self.definitions.of(&made_of).map_err(Fault::Definition)?;
+        Ok(Course::new(key.1, key.0.clone(), made_of, definition))
+    }
+
+    /// The run of a log, if there is one.
+    pub(crate) async fn read(&self, key: &Key) -> Result<Option<Course>, Fault> {
+        let entries = self.bus.run_log(Some(&key.0), key.1, 0).await.map_err(Fault::Read)?;
+        self.replayed(key, entries)
+    }
+
+    /// The run that the messages of a log make.
+    pub(crate) fn replayed(&self, key: &Key, mut entries: Vec<LogEntry>) -> Result<Option<Course>, Fault> {
+        let Some(first) = entries.first_mut() else { return Ok(None) };
+        let missing = || Fault::Definition("the first message of the log says not what the run is made of".to_owned());
+        let made_of = first.logged.made_of.take().ok_or_else(missing)?;
+        let mut course = self.course(key, Arc::new(*made_of))?;
+        take(&mut course, entries)?;
+        Ok(Some(course))
+    }
+
+    /// Takes in what others have appended, and returns how many messages that were.
+    async fn catch_up(&self, course: &mut Course) -> Result<usize, Fault> {
+        let entries = self.bus.run_log(Some(&course.team), course.id, course.sequence).await.map_err(Fault::Read)?;
+        let found = entries.len();
+        take(course, entries)?;
+        Ok(found)
+    }
+
+    async fn append(&self, before: &Course, decided: &Decided) -> Result<Append, Fault> {
+        let encode = |error| Fault::Publish(PublishError::Encode(error));
+        let records: Vec<Value> =
+            decided.records.iter().map(serde_json::to_value).collect::<Result<_, _>>().map_err(encode)?;
+        let logged = RunLogged {
+            id: Uuid::new_v4().simple().to_string(),
+            run: before.id,
+            team: before.team.clone(),
+            made_of: (before.sequence == 0).then(|| Box::new(before.made_of.as_ref().clone())),
+            causes: decided.causes.clone(),
+            records,
+        };
+        self.bus.append_log(&logged, before.sequence).await.map_err(Fault::Publish)
+    }
+}
+
+fn take(course: &mut Course, entries: Vec<LogEntry>) -> Result<(), Fault> {
+    for LogEntry { sequence, logged } in entries {
+        course.take(sequence, logged.causes, logged.records).map_err(Fault::Record)?;
+    }
+    Ok(())
+}
+
+/// Decides beside the thread that serves the others: expressions may take their time.
+async fn decide(course: Course, heard: Arc<Vec<Heard>>) -> Result<(Course, Decided), Fault> {
+    let now_ms = u64::try_from(Timestamp::now().unix_micros() / 1_000).unwrap_or(0);
+    let chance = Uuid::new_v4().as_u64_pair().0;
+    let deciding = tokio::task::spawn_blocking(move || {
+        let decided = course.decide(&heard, now_ms, chance);
+        (course, decided)
+    });
+    deciding.await.map_err(|_| Fault::Crashed)
+}
+
+/// What a run is made of.
+#[must_use]
+pub(crate) fn made_of(workflow: &str, definition: &Value, of: impl FnOnce(&mut RunMadeOf)) -> RunMadeOf {
+    let mut made_of = RunMadeOf {
+        workflow: workflow.to_owned(),
+        definition: definition.clone(),
+        definition_sha256: definitions::sha256(definition),
+        submitted_at: Timestamp::now(),
+        origin: neptune_contracts::names::Origin::Bus,
+        key: None,
+        metadata: serde_json::Map::new(),
+        parent: None,
+        reply_to: None,
+    };
+    of(&mut made_of);
+    made_of
+}

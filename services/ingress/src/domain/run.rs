@@ -1,0 +1,184 @@
+//! From HTTP bodies to what is asked of runs.
+
+use super::{json, keys::Caller};
+use neptune_contracts::{
+    Timestamp,
+    ids::RunId,
+    names::{Origin, Team},
+    problem::Problem,
+    query::run::RunView,
+    resource::{Resources, workflow::meant},
+    run::{
+        RunSubmitted,
+        input::{RunInput, RunWish},
+    },
+    task::MAX_METADATA_BYTES,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// A run that is asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunRequest {
+    /// The workflow, `namespace/name` for its highest version or `namespace/name:version`.
+    pub workflow: String,
+    /// Its input.
+    #[serde(default)]
+    pub input: Value,
+    /// The caller's own labels, kept with the run and its tasks; at most 16 KiB of JSON.
+    #[serde(default)]
+    pub labels: Map<String, Value>,
+}
+
+/// An event that is sent to a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SignalRequest {
+    /// The type of the event, as a listening step wants it; `neptune.approval` answers an approval.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What it says. Of an approval `approved`, and which one by `instance` or `step` where several wait.
+    #[serde(default)]
+    pub data: Value,
+    /// Its id: a second one with it is the same. Minted when absent.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Where it is from; the caller's key when absent.
+    #[serde(default)]
+    pub source: Option<String>,
+}
+
+/// Why a run is cancelled.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CancelRequest {
+    /// Why; kept with the run.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// The run of a `POST /v1/runs` body. It has no id yet.
+///
+/// # Errors
+/// Every fault of the body.
+pub fn run(body: &[u8], caller: &Caller, resources: &Resources) -> Result<RunSubmitted, Vec<Problem>> {
+    let RunRequest { workflow, input, labels } = json::read_strict(body, &[])?;
+    let mut faults = Vec::new();
+    if meant(&workflow, resources.workflows.keys().map(String::as_str)).is_none() {
+        let text = format!("there is no workflow {:?}", workflow.chars().take(128).collect::<String>());
+        faults.push(Problem::new(
+            "workflow",
+            text,
+            "apply its definition, or name one that is: namespace/name[:version]",
+        ));
+    }
+    let size_bytes = serde_json::to_vec(&labels).map_or(usize::MAX, |json| json.len());
+    if size_bytes > MAX_METADATA_BYTES {
+        let text = format!("{size_bytes} bytes, the limit is {MAX_METADATA_BYTES}");
+        faults.push(Problem::new("labels", text, "keep large data in the input"));
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    Ok(RunSubmitted {
+        id: None,
+        team: Some(caller.team.clone()),
+        origin: Origin::Api,
+        key: Some(caller.key.clone()),
+        workflow,
+        input,
+        metadata: labels,
+        parent: None,
+    })
+}
+
+/// What of a repeated request differs from the run that came of the first.
+#[must_use]
+pub fn differences(asked: &RunSubmitted, view: &RunView) -> Vec<&'static str> {
+    let has_version = asked.workflow.contains(':') && !asked.workflow.ends_with(":latest");
+    let bare = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
+    let is_same_workflow =
+        if has_version { asked.workflow == view.workflow } else { bare(&asked.workflow) == bare(&view.workflow) };
+    let parts = [
+        ("workflow", is_same_workflow),
+        // A run that never began has lost its input.
+        ("input", view.state == "rejected" || asked.input == view.input),
+        ("labels", asked.metadata == view.metadata),
+    ];
+    parts.into_iter().filter(|(_, is_same)| !is_same).map(|(part, _)| part).collect()
+}
+
+/// Whether a run can still be told what a wish says; else why not.
+///
+/// # Errors
+/// Why not, as the end of a sentence.
+pub fn may(wish: &RunWish, view: &RunView) -> Result<(), String> {
+    let is_over = view.ended_at.is_some();
+    let can_retry = ["faulted", "timed_out", "budget_exhausted"].contains(&view.state.as_str());
+    match wish {
+        RunWish::Retry if can_retry => Ok(()),
+        RunWish::Retry => Err(format!("it is {}; only a run that failed goes on where it failed", view.state)),
+        _ if is_over => Err(format!("it has ended as {}", view.state)),
+        _ => Ok(()),
+    }
+}
+
+/// The event of a signal.
+#[must_use]
+pub fn event(signal: SignalRequest, caller: &Caller, now: Timestamp) -> (String, Value) {
+    let id = signal.id.unwrap_or_else(|| Uuid::now_v7().to_string());
+    let event = json!({
+        "id": id,
+        "specversion": "1.0",
+        "type": signal.kind,
+        "source": signal.source.unwrap_or_else(|| format!("/keys/{}", caller.key)),
+        "time": now,
+        "datacontenttype": "application/json",
+        "data": signal.data,
+    });
+    (id, event)
+}
+
+/// The input of a run; `id` may be any text.
+#[must_use]
+pub fn input(run: RunId, team: &Team, id: &str, what: RunWish) -> RunInput {
+    let token = Uuid::new_v5(&run.0, id.as_bytes()).simple();
+    RunInput { run, team: team.clone(), id: format!("x{token}"), what }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use neptune_contracts::resource::KeyRole;
+
+    fn caller() -> Caller {
+        Caller { key: "k1".into(), team: "support".parse().unwrap(), role: KeyRole::Caller }
+    }
+
+    fn check(body: &str, fields: &[&str]) {
+        let mut resources = Resources::default();
+        let document = json!({"document": {"dsl": "1.0.3", "namespace": "a", "name": "b", "version": "1.0.0"}});
+        resources.insert("workflow", "a/b:1.0.0", json!({"document": document})).unwrap();
+        let faults = run(body.as_bytes(), &caller(), &resources).err().unwrap_or_default();
+        assert_eq!(faults.iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>(), fields, "{body}");
+    }
+
+    #[test]
+    fn every_fault_of_a_run_is_named() {
+        check(r#"{"workflow": "a/b"}"#, &[]);
+        check(r#"{"workflow": "a/b:1.0.0", "input": {"x": 1}, "labels": {"y": 2}}"#, &[]);
+        check(r#"{"workflow": "a/b:2.0.0"}"#, &["workflow"]);
+        check(r#"{"workflow": "a/b", "inputs": 1}"#, &["inputs"]);
+        check(r#"{"input": 1}"#, &["(body)"]);
+    }
+
+    #[test]
+    fn an_input_has_the_same_token_for_the_same_id() {
+        let (run, team) = (RunId::mint(), "support".parse().unwrap());
+        let of = |id: &str| input(run, &team, id, RunWish::Pause).id;
+        assert_eq!(of("a b.c"), of("a b.c"));
+        assert_ne!(of("a b.c"), of("a b.d"));
+        assert!(neptune_contracts::names::is_name(&of("a b.c")));
+    }
+}

@@ -1,0 +1,104 @@
+//! How a run goes: its steps with their times, models, costs and waits, made of its log.
+
+use super::Query;
+use crate::{
+    PicoUsd, Timestamp,
+    ids::RunId,
+    names::{Origin, Service, Team},
+    run::ParentRef,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// How a run goes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunQuery {
+    /// The run.
+    pub id: RunId,
+    /// Only when it is this team's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<Team>,
+}
+
+/// A run, as its log has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunView {
+    /// The run.
+    pub id: RunId,
+    /// Whose it is.
+    pub team: Team,
+    /// The workflow, `namespace/name:version`.
+    pub workflow: String,
+    /// `running`, `paused` or `compensating` while it goes on; then how it ended.
+    pub state: String,
+    /// Its input.
+    #[serde(default)]
+    pub input: Value,
+    /// Its output, when it completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    /// What went wrong, as problem details (RFC 9457) of the workflow language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Value>,
+    /// Why it was cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What its steps cost together so far.
+    pub cost_usd: PicoUsd,
+    /// Where it came from.
+    #[serde(default)]
+    pub origin: Origin,
+    /// The caller's labels.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
+    /// The run whose step it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentRef>,
+    /// When it was submitted.
+    pub submitted_at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// Its steps, each after the one it stands in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepView>,
+}
+
+/// A step of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StepView {
+    /// Its number in the run.
+    pub instance: u64,
+    /// In how many steps it stands; 0 is the run itself.
+    pub level: usize,
+    /// Its name.
+    pub name: String,
+    /// The iteration or branch of the step around it, from 0.
+    #[serde(default)]
+    pub slot: usize,
+    /// `running`, `done`, `skipped`, `failed` or `dropped`.
+    pub state: String,
+    /// What a running step does, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doing: Option<String>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// Of a step that failed, why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// What it cost.
+    pub cost_usd: PicoUsd,
+    /// What else came with the answer of its call: the task, the model, attempts; the delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Value>,
+}
+
+impl Query for RunQuery {
+    const SUBJECT: &'static str = "query.executor.run";
+    const SERVICE: Service = Service::Executor;
+    type Reply = RunView;
+}

@@ -1,0 +1,80 @@
+//! Workflows through the whole system: applied, started, seen, answered and paid for, by the operator's command.
+
+use crate::support::SOON;
+use neptune_testkit::wait_until;
+use neptune_tests::{keys::key, resources::CALLER, stack::Stack};
+use serde_json::{Value, json};
+use std::process::Output;
+
+const TRIAGE: &str = r"
+document: {dsl: '1.0.3', namespace: support, name: triage, version: '1.0.0'}
+do:
+  - sum:
+      call: model:1.0.0@default
+      with: {task: summarisation, input: '${ .text }'}
+      export: {as: '${ {summary: .text, model: .model} }'}
+  - may: {call: 'approval:1.0.0@default', with: {channel: webhook, to: 'SINK/hook/asks', text: Send it?}}
+  - which:
+      switch:
+        - yes: {when: .approved, then: tell}
+        - no: {then: end}
+  - tell: {call: 'notify:1.0.0@default', with: {channel: webhook, to: 'SINK/hook/told', text: '${ $context.summary }'}}
+output: {as: '${ {told: .delivered, model: $context.model} }'}
+";
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+async fn command(stack: &Stack, arguments: &[&str]) -> Output {
+    let key = key(CALLER).key;
+    stack.neptune_with(&[("NEPTUNE_URL", &stack.url), ("NEPTUNE_API_KEY", &key)], arguments).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_is_applied_started_answered_and_paid_for_by_the_command() {
+    let stack = Stack::start().await;
+    let file = stack.folder.path().join("triage.yaml");
+    std::fs::write(&file, TRIAGE.replace("SINK", &stack.sink_url)).unwrap();
+    let file = file.to_str().unwrap();
+    assert!(said(&stack.neptune(&["apply", "-f", file]).await).contains("workflow/support/triage:1.0.0"));
+    // A version never changes.
+    std::fs::write(file, TRIAGE.replace("SINK", &stack.sink_url).replace("Send it?", "Send?")).unwrap();
+    let refused = stack.neptune(&["apply", "-f", file]).await;
+    assert_eq!(refused.status.code(), Some(64), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("raise `version`"), "{refused:?}");
+
+    let input = r#"{"text": "Please summarize: the pump in hall 3 leaks since Monday."}"#;
+    let start =
+        ["run", "start", "support/triage", "--input", input, "--label", "ticket=T-17", "--idempotency-key", "t-17"];
+    let known = || async { command(&stack, &start).await.status.success() };
+    wait_until("the ingress knows the workflow", SOON, known).await;
+    let id = said(&command(&stack, &start).await).trim().to_owned();
+    let asks = || async { said(&stack.neptune(&["run", "show", &id]).await).contains("waits for approval") };
+    wait_until("it asks for an approval", SOON, asks).await;
+    wait_until("the request is delivered", SOON, || async { stack.hooks().await.len() == 1 }).await;
+    assert!(stack.hooks().await[0].to_string().contains("neptune.approval"));
+    said(&command(&stack, &["run", "signal", &id, "--approve", "--by", "ann"]).await);
+    let path = format!("/v1/runs/{id}");
+    let view = || async { stack.get(&path).send().await.unwrap().json::<Value>().await.unwrap() };
+    wait_until("it has ended", SOON, || async { view().await["ended_at"].is_string() }).await;
+    let view = view().await;
+    assert_eq!((view["state"].as_str(), view["output"]["told"].as_bool()), (Some("completed"), Some(true)), "{view}");
+    assert_eq!(view["output"]["model"], view["steps"][1]["note"]["model"]);
+    assert_ne!(view["cost_usd"], "0");
+    assert_eq!(stack.hooks().await.len(), 2);
+    let tree = said(&stack.neptune(&["run", "show", &id]).await);
+    assert!(tree.contains("  sum ") && tree.contains("task ") && tree.contains("delivery "), "{tree}");
+    // The ledger knows the step, and the workflow is what its cost is grouped by.
+    let counted =
+        || async { stack.sql("SELECT count(*) FROM task WHERE fact #>> '{step,workflow}' IS NOT NULL") == "1" };
+    wait_until("the ledger has the step", SOON, counted).await;
+    assert!(said(&stack.neptune(&["cost", "--by", "workflow"]).await).contains("support/triage:1.0.0"));
+    // The same key is the same run, and says so when it asks for something else.
+    let body = json!({"workflow": "support/triage", "input": {"text": "other"}, "labels": {"ticket": "T-17"}});
+    let other = stack.post("/v1/runs").header("idempotency-key", "t-17").json(&body).send().await.unwrap();
+    assert_eq!(other.status(), 422);
+    let late = stack.post(&format!("{path}/cancel")).json(&json!({})).send().await.unwrap();
+    assert_eq!(late.status(), 409, "it has ended");
+}
