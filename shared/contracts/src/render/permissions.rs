@@ -100,14 +100,7 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
             executing(publish, namespace);
             publish.extend(driving_runs(namespace));
         }
-        Service::Governance => {
-            // Budgets that Redis lost are filled from the ledger, once it has what was settled.
-            publish.insert(namespace.wildcard(SpendQuery::SUBJECT));
-            publish.extend(
-                [GOVERNANCE_FINISHED, METERING_FINISHED]
-                    .map(|consumer| format!("$JS.API.CONSUMER.INFO.{results}.{}", consumer.name)),
-            );
-        }
+        Service::Governance => publish.extend(filling_budgets(namespace)),
         Service::Metering => {
             publish.insert("_INBOX_governance.>".into());
             publish.insert("_INBOX_router.>".into());
@@ -143,6 +136,14 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
         permissions.subscribe.insert(namespace.wildcard(crate::attempt::AttemptFailed::SUBJECT));
     }
     permissions
+}
+
+/// Budgets that Redis lost are filled from the ledger, once it has what was settled.
+fn filling_budgets(namespace: &Namespace) -> impl Iterator<Item = String> {
+    let results = namespace.resource(StreamName::Results.as_str());
+    let readers = [GOVERNANCE_FINISHED, METERING_FINISHED];
+    let look = move |consumer: ConsumerSpec| format!("$JS.API.CONSUMER.INFO.{results}.{}", consumer.name);
+    std::iter::once(namespace.wildcard(SpendQuery::SUBJECT)).chain(readers.map(look))
 }
 
 /// What the user of an executor may do that serves one zone alone: it is handed out no work of another.
