@@ -8,6 +8,10 @@
 //! whose licence lets numbers be passed on ([`SOURCES`]). A model's mean over the benchmarks of a kind is
 //! drawn half way to the mean of its tier, because a benchmark is not the work; a model that no benchmark
 //! has measured gets the mean of its tier less [`UNKNOWN_IS_WORSE_BY`].
+//!
+//! What was measured of a shipped model itself is shipped as it is, and a test says where it is not. Most
+//! of the rest is of models two generations old: there the resources say what was judged, and the table
+//! stands beside it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -50,34 +54,74 @@ pub enum Tier {
     Large,
 }
 
-/// Models of the catalogue with their tier and the names that they, or the closest published relative
-/// of their family, have in the scores. Without a name nothing was published.
-pub const CATALOGUE: [(&str, Tier, &[&str]); 25] = [
-    ("anthropic/claude-opus-5", Tier::Large, &["claude-opus-4-20250514 (no think)"]),
-    ("anthropic/claude-sonnet-5", Tier::Large, &["claude-sonnet-4-20250514 (no thinking)"]),
-    ("anthropic/claude-sonnet-4.6", Tier::Large, &["claude-sonnet-4-20250514 (no thinking)"]),
-    ("anthropic/claude-haiku-4.5", Tier::Middle, &["claude-3-5-haiku-20241022", "claude-3-5-haiku"]),
-    ("deepseek/deepseek-chat", Tier::Small, &["DeepSeek-V3.2-Exp (Chat)"]),
-    ("deepseek/deepseek-reasoner", Tier::Small, &["DeepSeek-V3.2-Exp (Reasoner)"]),
-    ("google/gemini-2.5-pro", Tier::Large, &["gemini-2.5-pro-preview-06-05 (default think)"]),
-    ("google/gemini-2.5-flash", Tier::Middle, &["gemini-2.5-flash-preview-05-20 (no think)"]),
-    ("google/gemini-2.5-flash-lite", Tier::Small, &["gemini-2.0-flash-001", "gemini-2.0-flash-exp"]),
-    ("google/gemini-3.1-pro", Tier::Large, &[]),
-    ("meta/llama-3.3-70b", Tier::Small, &["llama-3.1-70b-instruct"]),
-    ("meta/llama-3.1-8b", Tier::Small, &["llama-3.1-8b-instruct"]),
-    ("mistral/codestral", Tier::Small, &["Codestral 25.01"]),
-    ("mistral/mistral-large", Tier::Middle, &["mistral-large-2"]),
-    ("mistral/mistral-medium", Tier::Middle, &[]),
-    ("mistral/mistral-small", Tier::Small, &[]),
-    ("openai/gpt-5", Tier::Large, &["gpt-5 (medium)"]),
-    ("openai/gpt-5-mini", Tier::Middle, &[]),
-    ("openai/gpt-5-nano", Tier::Small, &[]),
-    ("openai/gpt-4.1", Tier::Large, &["gpt-4.1"]),
-    ("openai/gpt-4.1-mini", Tier::Middle, &["gpt-4.1-mini"]),
-    ("openai/gpt-4.1-nano", Tier::Small, &["gpt-4.1-nano"]),
-    ("openai/gpt-4o", Tier::Large, &["gpt-4o-2024-08-06", "gpt-4o-2024-05-13"]),
-    ("openai/gpt-4o-mini", Tier::Small, &["gpt-4o-mini", "gpt-4o-mini-2024-07-18"]),
-    ("openai/o3", Tier::Large, &["o3"]),
+/// Under which names a model has scores, best fitting first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scores {
+    /// The model itself was measured. What is shipped in `deploy/resources` is what was measured.
+    Own(&'static [&'static str]),
+    /// Only its closest relative was. What is shipped is judgement with an eye to it.
+    Kin(&'static [&'static str]),
+    /// Nothing was published.
+    None,
+}
+
+impl Scores {
+    const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Own(names) | Self::Kin(names) => names,
+            Self::None => &[],
+        }
+    }
+}
+
+/// The models of `deploy/resources` with their tier and their scores.
+pub const CATALOGUE: [(&str, Tier, Scores); 46] = [
+    ("anthropic/claude-opus-5", Tier::Large, Scores::Kin(&["claude-opus-4-20250514 (no think)"])),
+    ("anthropic/claude-sonnet-5", Tier::Large, Scores::Kin(&["claude-sonnet-4-20250514 (no thinking)"])),
+    ("anthropic/claude-sonnet-4.6", Tier::Large, Scores::Kin(&["claude-sonnet-4-20250514 (no thinking)"])),
+    ("anthropic/claude-haiku-4.5", Tier::Middle, Scores::Kin(&["claude-3-5-haiku-20241022", "claude-3-5-haiku"])),
+    ("azure/gpt-5.4", Tier::Large, Scores::None),
+    ("azure/gpt-5", Tier::Large, Scores::Own(&["gpt-5 (medium)"])),
+    ("azure/gpt-5-mini", Tier::Middle, Scores::None),
+    ("azure/gpt-4.1", Tier::Large, Scores::Own(&["gpt-4.1"])),
+    ("azure/gpt-4.1-mini", Tier::Middle, Scores::Own(&["gpt-4.1-mini"])),
+    ("bedrock/claude-opus-5", Tier::Large, Scores::Kin(&["claude-opus-4-20250514 (no think)"])),
+    ("bedrock/claude-sonnet-5", Tier::Large, Scores::Kin(&["claude-sonnet-4-20250514 (no thinking)"])),
+    ("bedrock/claude-sonnet-4.6", Tier::Large, Scores::Kin(&["claude-sonnet-4-20250514 (no thinking)"])),
+    ("bedrock/claude-haiku-4.5", Tier::Middle, Scores::Kin(&["claude-3-5-haiku-20241022", "claude-3-5-haiku"])),
+    ("bedrock/nova-pro", Tier::Middle, Scores::None),
+    ("bedrock/nova-lite", Tier::Small, Scores::None),
+    ("bedrock/nova-micro", Tier::Small, Scores::None),
+    ("deepseek/deepseek-chat", Tier::Small, Scores::Own(&["DeepSeek-V3.2-Exp (Chat)"])),
+    ("deepseek/deepseek-reasoner", Tier::Small, Scores::Own(&["DeepSeek-V3.2-Exp (Reasoner)"])),
+    ("google/gemini-3.1-pro", Tier::Large, Scores::None),
+    ("google/gemini-3.7-flash", Tier::Middle, Scores::None),
+    ("google/gemini-3.5-flash-lite", Tier::Middle, Scores::None),
+    ("google/gemini-2.5-pro", Tier::Large, Scores::Own(&["gemini-2.5-pro-preview-06-05 (default think)"])),
+    ("google/gemini-2.5-flash", Tier::Middle, Scores::Own(&["gemini-2.5-flash-preview-05-20 (no think)"])),
+    ("google/gemini-2.5-flash-lite", Tier::Small, Scores::Kin(&["gemini-2.0-flash-001", "gemini-2.0-flash-exp"])),
+    ("meta/llama-3.3-70b", Tier::Small, Scores::Kin(&["llama-3.1-70b-instruct"])),
+    ("meta/llama-3.1-8b", Tier::Small, Scores::Own(&["llama-3.1-8b-instruct"])),
+    ("mistral/codestral", Tier::Small, Scores::Own(&["Codestral 25.01"])),
+    ("mistral/mistral-large", Tier::Middle, Scores::Kin(&["mistral-large-2"])),
+    ("mistral/mistral-medium", Tier::Middle, Scores::None),
+    ("mistral/mistral-small", Tier::Small, Scores::None),
+    ("openai/gpt-5.6-sol", Tier::Large, Scores::None),
+    ("openai/gpt-5.6-terra", Tier::Large, Scores::None),
+    ("openai/gpt-5.6-luna", Tier::Middle, Scores::None),
+    ("openai/gpt-5.4", Tier::Large, Scores::None),
+    ("openai/gpt-5.4-mini", Tier::Middle, Scores::None),
+    ("openai/gpt-5.4-nano", Tier::Middle, Scores::None),
+    ("openai/gpt-5", Tier::Large, Scores::Own(&["gpt-5 (medium)"])),
+    ("openai/gpt-5-mini", Tier::Middle, Scores::None),
+    ("openai/gpt-5-nano", Tier::Small, Scores::None),
+    ("openai/gpt-4.1", Tier::Large, Scores::Own(&["gpt-4.1"])),
+    ("openai/gpt-4.1-mini", Tier::Middle, Scores::Own(&["gpt-4.1-mini"])),
+    ("openai/gpt-4.1-nano", Tier::Small, Scores::Own(&["gpt-4.1-nano"])),
+    ("openai/gpt-4o", Tier::Large, Scores::Own(&["gpt-4o-2024-08-06", "gpt-4o-2024-05-13"])),
+    ("openai/gpt-4o-mini", Tier::Small, Scores::Own(&["gpt-4o-mini", "gpt-4o-mini-2024-07-18"])),
+    ("openai/o3", Tier::Large, Scores::Own(&["o3"])),
+    ("openai/o4-mini", Tier::Middle, Scores::Own(&["o4-mini (high)"])),
 ];
 
 /// One published score.
@@ -101,6 +145,8 @@ pub struct Prior {
     pub measured: Option<f64>,
     /// What is expected of it, 0 to 1.
     pub quality: f64,
+    /// What `deploy/resources` must say: what was measured of the model itself.
+    pub shipped: Option<f64>,
     /// Benchmarks and their licences, or that there are none.
     pub source: String,
 }
@@ -126,19 +172,24 @@ pub fn priors(csv: &str) -> Result<Vec<Prior>, String> {
     let kinds: BTreeSet<&str> = scores.iter().map(|score| score.task_type.as_str()).collect();
     let mut table = Vec::new();
     for kind in kinds {
-        let mut found: Vec<Vec<&Score>> = CATALOGUE.iter().map(|(_, _, names)| of(&scores, names, kind)).collect();
+        let mut found: Vec<Vec<&Score>> =
+            CATALOGUE.iter().map(|(_, _, known)| of(&scores, known.names(), kind)).collect();
         keep_comparable(&mut found);
         let means: Vec<Option<f64>> =
             found.iter().map(|scores| mean(scores.iter().map(|score| score.quality))).collect();
         let of_tier = |tier: Tier| {
             let members = CATALOGUE.iter().zip(&means).filter(|((_, own, _), _)| *own == tier);
-            mean(members.filter_map(|(_, mean)| *mean))
+            // A model at several providers counts once.
+            let distinct: BTreeMap<&[&str], f64> =
+                members.filter_map(|((_, _, known), mean)| Some((known.names(), (*mean)?))).collect();
+            mean(distinct.into_values())
         };
-        for (((model, tier, _), scores), measured) in CATALOGUE.iter().zip(&found).zip(&means) {
+        for (((model, tier, known), scores), measured) in CATALOGUE.iter().zip(&found).zip(&means) {
             let Some(tier_mean) = of_tier(*tier) else { continue };
             let quality = measured.map_or(tier_mean - UNKNOWN_IS_WORSE_BY, |own| own + SHRUNK_BY * (tier_mean - own));
             let source = if scores.is_empty() { "its tier".to_owned() } else { sources(scores) };
-            table.push(Prior { model, task_type: kind.to_owned(), measured: *measured, quality, source });
+            let shipped = measured.filter(|_| matches!(known, Scores::Own(_)));
+            table.push(Prior { model, task_type: kind.to_owned(), measured: *measured, quality, shipped, source });
         }
     }
     Ok(table)
@@ -147,12 +198,14 @@ pub fn priors(csv: &str) -> Result<Vec<Prior>, String> {
 /// The table for people, a line each.
 #[must_use]
 pub fn text(table: &[Prior]) -> String {
-    let mut text =
-        String::from("| model | kind of work | measured | prior | from |\n| --- | --- | --: | --: | --- |\n");
-    for Prior { model, task_type, measured, quality, source } in table {
+    let mut text = String::from(
+        "| model | kind of work | measured | prior | shipped | from |\n| --- | --- | --: | --: | --: | --- |\n",
+    );
+    for Prior { model, task_type, measured, quality, shipped, source } in table {
         let measured = measured.map_or_else(|| "-".to_owned(), |measured| format!("{measured:.3}"));
+        let shipped = shipped.map_or_else(|| "judged".to_owned(), |shipped| format!("{shipped:.2}"));
         // Writing to a string cannot fail.
-        let _written = writeln!(text, "| {model} | {task_type} | {measured} | {quality:.2} | {source} |");
+        let _written = writeln!(text, "| {model} | {task_type} | {measured} | {quality:.2} | {shipped} | {source} |");
     }
     text
 }
