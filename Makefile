@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo up down status test test-conformance check bench bench-routing bench-outage schemas train-task-type clean toolchain
+.PHONY: help demo up down status test test-conformance check bench bench-routing bench-outage bench-faults schemas train-task-type clean toolchain
 
 SERVERS := deploy/local/servers.sh
 # Simulated models and a receiver for mail and webhooks run along; `make up UP=` leaves them out.
@@ -12,6 +12,8 @@ BUILD_DIR := $(or $(CARGO_TARGET_DIR),target)
 # Data for training and measuring; read in place.
 NEPTUNE_SHARED ?= ../shared
 NEPTUNE := $(BUILD_DIR)/local/neptune
+# Tasks of `make bench-faults`.
+TASKS := 10000
 
 help: ## List the targets
 	@echo 'Neptune. Targets:'
@@ -51,7 +53,8 @@ bench: toolchain ## Measure functions (criterion) and the whole system under loa
 	@echo '==> functions'
 	@cargo bench --quiet --profile local -p neptune-router
 	@echo '==> the whole system, beside its floors'
-	@code=0; (set -a; . .neptune/test/servers.env; set +a; exec $(BUILD_DIR)/local/bench) || code=$$?; \
+	@code=0; (set -a; . .neptune/test/servers.env; set +a; \
+	  $(BUILD_DIR)/local/bench && exec $(BUILD_DIR)/local/bench call 4) || code=$$?; \
 	  $(SERVERS) down --state-dir .neptune/test; exit $$code
 
 bench-routing: toolchain ## Compare routing decisions with the numbers to reach, on labelled tasks (shared data)
@@ -65,6 +68,13 @@ bench-outage: toolchain ## Let a model fail under 200 tasks a second, optimised;
 	@cargo build --profile local --bins
 	@code=0; (set -a; . .neptune/test/servers.env; set +a; \
 	  exec cargo test --quiet --profile local -p neptune-tests --test it outage_of_a_model -- --nocapture) || code=$$?; \
+	  $(SERVERS) down --state-dir .neptune/test; exit $$code
+
+bench-faults: toolchain ## Run 10,000 tasks while three calls of ten fail in every way; is every pico right?
+	@$(SERVERS) up --state-dir .neptune/test
+	@echo '==> building'
+	@cargo build --profile local --bins
+	@code=0; (set -a; . .neptune/test/servers.env; set +a; exec $(BUILD_DIR)/local/bench faults $(TASKS)) || code=$$?; \
 	  $(SERVERS) down --state-dir .neptune/test; exit $$code
 
 schemas: toolchain ## Render schemas/ and deploy/nats/users.conf from the contracts anew

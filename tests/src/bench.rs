@@ -1,5 +1,7 @@
 //! Load on the whole system, and what it is compared with.
 
+pub mod call;
+pub mod faults;
 pub mod floors;
 pub mod load;
 pub mod processes;

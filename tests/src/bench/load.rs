@@ -38,15 +38,28 @@ impl Sample {
 
 /// Runs `in_flight` loops of requests to `url` for `duration`, after a fifth of it as warm-up.
 pub async fn closed_loop(url: &str, key: &str, in_flight: usize, duration: Duration) -> Sample {
+    looped(url, key, in_flight, (duration, &body)).await
+}
+
+/// The same, each time with this body.
+pub async fn closed_loop_of(url: &str, key: &str, in_flight: usize, (duration, body): (Duration, &Value)) -> Sample {
+    looped(url, key, in_flight, (duration, &|_| body.clone())).await
+}
+
+async fn looped(
+    url: &str,
+    key: &str,
+    in_flight: usize,
+    (duration, body): (Duration, &(dyn Fn(usize) -> Value + Sync)),
+) -> Sample {
     let client = reqwest::Client::builder().no_proxy().tcp_nodelay(true).pool_max_idle_per_host(512).build().unwrap();
     let begin = Instant::now() + duration / 5;
     let end = begin + duration;
     let failures = Arc::new(AtomicU64::new(0));
     let loops = (0..in_flight).map(|index| {
         let (client, failures) = (client.clone(), failures.clone());
-        let (url, key) = (url.to_owned(), key.to_owned());
+        let (url, key, body) = (url.to_owned(), key.to_owned(), body(index));
         tokio::spawn(async move {
-            let body = body(index);
             let mut latencies = Vec::new();
             while Instant::now() < end {
                 let clock = Instant::now();

@@ -12,6 +12,8 @@ pub struct Use {
     pub cpu_us: u64,
     /// Resident memory in KiB.
     pub resident_kib: u64,
+    /// The most that it ever was.
+    pub peak_kib: u64,
 }
 
 /// What each process uses now.
@@ -26,13 +28,10 @@ fn of(pid: u32) -> Option<Use> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let resident = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?
-        .trim()
-        .trim_end_matches(" kB")
-        .trim()
-        .parse()
-        .ok()?;
-    Some(Use { cpu_us: ticks * 1_000_000 / TICKS_PER_SECOND, resident_kib: resident })
+    let kib = |name: &str| {
+        let found = status.lines().find_map(|line| line.strip_prefix(name))?;
+        found.trim().trim_end_matches("kB").trim().parse().ok()
+    };
+    let (resident_kib, peak_kib) = (kib("VmRSS:")?, kib("VmHWM:")?);
+    Some(Use { cpu_us: ticks * 1_000_000 / TICKS_PER_SECOND, resident_kib, peak_kib })
 }

@@ -17,8 +17,8 @@ const REST_MS: u64 = 500;
 const DOUBLINGS: u32 = 3;
 /// Nobody rests longer for models that failed.
 const LONGEST_REST_MS: u64 = 5_000;
-/// So often a task comes back for models that were left alone for a while, where those it called will fail again.
-const TIMES_FOR_OTHERS: u32 = 2;
+/// So many are enough where those that were called will fail again, and others were left alone for a while.
+const MOST_BEFORE_OTHERS: usize = 4;
 
 /// Milliseconds from `now` until one of the models that were called has room again; nothing when the
 /// task did not end because all of them were at their limits.
@@ -56,14 +56,15 @@ impl Before {
 #[must_use]
 pub fn rest_ms(end: End, made: &[Attempt], plan: &Plan, before: Before, now: Timestamp) -> Option<u64> {
     let all_failed = !made.is_empty() && made.iter().all(|attempt| attempt.error.is_some());
-    let is_enough = before.failures + failures(made) >= MOST_FAILURES;
-    if end != End::Exhausted || !all_failed || is_enough || is_named(plan) || made.iter().any(is_wrong) {
+    let failures = before.failures + failures(made);
+    if end != End::Exhausted || !all_failed || failures >= MOST_FAILURES || is_named(plan) || made.iter().any(is_wrong)
+    {
         return None;
     }
     let rest_ms = REST_MS << before.times.min(DOUBLINGS);
     let again = made.iter().filter_map(|attempt| again_at(attempt, rest_ms)).min();
-    let others = || (before.times < TIMES_FOR_OTHERS && leaves_some_alone(plan)).then(|| now.plus_millis(500));
-    let for_ms = again.or_else(others)?.micros_since(now).div_ceil(1_000);
+    let others = || (failures < MOST_BEFORE_OTHERS && leaves_some_alone(plan)).then_some(rest_ms);
+    let for_ms = again.map(|again| again.micros_since(now).div_ceil(1_000)).or_else(others)?;
     (for_ms <= LONGEST_REST_MS).then_some(for_ms)
 }
 
@@ -204,14 +205,14 @@ mod tests {
 
     #[test]
     fn a_model_that_is_named_is_called_once_and_models_that_come_back_are_waited_for() {
-        let check = |change: fn(&mut Plan), class: ErrorClass, times: u32, wanted: Option<u64>| {
+        let check = |change: fn(&mut Plan), class: ErrorClass, failures: usize, wanted: Option<u64>| {
             let mut plan = routed().plan;
             change(&mut plan);
-            let before = Before { times, failures: 0 };
+            let before = Before { times: 0, failures };
             assert_eq!(
                 rest_ms(End::Exhausted, &[failed(class, None)], &plan, before, start()),
                 wanted,
-                "{class} {times}"
+                "{class} {failures}"
             );
         };
         let named = |plan: &mut Plan| {
@@ -225,7 +226,7 @@ mod tests {
             plan.explanation.removed.push(removed);
         };
         check(thinned, ErrorClass::ContextLength, 0, Some(500));
-        check(thinned, ErrorClass::ContextLength, 1, Some(500));
-        check(thinned, ErrorClass::ContextLength, 2, None);
+        check(thinned, ErrorClass::ContextLength, 2, Some(500));
+        check(thinned, ErrorClass::ContextLength, 3, None);
     }
 }
