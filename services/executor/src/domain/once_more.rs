@@ -1,11 +1,11 @@
-//! A call that failed for what passes quickly, when no other model is left to be asked: the same model
-//! is called once more, a little later.
+//! A call that failed for what passes quickly, when the plan has no other model: the same one is called once
+//! more, a little later. A plan of several goes on with the next, and the task is routed anew after the last.
 
 use super::step::Progress;
 use neptune_contracts::{
     Timestamp,
-    attempt::{Attempt, ErrorClass, HEDGE, RETRY},
-    plan::{PlannedAttempt, TaskRouted},
+    attempt::{Attempt, ErrorClass, RETRY},
+    plan::{PlannedAttempt, Strategy, TaskRouted},
 };
 
 /// Least pause before the same model is called again.
@@ -23,12 +23,15 @@ pub fn once_more<'p>(
     progress: &Progress<'_>,
     now: Timestamp,
 ) -> Option<(&'p PlannedAttempt, u64)> {
+    if routed.plan.strategy != Strategy::Single && routed.plan.attempts.len() > 1 {
+        return None;
+    }
     // An executor that died in the pause has left its attempt; one whose end nobody knows says nothing.
     let left = || routed.attempts_made.iter().rev().find(|attempt| !attempt.is_lost());
     let last = progress.made.last().or_else(left)?;
     let error = last.error.as_ref()?;
     let passes = matches!(error.class, ErrorClass::Overload | ErrorClass::Network);
-    let is_of_the_plan = matches!(last.purpose.as_deref(), None | Some(HEDGE));
+    let is_of_the_plan = last.purpose.is_none();
     if !passes || !is_of_the_plan || routed.attempts_made.iter().chain(progress.made).any(is_retry) {
         return None;
     }

@@ -26,7 +26,7 @@ pub enum Step<'p> {
     Attempt(&'p PlannedAttempt),
     /// Tell the model what is wrong with its last answer, in an attempt like this one.
     ReAsk(&'p PlannedAttempt),
-    /// Call this model again, which failed for what passes quickly, because no other one is left.
+    /// Call this model again, which failed for what passes quickly, because the plan has no other one.
     Retry {
         /// What is attempted again.
         planned: &'p PlannedAttempt,
@@ -68,8 +68,8 @@ pub enum End {
 /// The next step of `routed` after `progress` (attempts of other executors left out), for an
 /// executor of `zones`, at `now`.
 ///
-/// A `single` plan has one attempt, those of the others follow one another. The last of them is made once
-/// more where it failed for what passes quickly. An answer that fails the
+/// A `single` plan has one attempt, which is made once more where it failed for what passes quickly; those of
+/// the others follow one another. An answer that fails the
 /// task's checks is told to its model once, unless a cascade has another model for that.
 #[must_use]
 pub fn next<'p>(routed: &'p TaskRouted, progress: &Progress<'_>, zones: &[Zone], now: Timestamp) -> Step<'p> {

@@ -108,7 +108,7 @@ async fn when_every_model_fails_the_error_names_them_and_the_earliest_retry() {
     }
     assert!(!error.message.contains("hello"), "the provider's words repeat the task's");
     assert_eq!((fact.attempts.len(), fact.cost_usd), (a.calls() + b.calls(), PicoUsd::ZERO));
-    // This world's router plans both each time; each plan calls its last model once more.
+    // This world's router plans both each time.
     assert!((2..=6).contains(&b.calls()) && a.calls() <= b.calls(), "{} and {} calls", a.calls(), b.calls());
 }
 
