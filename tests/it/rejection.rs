@@ -87,7 +87,7 @@ async fn a_limit_of_the_callers_own_is_named_and_is_no_outage() {
         assert_eq!(named, (status, Some(code), Some(param)), "{error}");
         assert!(error["message"].as_str().unwrap().contains("; allow "), "says what would help: {error}");
     }
-    let answer = stack.post("/v1/embeddings").json(&hello).send().await.unwrap();
+    let answer = stack.post("/v1/images/generations").json(&hello).send().await.unwrap();
     assert_eq!(answer.status(), 404);
     let error = answer.json::<Value>().await.unwrap()["error"].take();
     assert!(error["message"].is_string() && error["type"] == "invalid_request_error", "{error}");

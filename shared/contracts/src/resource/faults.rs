@@ -1,14 +1,14 @@
 //! Every fault of a spec at once, each with the path of its field.
 
 use super::{BudgetSpec, ChannelSpec, KeySpec, ModelSpec, RouteSpec, TeamSpec};
-use crate::{PicoUsd, json};
+use crate::{PicoUsd, json as reader};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use serde_path_to_error::Segment;
 use std::fmt;
 
-/// Faults of one spec that are looked for.
-const MOST: usize = 64;
+/// A spec is read so often at most.
+const MOST: usize = 128;
 
 /// One fault of a spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,42 +38,72 @@ pub(super) fn of_kind(kind: &str, spec: &Value) -> Vec<SpecFault> {
     }
 }
 
-/// A field whose value cannot be read is told and put aside, so that the others are looked at too.
+/// Reads a spec again and again: a field that cannot be read is told and put aside, and one that is missing
+/// is filled with something that can be read, so that all the others are looked at too.
 fn of<S: DeserializeOwned>(spec: &Value, values: impl Fn(&S) -> Vec<String>) -> Vec<SpecFault> {
     let (mut rest, mut faults) = (spec.clone(), Vec::<SpecFault>::new());
-    while faults.len() < MOST {
-        let error = match serde_path_to_error::deserialize::<_, S>(&rest) {
-            Ok(read) => {
-                faults.extend(values(&read).into_iter().map(of_value));
+    for _ in 0..MOST {
+        let unread = match read::<S>(&rest) {
+            Ok(spec) => {
+                faults.extend(values(&spec).into_iter().map(of_value));
                 break;
             }
-            Err(error) => error,
+            Err(unread) => unread,
         };
-        let path: Vec<String> = error.path().iter().map_while(name).collect();
-        let message = json::plain(error.inner());
-        let missing = message.strip_prefix("missing field `").and_then(|rest| Some(rest.split_once('`')?.0));
-        if let Some(missing) = missing {
-            let whole: Vec<String> = path.iter().cloned().chain([missing.to_owned()]).collect();
+        let Unread { path, message, missing } = unread;
+        let goes_on = if let Some(missing) = missing {
+            let whole: Vec<String> = path.iter().cloned().chain([missing]).collect();
             // What was put aside is missing now.
-            let is_known = |fault: &SpecFault| whole.starts_with(&fault.path) || fault.path.starts_with(&whole);
-            if !faults.iter().any(is_known) {
-                faults.push(SpecFault { message: format!("missing field `{}`", shown(&whole)), path: path.clone() });
+            if !faults.iter().any(|fault| whole.starts_with(&fault.path) || fault.path.starts_with(&whole)) {
+                faults.push(SpecFault { message: format!("missing field `{}`", shown(&whole)), path });
             }
-            // All the other fields around it were looked at.
-            if put_aside(&mut rest, &path) {
-                continue;
-            }
-            break;
-        }
-        let is_put_aside = put_aside(&mut rest, &path);
-        let is_named = message.starts_with("unknown field");
-        let message = if path.is_empty() || is_named { message } else { format!("{}: {message}", shown(&path)) };
-        faults.push(SpecFault { path, message });
-        if !is_put_aside {
+            fill::<S>(&mut rest, &whole)
+        } else {
+            let is_put_aside = put_aside(&mut rest, &path);
+            let is_named = path.is_empty() || message.starts_with("unknown field");
+            let message = if is_named { message } else { format!("{}: {message}", shown(&path)) };
+            faults.push(SpecFault { path, message });
+            is_put_aside
+        };
+        if !goes_on {
             break;
         }
     }
     faults
+}
+
+/// Why a spec cannot be read.
+struct Unread {
+    /// Where.
+    path: Vec<String>,
+    message: String,
+    /// The field that is missing there, when that is why.
+    missing: Option<String>,
+}
+
+fn read<S: DeserializeOwned>(spec: &Value) -> Result<S, Unread> {
+    serde_path_to_error::deserialize::<_, S>(spec).map_err(|error| {
+        let path = error.path().iter().map_while(name).collect();
+        let message = reader::plain(error.inner());
+        let missing = message.strip_prefix("missing field `").and_then(|rest| Some(rest.split_once('`')?.0.to_owned()));
+        Unread { path, message, missing }
+    })
+}
+
+/// Puts something that can be read in the place of a missing field: of one that has none of these shapes
+/// nothing.
+fn fill<S: DeserializeOwned>(spec: &mut Value, whole: &[String]) -> bool {
+    let Some((name, path)) = whole.split_last() else { return false };
+    for filler in [json!("0"), json!("openai"), json!("day"), json!({}), json!([])] {
+        let Some(fields) = path.iter().try_fold(&mut *spec, |inner, name| inner.get_mut(name)) else { return false };
+        let Some(fields) = fields.as_object_mut() else { return false };
+        fields.insert(name.clone(), filler);
+        match read::<S>(spec) {
+            Err(unread) if unread.path == whole && unread.missing.is_none() => {}
+            _ => return true,
+        }
+    }
+    false
 }
 
 /// The values' own faults begin with the path of their field.
@@ -125,7 +155,6 @@ pub(super) fn not_negative(field: &str, amount: Option<PicoUsd>, faults: &mut Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn check(kind: &str, spec: Value, wanted: &[(&str, &str)]) {
         let found = of_kind(kind, &spec);
@@ -162,6 +191,16 @@ mod tests {
                 ("price/inputUsdPerMtok", "price.inputUsdPerMtok: "),
                 ("speeed", "unknown field `speeed`"),
                 ("timeoutMs", "timeoutMs: invalid type"),
+            ],
+        );
+        check(
+            "Model",
+            json!({"endpoint": "http://x", "price": {"inputUsdPerMtok": "cheap", "outputUsdPerMtok": "-2"}, "timeoutMs": 1}),
+            &[
+                ("price/inputUsdPerMtok", "inputUsdPerMtok: "),
+                ("", "missing field `provider`"),
+                ("price/outputUsdPerMtok", "is -2"),
+                ("timeoutMs", "timeoutMs is 1"),
             ],
         );
         check("Budget", json!({"period": "day"}), &[("", "missing field `limitUsd`")]);

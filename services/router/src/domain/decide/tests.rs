@@ -28,6 +28,7 @@ mod limits;
 mod plans;
 mod recall;
 mod split;
+mod vectors;
 
 /// Three models: cheap and weak, middling, dear and strong; and everything that is known.
 #[derive(Debug)]
