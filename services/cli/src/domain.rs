@@ -17,3 +17,4 @@ pub mod run_tree;
 pub mod since;
 pub mod spec;
 pub mod table;
+pub mod timeline;

@@ -58,6 +58,9 @@ pub enum Error {
     /// The task ended without an answer.
     #[error("the task ended as {0}")]
     TaskEnded(&'static str),
+    /// The run ended without an output.
+    #[error("the run ended as {0}")]
+    RunEnded(&'static str),
     /// A step failed.
     #[error("cannot {action}")]
     Step {
@@ -77,7 +80,7 @@ Exit codes:
   2   the arguments are wrong
   3   not everything runs, or not in time (status, wait, up)
   4   what was asked for does not exist
-  5   the task ended without an answer (submit)
+  5   the task ended without an answer (submit), or the run without an output (run start, workflow run)
   6   a server or service does not answer
   64  configuration or resource files are not usable";
 
@@ -94,7 +97,7 @@ impl Error {
             Self::File { .. } | Self::Step { .. } => 1,
             Self::NotReady(_) => 3,
             Self::NotFound(_) => 4,
-            Self::TaskEnded(_) => 5,
+            Self::TaskEnded(_) | Self::RunEnded(_) => 5,
             Self::Unreachable { .. } => 6,
             Self::Input(_) | Self::Environment(_) | Self::Configuration(_) | Self::Key { .. } | Self::Resources(_) => {
                 64
@@ -114,6 +117,7 @@ mod tests {
             Error::NotReady(String::new()),
             Error::NotFound(String::new()),
             Error::TaskEnded("failed"),
+            Error::RunEnded("faulted"),
             Error::Unreachable { what: String::new(), remedy: String::new() },
             Error::Input(String::new()),
         ];

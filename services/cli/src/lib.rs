@@ -2,8 +2,9 @@
 //!
 //! **Purpose.** Runs a stack on one machine (`up`, `down`, `status`), prepares the servers
 //! (`migrate`), declares what operators decide (`plan`, `apply`, `key`), submits tasks (`submit`),
-//! answers questions about them (`task`, `explain`, `cost`, `budget`, `report`, `dead`), starts and follows runs of workflows
-//! (`run`), runs decisions over recorded or labelled input (`eval`), and looks at definitions of workflows (`workflow`).
+//! answers questions about them (`task`, `explain`, `cost`, `budget`, `report`, `dead`), starts and follows runs of
+//! workflows (`run`), runs decisions over recorded or labelled input (`eval`), and looks at definitions of workflows
+//! or runs them in this process (`workflow`).
 //!
 //! **Messages.** Out: `task.submitted` as a team's client (`submit --bus`), and dead letters again
 //! (`dead replay`). Questions go to metering and governance over the bus, as the operator's user.
@@ -66,7 +67,7 @@ pub struct Context {
 pub async fn run(cli: Cli) -> Result<(), Error> {
     // Definitions are looked at anywhere.
     if let Command::Workflow(workflow) = &cli.command {
-        return commands::workflow::run(workflow, cli.json);
+        return commands::workflow::run(workflow, cli.json).await;
     }
     // Replays of labelled tasks need no stack, and so must not fail for the lack of one.
     if let Command::Eval(eval) = &cli.command {
@@ -93,7 +94,7 @@ pub async fn run(cli: Cli) -> Result<(), Error> {
         Command::Report(report) => commands::report::run(&context, report).await,
         Command::Dead(args) => commands::dead::run(&context, args).await,
         Command::Eval(eval) => commands::eval::run(&eval, || Ok(context)).await,
-        Command::Workflow(workflow) => commands::workflow::run(&workflow, context.json),
+        Command::Workflow(workflow) => commands::workflow::run(&workflow, context.json).await,
     }
 }
 

@@ -20,6 +20,7 @@ mod admission;
 mod apply;
 pub mod change;
 pub mod clock;
+mod correlation;
 mod event;
 mod machine;
 mod problem;
@@ -31,8 +32,11 @@ pub mod timeline;
 use crate::definition::Definition;
 pub use admission::{Admission, Slot, admission};
 pub use change::{Change, Record};
+pub use correlation::Correlator;
 pub use event::{Action, Answer, Arrival, Control, Event, Outcome, Purpose, Request, Timer};
-pub use machine::{COMPENSATION_LIMIT_MS, DEPTH, RUN_LIMIT_MS, SIGNALS, STEPS_PER_DECISION, STEPS_PER_RUN};
+pub use machine::{
+    COMPENSATION_LIMIT_MS, DEPTH, RUN_LIMIT_MS, SIGNALS, SIGNALS_PER_RUN, STEPS_PER_DECISION, STEPS_PER_RUN,
+};
 pub use problem::{Problem, Standard};
 pub use state::{At, Doing, Ending, Frame, Instance, Listening, Phase, Role, Run};
 

@@ -1,4 +1,6 @@
-//! `neptune workflow`: definitions are looked at while they are written, without a stack.
+//! `neptune workflow`: definitions are looked at and tried while they are written, without a stack.
+
+pub mod rehearse;
 
 use crate::{error::Error, output};
 use clap::{Args, Subcommand};
@@ -31,6 +33,8 @@ pub enum Workflow {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Carry a run to its end in this process, and show what was done.
+    Run(Box<rehearse::RunArgs>),
     /// Evaluate a jq expression as a workflow would, in bounded time and memory.
     Evaluate(EvaluateArgs),
 }
@@ -59,8 +63,8 @@ struct Report<'a> {
 /// Does it.
 ///
 /// # Errors
-/// A file cannot be read or has faults, or the expression has no value.
-pub fn run(workflow: &Workflow, json: bool) -> Result<(), Error> {
+/// A file cannot be read or has faults, the expression has no value, or the run did not complete.
+pub async fn run(workflow: &Workflow, json: bool) -> Result<(), Error> {
     match workflow {
         Workflow::Lint { files } => lint(files, json),
         Workflow::Explain { file } => {
@@ -68,6 +72,7 @@ pub fn run(workflow: &Workflow, json: bool) -> Result<(), Error> {
             output::say_either(json, &definition, outline);
             Ok(())
         }
+        Workflow::Run(args) => Box::pin(rehearse::run(args, json)).await,
         Workflow::Evaluate(args) => evaluate(args),
     }
 }

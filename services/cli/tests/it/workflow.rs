@@ -49,6 +49,51 @@ demo/greet 1.0.0
     assert!(code == 0 && definition["steps"][1]["action"]["switch"][1]["then"]["step"] == 2, "{printed}");
 }
 
+const TRIP: &str = "\
+document: {dsl: '1.0.3', namespace: demo, name: trip, version: '1.0.0'}
+do:
+  - pause: {wait: {hours: 5}}
+  - twice:
+      for: {each: one, in: .all}
+      do: [add: {set: {sum: '${ (.sum // 0) + $one }'}}]
+  - ask: {call: 'approval:1.0.0@default', with: {to: boss}, output: {as: '{approved, sum: $input.sum}'}}
+  - heard: {listen: {to: {one: {with: {type: go}}}}, output: {as: '{went: .[0], approved: $input.approved, sum: $input.sum}'}}
+";
+
+#[test]
+fn a_workflow_is_run_without_a_stack() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("trip.yaml");
+    fs::write(&file, TRIP).unwrap();
+    let path = file.to_str().unwrap();
+    let input = r#"{"all": [1, 2]}"#;
+    let event = r#"30000={"type": "go", "data": "far"}"#;
+    let run = |more: &[&str]| {
+        let mut arguments = vec!["run", "--local", path, "--skip-waits", "--input", input];
+        arguments.extend(more);
+        workflow(&arguments)
+    };
+    let (code, printed, told) = run(&["--event", event]);
+    assert_eq!(code, 0, "{told}");
+    for part in ["  pause", "300 min", "    twice [1]", "approved without asking", "\"went\": \"far\"", "\"sum\": 3"] {
+        assert!(printed.contains(part), "{part} is missing in {printed}");
+    }
+    let (code, printed, _) = run(&["--event", event, "--refuse", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert!(code == 0 && told["ending"] == "completed" && told["output"]["approved"] == false, "{printed}");
+    assert_eq!(told["tasks"][1]["name"], "pause");
+
+    let (code, printed, told) = run(&[]);
+    assert!(
+        code == 5 && printed.contains("timed_out") && told.contains("the run ended as timed_out"),
+        "{printed}{told}"
+    );
+    let (code, _, told) = workflow(&["run", path]);
+    assert!(code == 2 && told.contains("--local"), "{told}");
+    let (code, _, told) = run(&["--secret", "a=NEPTUNE_TEST_NOT_SET"]);
+    assert!(code == 64 && told.contains("NEPTUNE_TEST_NOT_SET is not set"), "{told}");
+}
+
 #[test]
 fn faults_are_named_with_file_line_and_column() {
     let folder = tempfile::tempdir().unwrap();

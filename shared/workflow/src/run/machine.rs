@@ -37,6 +37,9 @@ pub const COMPENSATION_LIMIT_MS: u64 = 3_600_000;
 /// Events that are kept for tasks that will listen.
 pub const SIGNALS: usize = 1_000;
 
+/// Signals that one run takes, wishes counted; further ones change nothing.
+pub const SIGNALS_PER_RUN: usize = 10_000;
+
 /// A piece of work.
 #[derive(Debug)]
 enum Work {

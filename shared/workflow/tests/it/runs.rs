@@ -4,8 +4,8 @@ use neptune_workflow::{
     compiler,
     definition::{Definition, Delivery, OnConflict},
     run::{
-        Action, Answer, Arrival, Change, Control, Ending, Event, Outcome, Phase, Problem, Record, Request, Run,
-        Standard, admission, secrets, timeline,
+        Action, Answer, Arrival, Change, Control, Correlator, Ending, Event, Outcome, Phase, Problem, Record, Request,
+        Run, Standard, admission, secrets, timeline,
     },
 };
 use serde_json::{Value, json};
@@ -236,4 +236,29 @@ fn older_runs_are_read_without_what_is_new() {
     let run = Run::of(&[record]);
     assert_eq!((run.phase, run.outputs["a"].as_ref()), (Phase::Running, &json!({"n": 1})));
     assert!(serde_json::from_value::<Change>(json!("surprise")).is_err());
+}
+
+#[test]
+fn events_start_runs() {
+    let event = |kind: &str, room: u64| json!({"type": kind, "data": {"room": room}});
+    let both = definition(
+        "schedule:
+  on:
+    all:
+      - {with: {type: warm}, correlate: {room: {from: .data.room}}}
+      - {with: {type: wet}, correlate: {room: {from: .data.room}}}
+do: []
+",
+    );
+    let mut correlator = Correlator::default();
+    assert_eq!(correlator.hear(&both, &event("dry", 1)), None);
+    assert_eq!(correlator.hear(&both, &event("warm", 1)), None);
+    assert_eq!(correlator.hear(&both, &event("wet", 2)), None);
+    let kept = serde_json::to_value(&correlator).unwrap();
+    let mut correlator: Correlator = serde_json::from_value(kept).unwrap();
+    assert_eq!(correlator.hear(&both, &event("wet", 1)), Some(json!([event("warm", 1), event("wet", 1)])));
+    // The next start begins with nothing.
+    assert_eq!(correlator, Correlator::default());
+    let any = definition("schedule: {on: {any: [{with: {type: 'w.*'}}]}, read: raw}\ndo: []\n");
+    assert_eq!(Correlator::default().hear(&any, &event("warm", 3)), Some(json!([{"room": 3}])));
 }

@@ -49,8 +49,10 @@ pub(crate) struct Broker<'a> {
     now_ms: u64,
     turns: u64,
     log: Vec<Record>,
-    /// Where the engine believes the run stands; none after a crash.
-    engine: Option<Run>,
+    /// Two engines: where each believes the run stands, and how much of the log it has read; none after a crash.
+    engines: [Option<(Run, usize)>; 2],
+    /// What an engine that was slow has yet to ask for.
+    late: Vec<Action>,
     /// What is yet to be handed out.
     inbox: Vec<Event>,
     /// Everything that was asked for, by key: a second one changes nothing.
@@ -70,7 +72,8 @@ impl<'a> Broker<'a> {
             now_ms: 1_000_000,
             turns: 0,
             log: Vec::new(),
-            engine: None,
+            engines: [None, None],
+            late: Vec::new(),
             inbox: vec![Event::Started { run: "run".to_owned(), input: json!({"items": [1, 2, 3], "n": 0}) }],
             asked: BTreeSet::new(),
             open_calls: BTreeMap::new(),
@@ -86,13 +89,20 @@ impl<'a> Broker<'a> {
             if self.is_wild() && self.chance.in_a_hundred(8) {
                 self.wish();
             }
+            if !self.late.is_empty() && self.chance.in_a_hundred(20) {
+                let action = self.late.remove(0);
+                self.perform(action);
+            }
             let may_answer = !self.open_calls.is_empty();
             match self.chance.below(3) {
                 0 if may_answer => self.answer(),
                 1 if self.may_pass() && self.chance.in_a_hundred(50) => self.let_time_pass(),
                 _ if !self.inbox.is_empty() => self.hand_out()?,
                 _ if may_answer => self.answer(),
-                _ if !self.timers.is_empty() => self.let_time_pass(),
+                _ if !self.timers.is_empty() => {
+                    self.waits_for_something()?;
+                    self.let_time_pass();
+                }
                 _ if self.is_paused() => self.control(Control::Resume),
                 _ => return self.verdict(),
             }
@@ -112,13 +122,14 @@ impl<'a> Broker<'a> {
         !self.log.is_empty() && self.loaded().is_paused
     }
 
-    /// Hands out something, and what comes of that.
+    /// Hands out something to one of the engines, and what comes of that.
     fn hand_out(&mut self) -> Result<(), String> {
         let index = self.chance.below(self.inbox.len() as u64) as usize;
         let event = self.inbox[index].clone();
-        let mut run = match self.engine.take() {
-            Some(run) => run,
-            None => self.recover(),
+        let engine = self.chance.below(8) as usize / 7;
+        let (mut run, read) = match self.engines[engine].take() {
+            Some(known) => known,
+            None => (self.recover(), self.log.len()),
         };
         let arrival = Arrival { event, now_ms: self.now_ms, chance: self.chance.next() };
         let decision = run.decide(self.definition, &arrival);
@@ -128,6 +139,10 @@ impl<'a> Broker<'a> {
             // The engine dies with what it decided; the event comes again.
             return Ok(());
         }
+        if read != self.log.len() {
+            // The other engine stored something since: the log takes nothing from this one, which reads it anew.
+            return Ok(());
+        }
         if !decision.record.changes.is_empty() {
             self.log.push(decision.record);
         }
@@ -135,8 +150,12 @@ impl<'a> Broker<'a> {
             // It dies before it did what is stored.
             return Ok(());
         }
-        let forgets_to_say_so = goes_wrong(10);
-        let dies = goes_wrong(8);
+        let (forgets_to_say_so, is_slow, dies) = (goes_wrong(10), goes_wrong(10), goes_wrong(8));
+        if is_slow {
+            // The event comes again, to somebody who reads the log meanwhile.
+            self.late.extend(decision.actions);
+            return Ok(());
+        }
         decision.actions.into_iter().for_each(|action| self.perform(action));
         if dies {
             return Ok(());
@@ -144,7 +163,7 @@ impl<'a> Broker<'a> {
         if self.log.len() > 1 && self.turns.is_multiple_of(16) && self.loaded() != run {
             return Err("the log makes another run than the decisions".to_owned());
         }
-        self.engine = Some(run);
+        self.engines[engine] = Some((run, self.log.len()));
         if !forgets_to_say_so {
             self.inbox.swap_remove(index);
         }
@@ -200,6 +219,21 @@ impl<'a> Broker<'a> {
         self.inbox.push(Event::Answered { instance, answer });
     }
 
+    /// Where nothing but the end of its time can happen to a run, every task of it must wait for events, or for
+    /// somebody to resume it.
+    fn waits_for_something(&self) -> Result<(), String> {
+        let run = self.loaded();
+        if run.is_paused || run.ending().is_some() || self.timers.keys().any(|timer| !is_limit(timer)) {
+            return Ok(());
+        }
+        let parents: BTreeSet<Instance> = run.frames.values().filter_map(|frame| frame.parent).collect();
+        let mut leaves = run.frames.iter().filter(|(instance, _)| !parents.contains(instance));
+        match leaves.find(|(_, frame)| !matches!(frame.doing, Doing::Listen(_))) {
+            Some((instance, frame)) => Err(format!("task {instance} waits for nothing: {:?}", frame.doing)),
+            None => Ok(()),
+        }
+    }
+
     /// Whether time may pass while other things could happen: the end of the run's time seldom comes before.
     fn may_pass(&mut self) -> bool {
         let is_seldom = self.chance.in_a_hundred(3);
@@ -243,7 +277,8 @@ impl<'a> Broker<'a> {
         let Phase::Ended(ending) = &run.phase else {
             return Err(format!("nothing is left to happen, and the run is {:?}: {:?}", run.phase, run.frames));
         };
-        if self.engine.as_ref().is_some_and(|engine| *engine != run) {
+        let is_up_to_date = |engine: &&(Run, usize)| engine.1 == self.log.len();
+        if self.engines.iter().flatten().filter(is_up_to_date).any(|(engine, _)| *engine != run) {
             return Err("the log makes another run than the decisions".to_owned());
         }
         self.once()?;

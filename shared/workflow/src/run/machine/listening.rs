@@ -1,20 +1,20 @@
 //! Tasks that wait for events.
 
-use super::{Change, Doing, Event, Instance, Machine, Output, Problem, SIGNALS, Scope, Work};
+use super::{Change, Doing, Event, Instance, Machine, Output, Problem, SIGNALS, SIGNALS_PER_RUN, Work};
 use crate::{
-    definition::{Action, Consumption, EventFilter, Listen, Matcher, Mode, Read, Step, Until},
-    run::state::Listening,
+    definition::{Action, Consumption, Listen, Mode, Step, Until},
+    run::{
+        correlation::{self, Fit, are_all, read},
+        state::Listening,
+    },
 };
 use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc};
 
-/// The filter that an event fits, and what further events must agree in.
-type Fit = (Option<usize>, Vec<(String, Value)>);
-
 impl<'a> Machine<'a> {
     /// An event comes: every task that waits for it hears it; without one it is kept.
     pub(super) fn signal(&mut self, id: &str, event: &Value) {
-        if self.run.seen.contains(id) {
+        if self.run.seen.contains(id) || self.run.seen.len() >= SIGNALS_PER_RUN {
             return;
         }
         self.push(Change::Seen { id: id.to_owned() });
@@ -153,74 +153,8 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// The filter that an event fits, if any. One that another event fitted is not asked again where each wants
-    /// its own.
     fn fit(&self, instance: Instance, to: &Consumption, fitted: &BTreeSet<usize>, event: &Value) -> Option<Fit> {
-        if to.filters.is_empty() {
-            return (to.mode == Mode::Any).then(|| (None, Vec::new()));
-        }
-        let is_open = |index: &usize| to.mode != Mode::All || !fitted.contains(index);
-        let mut filters = to.filters.iter().enumerate().filter(|(index, _)| is_open(index));
-        filters.find_map(|(index, filter)| Some((Some(index), self.agreement(instance, filter, event)?)))
-    }
-
-    /// What further events must agree in, if an event fits a filter. One whose data an expression fails on does
-    /// not: nobody may end a run by sending it something odd.
-    fn agreement(&self, instance: Instance, filter: &EventFilter, event: &Value) -> Option<Vec<(String, Value)>> {
-        let scope = self.scope(instance);
-        let fits = filter.with.iter().all(|(name, matcher)| is_as(&scope, matcher, event.get(name)));
-        let listening = self.listening(instance).filter(|_| fits)?;
-        let mut agreed = Vec::new();
-        for correlation in &filter.correlate {
-            let value = scope.evaluate(&correlation.from, event).ok()?;
-            let expected = match &correlation.expect {
-                Some(expect) => Some(scope.fill(expect, event).ok()?),
-                None => listening.agreed.get(&correlation.name).cloned(),
-            };
-            match expected {
-                Some(expected) if expected != value => return None,
-                Some(_) => {}
-                None => agreed.push((correlation.name.clone(), value)),
-            }
-        }
-        Some(agreed)
-    }
-}
-
-/// Whether each filter was fitted by an event of its own.
-fn are_all(to: &Consumption, fitted: &BTreeSet<usize>, filter: Option<usize>) -> bool {
-    (0..to.filters.len()).all(|index| fitted.contains(&index) || filter == Some(index))
-}
-
-/// What of an event is read.
-fn read(read: Read, event: &Value) -> Value {
-    match read {
-        Read::Data | Read::Raw => event.get("data").cloned().unwrap_or_default(),
-        Read::Envelope => event.clone(),
-    }
-}
-
-/// Whether an attribute is what it must be.
-fn is_as(scope: &Scope<'_>, matcher: &Matcher, attribute: Option<&Value>) -> bool {
-    let template = match (matcher, attribute) {
-        (_, None) => return false,
-        (Matcher::Text(pattern), Some(value)) => return pattern.fits(value),
-        (Matcher::Value(template), Some(_)) => template,
-    };
-    let value = attribute.unwrap_or(&Value::Null);
-    match scope.fill(template, value) {
-        Ok(Value::Bool(holds)) if !value.is_boolean() => holds,
-        Ok(wanted) => has(value, &wanted),
-        Err(_) => false,
-    }
-}
-
-/// Whether a value is the wanted one; of objects only the wanted fields count.
-fn has(value: &Value, wanted: &Value) -> bool {
-    match (value, wanted) {
-        (Value::Object(value), Value::Object(wanted)) => {
-            wanted.iter().all(|(name, wanted)| value.get(name).is_some_and(|value| has(value, wanted)))
-        }
-        _ => value == wanted,
+        let listening = self.listening(instance)?;
+        correlation::fit(&self.scope(instance), to, fitted, &listening.agreed, event)
     }
 }
