@@ -80,7 +80,7 @@ Exit codes:
   2   the arguments are wrong
   3   not everything runs, or not in time (status, wait, up)
   4   what was asked for does not exist
-  5   the task ended without an answer (submit), or the run without an output (workflow run)
+  5   the task ended without an answer (submit), or the run without an output (run start, workflow run)
   6   a server or service does not answer
   64  configuration or resource files are not usable";
 

@@ -171,10 +171,14 @@ fn signal(args: &SignalArgs) -> Result<Value, Error> {
 
 fn ended(context: &Context, view: &RunView) -> Result<(), Error> {
     output::say_either(context.json, view, |view| run_tree::render(view, Timestamp::now()));
-    if view.state == "completed" {
-        return Ok(());
+    match view.state.as_str() {
+        "completed" => Ok(()),
+        "cancelled" => Err(Error::RunEnded("cancelled")),
+        "timed_out" => Err(Error::RunEnded("timed_out")),
+        "budget_exhausted" => Err(Error::RunEnded("budget_exhausted")),
+        "rejected" => Err(Error::RunEnded("rejected")),
+        _ => Err(Error::RunEnded("faulted")),
     }
-    Err(Error::NotReady(format!("the run ended as {}", view.state)))
 }
 
 async fn show(context: &Context, id: RunId, follow: bool) -> Result<(), Error> {
