@@ -117,11 +117,12 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// So many words open a text.
 const OPENING_WORDS: usize = 3;
-/// Starts of the hashes of words, openings, forms and words of the first line: FNV's own offset, and others.
+/// Starts of the hashes of words, openings, forms and words of the first line: FNV's own offset, and others
+/// that differ in all their bits, or one word's first letter would undo the difference.
 const WORD: u64 = 0xcbf2_9ce4_8422_2325;
-const OPENING: u64 = WORD ^ 1;
-const FORM: u64 = WORD ^ 2;
-const FIRST_LINE: u64 = WORD ^ 3;
+const OPENING: u64 = 0x9e37_79b9_7f4a_7c15;
+const FORM: u64 = 0xc2b2_ae3d_27d4_eb4f;
+const FIRST_LINE: u64 = 0x1656_67b1_9e37_79f9;
 
 /// FNV-1a, 64 bit: short, and the same on every machine.
 fn hash(start: u64, word: &str) -> u64 {

@@ -6,8 +6,9 @@ use crate::domain::hash::fnv1a;
 
 /// The texts are cut into so many parts, each foretold from the others.
 const PARTS: u64 = 4;
-/// So many standard deviations of the slope are chance.
-const CHANCE_DEVIATIONS: f64 = 3.0;
+/// The highest of some draws of chance is expected to be at most so many times `sqrt(2 ln n)` deviations high.
+/// Where more models are compared, more is left to chance, because the one that chance favours most wins.
+const CHANCE: f64 = 1.5;
 
 /// Sums over texts, of what each text's models give together: `a` of what words foretold times what came,
 /// each beyond what was expected without them, and `b` of the squares of what words foretold.
@@ -32,13 +33,13 @@ impl Sums {
     /// The slope of what came over what was foretold that is beyond chance, between 0 and 1. Its error does
     /// not suppose that the scores of one text are independent (Liang and Zeger, 1986): a text that is
     /// hard for one model is hard for others.
-    fn trust(self) -> f64 {
+    fn trust(self, models: usize) -> f64 {
         if self.b <= 0.0 {
             return 0.0;
         }
         let slope = self.a / self.b;
         let squares = self.aa - 2.0 * slope * self.ab + slope * slope * self.bb;
-        (slope - CHANCE_DEVIATIONS * squares.max(0.0).sqrt() / self.b).clamp(0.0, 1.0)
+        (slope - chance_deviations(models) * squares.max(0.0).sqrt() / self.b).clamp(0.0, 1.0)
     }
 }
 
@@ -53,7 +54,13 @@ pub(super) fn trust(texts: &[&str], rows: &[Features], models: &[Vec<Option<Scor
         let foretold = rows.iter().enumerate().zip(&is_learnt).filter(|(_, is_learnt)| !**is_learnt);
         foretold.for_each(|((text, row), _)| sums.add(compare(&fit, row, models, text)));
     }
-    sums.trust()
+    sums.trust(models.len())
+}
+
+/// So many standard deviations of the slope are chance, where so many models are compared.
+#[expect(clippy::cast_precision_loss, reason = "a number of models fits")]
+fn chance_deviations(models: usize) -> f64 {
+    CHANCE * (2.0 * (models.max(2) as f64).ln()).sqrt()
 }
 
 /// What the models of one text add to the sums.
@@ -77,7 +84,7 @@ mod tests {
     fn trust(points: impl Iterator<Item = (f64, f64)>) -> f64 {
         let mut sums = Sums::default();
         points.for_each(|(x, y)| sums.add((x * y, x * x)));
-        sums.trust()
+        sums.trust(9)
     }
 
     #[test]
@@ -88,5 +95,6 @@ mod tests {
         assert!(trust((0..400).map(|number| (0.1 * sign(number), noise(number)))) < 1e-9);
         assert!(trust((0..400).map(|number| (0.1 * sign(number), -0.2 * sign(number)))) < 1e-9);
         assert!(trust(std::iter::empty()) < 1e-9);
+        assert!((1.7..1.8).contains(&super::chance_deviations(2)) && super::chance_deviations(9) > 3.0);
     }
 }
