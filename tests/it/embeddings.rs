@@ -2,6 +2,7 @@
 
 use crate::support::{SOON, ask, facts, ledger_agrees, run};
 use neptune_contracts::ids::TaskId;
+use neptune_testkit::wait_until;
 use neptune_tests::{resources::manifest, stack::Stack};
 use serde_json::{Value, json};
 
@@ -47,8 +48,8 @@ async fn texts_become_vectors_that_are_routed_priced_and_metered() {
     assert_eq!(known[0].cost_usd.0, i64::try_from(tokens).unwrap() * 20_000);
     let removed = &known[0].route.as_ref().unwrap().removed;
     assert!(removed.is_empty(), "the model was named: {removed:?}");
-    let all = stack.sql("SELECT count(*) FROM task");
-    assert!(all == "1" || all == "2", "{all}");
+    let counted = || async { stack.sql("SELECT count(*) FROM task") == "2" };
+    wait_until("the ledger has both", SOON, counted).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@
 //! into buckets and scaled to length one. Weights come in two parts: those that all models share, which
 //! say how easy a text is, and each model's own beyond them, with a stronger ridge. A choice compares
 //! models by their own parts, and the noisiest would win: so they count only as far as they foretell
-//! scores of texts that were held back ([`trust`]).
+//! scores of texts that were held back (`trust`).
 //!
 //! Each part is one Newton step of logistic regression with a ridge, started from the mean of each
 //! context, and so the solution of one linear system, found by conjugate gradients (Hestenes and
