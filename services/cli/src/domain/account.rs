@@ -107,6 +107,9 @@ pub fn explanation(finished: &TaskFinished) -> String {
         None if finished.cache.is_some() => {
             parts.push("\nNo model was chosen: an answer in the cache served again.".into())
         }
+        None if finished.times.routed_at.is_some() => {
+            parts.push("\nThe router weighed no model, for the reason above.".into());
+        }
         None => parts.push("\nIt never reached the router.".into()),
     }
     parts.extend(attempts(&finished.attempts));
