@@ -84,13 +84,19 @@ async fn a_killed_process_is_started_again() {
     let shutdown = Shutdown::new();
     let ended = stand.start(&shutdown);
     let (first, other) = (stand.running("router", 0).await, stand.running("executor", 0).await);
+    let greeted = |times: usize| {
+        let log = &stand;
+        wait_until("it has greeted", PATIENCE, move || async move { log.log("router").lines().count() == times })
+    };
     for restarts in 1..=2 {
-        process::signal(stand.running("router", restarts - 1).await, Signal::SIGKILL);
-        let next = stand.running("router", restarts).await;
+        // A shell killed before its first word would never say it.
+        greeted(restarts).await;
+        process::signal(stand.running("router", restarts as u64 - 1).await, Signal::SIGKILL);
+        let next = stand.running("router", restarts as u64).await;
         assert_ne!(next.pid, first.pid);
     }
     assert_eq!(stand.running("executor", 0).await, other, "the other one is left alone");
-    wait_until("all three starts are logged", PATIENCE, || async { stand.log("router").lines().count() == 3 }).await;
+    greeted(3).await;
     assert!(
         stand.log("router").lines().all(|line| line == "hello"),
         "only the given environment: {}",
