@@ -2,6 +2,7 @@
 //! run is refused.
 
 mod catching;
+mod layers;
 mod listening;
 mod references;
 mod settings;
@@ -15,34 +16,55 @@ use crate::{
     schedule::Cron,
     source::{Content, Node},
 };
+use layers::Doubts;
 use references::References;
 
 /// Variables that every expression may use.
 pub const VARIABLES: [&str; 8] =
     ["$context", "$input", "$output", "$workflow", "$runtime", "$task", "$secrets", "$authorization"];
 
-/// Reads a definition in YAML or JSON.
+/// Reads a definition in YAML or JSON, as whoever writes or applies one does.
+///
+/// # Errors
+/// Every fault of the document, in its order: of its form, its names, its expressions, the arguments of Neptune's
+/// functions, and `metadata.neptune`.
+pub fn read(text: &str) -> Result<Definition, Vec<Fault>> {
+    let document = Node::read(text).map_err(|fault| vec![fault])?;
+    read_node(&document)
+}
+
+/// The same of a document that was read, perhaps as a part of another.
 ///
 /// # Errors
 /// Every fault of the document, in its order.
-pub fn read(text: &str) -> Result<Definition, Vec<Fault>> {
+pub fn read_node(document: &Node) -> Result<Definition, Vec<Fault>> {
+    read_after(grammar::lint(document), document, true)
+}
+
+/// Reads a definition that was accepted before. What is checked since then does not make it unreadable: runs go on
+/// by the definition that they began with.
+///
+/// # Errors
+/// It could never be run.
+pub fn accepted(text: &str) -> Result<Definition, Vec<Fault>> {
     let document = Node::read(text).map_err(|fault| vec![fault])?;
     let faults = grammar::check(&document);
-    if !faults.is_empty() {
-        return Err(faults);
-    }
-    let mut compiler = Compiler::new(&document);
-    let definition = compiler.definition(&document);
-    if compiler.faults.is_empty() {
-        return Ok(definition);
-    }
-    compiler.faults.sort_by_key(|fault| fault.place);
-    compiler.faults.dedup();
-    Err(compiler.faults)
+    if faults.is_empty() { read_after(faults, &document, false) } else { Err(faults) }
+}
+
+fn read_after(form: Vec<Fault>, document: &Node, is_new: bool) -> Result<Definition, Vec<Fault>> {
+    let mut compiler = Compiler::new(document, Doubts::of(&form));
+    compiler.is_new = is_new;
+    let definition = compiler.definition(document);
+    let faults = layers::together(form, compiler.faults);
+    if faults.is_empty() { Ok(definition) } else { Err(faults) }
 }
 
 struct Compiler<'a> {
     references: References<'a>,
+    doubts: Doubts,
+    /// Whether it was never accepted before.
+    is_new: bool,
     /// Variables of loops and of caught errors around.
     variables: Vec<String>,
     faults: Vec<Fault>,
@@ -51,9 +73,11 @@ struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(document: &'a Node) -> Self {
+    fn new(document: &'a Node, doubts: Doubts) -> Self {
         Self {
             references: References::new(document),
+            doubts,
+            is_new: true,
             variables: Vec::new(),
             faults: Vec::new(),
             steps: Vec::new(),

@@ -284,6 +284,9 @@ impl Definition {
 }
 
 impl Builtin {
+    /// Every function.
+    pub const ALL: [Self; 5] = [Self::Model, Self::Notify, Self::Approval, Self::Redact, Self::Feedback];
+
     /// Its name in the catalogue.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -299,8 +302,7 @@ impl Builtin {
     /// The function with a name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        let all = [Self::Model, Self::Notify, Self::Approval, Self::Redact, Self::Feedback];
-        all.into_iter().find(|one| one.name() == name)
+        Self::ALL.into_iter().find(|one| one.name() == name)
     }
 }
 

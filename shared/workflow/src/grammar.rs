@@ -7,7 +7,9 @@
 
 mod calls;
 mod forms;
+mod functions;
 mod parts;
+mod reference;
 mod schema;
 mod tasks;
 
@@ -17,6 +19,7 @@ use crate::{
 };
 pub(crate) use forms::wrapper;
 pub use forms::{duration_ms, expression};
+pub use reference::{reference, words};
 pub use schema::json_schema;
 
 /// What a part of a document may be.
@@ -31,6 +34,8 @@ pub enum Shape {
     Words(&'static [&'static str]),
     /// A whole number from and to.
     Whole(i64, i64),
+    /// A number from and to.
+    Number(i64, i64),
     /// True or false.
     Flag,
     /// An object with known fields.
@@ -45,6 +50,8 @@ pub enum Shape {
     Either(&'static [Shape]),
     /// A task.
     Task,
+    /// The first to the official schema, the second to Neptune, which says more.
+    Beyond(&'static Shape, &'static Shape),
 }
 
 /// A form of text.
@@ -76,24 +83,43 @@ pub struct Field {
     name: &'static str,
     shape: &'static Shape,
     is_required: bool,
+    /// What it is for; empty where the official schema says it.
+    note: &'static str,
+}
+
+impl Field {
+    const fn saying(self, note: &'static str) -> Self {
+        Self { note, ..self }
+    }
 }
 
 const fn may(name: &'static str, shape: &'static Shape) -> Field {
-    Field { name, shape, is_required: false }
+    Field { name, shape, is_required: false, note: "" }
 }
 
 const fn must(name: &'static str, shape: &'static Shape) -> Field {
-    Field { name, shape, is_required: true }
+    Field { name, shape, is_required: true, note: "" }
 }
 
 const fn record(meaning: &'static str, fields: &'static [&'static [Field]]) -> Record {
     Record { meaning, fields, one_of: &[], or_only: None, is_open: false, rule: None }
 }
 
-/// Every fault of a document, in its order.
+/// Every fault of a document by the official schema, in its order.
 #[must_use]
 pub fn check(document: &Node) -> Vec<Fault> {
-    let mut checker = Checker { faults: Vec::new() };
+    checked(document, false)
+}
+
+/// The same, and besides what the official schema leaves open and Neptune does not: the arguments of its own
+/// functions, and `metadata.neptune`.
+#[must_use]
+pub fn lint(document: &Node) -> Vec<Fault> {
+    checked(document, true)
+}
+
+fn checked(document: &Node, is_beyond: bool) -> Vec<Fault> {
+    let mut checker = Checker { faults: Vec::new(), is_beyond };
     checker.shape(document, &parts::WORKFLOW, "");
     checker.faults.sort_by_key(|fault| fault.place);
     checker.faults
@@ -101,6 +127,8 @@ pub fn check(document: &Node) -> Vec<Fault> {
 
 struct Checker {
     faults: Vec<Fault>,
+    /// Whether what Neptune says beyond the official schema is checked.
+    is_beyond: bool,
 }
 
 impl Checker {
@@ -114,6 +142,8 @@ impl Checker {
             (Shape::Form(form), Content::Text(text)) if (form.fits)(text) => {}
             (Shape::Words(words), Content::Text(text)) => self.word(node, words, text, pointer),
             (Shape::Whole(least, most), Content::Number(number)) if is_whole(number, *least, *most) => {}
+            (Shape::Number(least, most), Content::Number(number)) if is_between(number, *least, *most) => {}
+            (Shape::Beyond(official, own), _) => self.shape(node, if self.is_beyond { own } else { official }, pointer),
             (Shape::Record(record), Content::Object(_)) => self.record(node, record, pointer),
             (Shape::Map(shape, least), Content::Object(fields)) => {
                 if fields.len() < *least {
@@ -170,7 +200,7 @@ impl Checker {
     fn either(&mut self, node: &Node, shapes: &[Shape], pointer: &str) {
         let mut nearest: Option<Vec<Fault>> = None;
         for shape in shapes {
-            let mut inner = Self { faults: Vec::new() };
+            let mut inner = Self { faults: Vec::new(), is_beyond: self.is_beyond };
             inner.shape(node, shape, pointer);
             if inner.faults.is_empty() {
                 return;
@@ -199,7 +229,7 @@ impl Checker {
         let kinds: Vec<&str> = tasks::kinds(fields.iter().map(|(key, _)| key.name.as_str()));
         match kinds.as_slice() {
             [one] => {
-                let record = tasks::record_of(one, node);
+                let record = tasks::record_of(one, node, self.is_beyond);
                 self.record(node, record, pointer);
             }
             [] => {
@@ -275,6 +305,10 @@ fn is_whole(number: &serde_json::Number, least: i64, most: i64) -> bool {
     whole || number.as_f64().is_some_and(|float| !number.is_i64() && float.fract() == 0.0 && bounds.contains(&float))
 }
 
+fn is_between(number: &serde_json::Number, least: i64, most: i64) -> bool {
+    number.as_f64().is_some_and(|number| (least as f64..=most as f64).contains(&number))
+}
+
 fn kind(node: &Node) -> String {
     match &node.content {
         Content::Null => "nothing".to_owned(),
@@ -293,12 +327,15 @@ fn meaning(shape: &Shape) -> String {
         Shape::Form(form) => form.meaning.to_owned(),
         Shape::Words(words) => words.join(", "),
         Shape::Whole(i64::MIN, _) => "a whole number".to_owned(),
+        Shape::Whole(least, i64::MAX) => format!("a whole number from {least}"),
         Shape::Whole(least, most) => format!("a whole number from {least} to {most}"),
+        Shape::Number(least, most) => format!("a number from {least} to {most}"),
         Shape::Flag => "true or false".to_owned(),
         Shape::Record(record) => record.meaning.to_owned(),
         Shape::Map(..) => "an object".to_owned(),
         Shape::List(_) | Shape::Named(..) => "a list".to_owned(),
         Shape::Either(shapes) => shapes.iter().map(meaning).collect::<Vec<_>>().join(" or "),
         Shape::Task => "a task".to_owned(),
+        Shape::Beyond(_, own) => meaning(own),
     }
 }

@@ -38,7 +38,7 @@ pub use machine::{
     COMPENSATION_LIMIT_MS, DEPTH, RUN_LIMIT_MS, SIGNALS, SIGNALS_PER_RUN, STEPS_PER_DECISION, STEPS_PER_RUN,
 };
 pub use problem::{Problem, Standard};
-pub use state::{At, Doing, Ending, Frame, Instance, Listening, Phase, Role, Run, Sensitivity};
+pub use state::{At, Doing, Ending, Frame, Instance, Listening, Lowered, Phase, Role, Run, Sensitivity};
 
 /// What was decided.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,7 @@
 //! From HTTP bodies to what is asked of runs.
 
+mod input;
+
 use super::{json, keys::Caller};
 use neptune_contracts::{
     Timestamp,
@@ -64,7 +66,10 @@ pub struct CancelRequest {
 pub fn run(body: &[u8], caller: &Caller, resources: &Resources) -> Result<RunSubmitted, Vec<Problem>> {
     let RunRequest { workflow, input, labels } = json::read_strict(body, &[])?;
     let mut faults = Vec::new();
-    if meant(&workflow, resources.workflows.keys().map(String::as_str)).is_none() {
+    let name = meant(&workflow, resources.workflows.keys().map(String::as_str));
+    if let Some((name, found)) = name.and_then(|name| resources.workflows.get_key_value(name)) {
+        faults.extend(input::problems(name, &found.document, &input));
+    } else {
         let text = format!("there is no workflow {:?}", workflow.chars().take(128).collect::<String>());
         faults.push(Problem::new(
             "workflow",
@@ -158,7 +163,9 @@ mod tests {
 
     fn check(body: &str, fields: &[&str]) {
         let mut resources = Resources::default();
-        let document = json!({"document": {"dsl": "1.0.3", "namespace": "a", "name": "b", "version": "1.0.0"}});
+        let schema = json!({"type": "object", "properties": {"who": {"required": ["name"]}, "n": {"maximum": 9}}});
+        let head = json!({"dsl": "1.0.3", "namespace": "a", "name": "b", "version": "1.0.0"});
+        let document = json!({"document": head, "input": {"schema": {"document": schema}}});
         resources.insert("workflow", "a/b:1.0.0", json!({"document": document})).unwrap();
         let faults = run(body.as_bytes(), &caller(), &resources).err().unwrap_or_default();
         assert_eq!(faults.iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>(), fields, "{body}");
@@ -166,7 +173,10 @@ mod tests {
 
     #[test]
     fn every_fault_of_a_run_is_named() {
-        check(r#"{"workflow": "a/b"}"#, &[]);
+        check(r#"{"workflow": "a/b", "input": {}}"#, &[]);
+        check(r#"{"workflow": "a/b"}"#, &["input"]);
+        check(r#"{"workflow": "a/b", "input": [1]}"#, &["input"]);
+        check(r#"{"workflow": "a/b", "input": {"who": {}, "n": 10}}"#, &["input.n", "input.who"]);
         check(r#"{"workflow": "a/b:1.0.0", "input": {"x": 1}, "labels": {"y": 2}}"#, &[]);
         check(r#"{"workflow": "a/b:2.0.0"}"#, &["workflow"]);
         check(r#"{"workflow": "a/b", "inputs": 1}"#, &["inputs"]);

@@ -68,14 +68,19 @@ fn spoken(text: String, limit: Option<u64>) -> Answer {
 }
 
 fn structured(request: &Request<'_>, seed: u64) -> Option<String> {
-    let format = request.response_format.as_ref()?;
-    match format.get("type").and_then(Value::as_str)? {
-        "json_schema" => {
-            let schema = format.pointer("/json_schema/schema")?;
+    let kind = |format: &Value| format.get("type").and_then(Value::as_str).map(str::to_owned);
+    match request.response_format.as_ref().and_then(kind).as_deref() {
+        Some("json_schema") => {
+            let schema = request.response_format.as_ref()?.pointer("/json_schema/schema")?;
             Some(schema::instance(schema, &request.question(), seed).to_string())
         }
-        "json_object" => Some(json!({ "answer": prose(request, seed), "reference": reference(seed) }).to_string()),
-        _ => None,
+        // A schema among the words says more than that JSON is wanted.
+        other => {
+            let told = intent::told_schema(&request.instructions());
+            let made = told.map(|schema| schema::instance(&schema, &request.question(), seed));
+            let free = || json!({ "answer": prose(request, seed), "reference": reference(seed) });
+            made.or_else(|| (other == Some("json_object")).then(free)).map(|made| made.to_string())
+        }
     }
 }
 
@@ -101,7 +106,10 @@ fn prose(request: &Request<'_>, seed: u64) -> String {
     let subject = text::subject(&question, &instructions);
     let reference = reference(seed);
     match intent {
-        Intent::Classify(labels) => format!("{} [ref {reference}]", text::label(&labels, subject, seed)),
+        Intent::Classify { labels, is_strict } => {
+            let label = text::label(&labels, subject, seed);
+            if is_strict { label.to_owned() } else { format!("{label} [ref {reference}]") }
+        }
         Intent::Summarise => format!("Summary: {} [ref {reference}]", text::gist(subject)),
         Intent::Extract => format!("{} [ref {reference}]", text::findings(subject)),
         Intent::Reply => format!(

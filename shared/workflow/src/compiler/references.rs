@@ -64,7 +64,7 @@ impl<'a> References<'a> {
 impl Compiler<'_> {
     /// A fault unless `name` is declared in a section of `use`.
     pub(super) fn must_exist(&mut self, section: &str, name: &str, node: &Node, pointer: &str) {
-        if self.references.find(section, name).is_some() {
+        if self.references.find(section, name).is_some() || self.doubts.is_section_unclear(section) {
             return;
         }
         let hint = nearest(name, self.references.names(section)).map(|one| format!("did you mean `{one}`?"));

@@ -2,7 +2,7 @@
 
 use super::{Compiler, entries, text_of};
 use crate::{
-    definition::{Action, Case, DataFlow, Reference, Step, StepSettings, Template, Then},
+    definition::{Action, Builtin, Case, DataFlow, Function, Reference, Schema, Step, StepSettings, Template, Then},
     fault::{Fault, nearest},
     grammar::below,
     source::{Content, Node},
@@ -132,9 +132,11 @@ impl Compiler<'_> {
         if let Some(switch) = task.field("switch") {
             return self.switch(switch, &below(pointer, "switch"), names);
         }
-        if let (Some(tried), Some(catch)) = (task.field("try"), task.field("catch")) {
+        if let Some(tried) = task.field("try") {
             self.list(tried, &below(pointer, "try"), inner);
             let at = self.steps.len();
+            // Without it the form is faulty.
+            let Some(catch) = task.field("catch") else { return Action::Do };
             self.catch(catch, &below(pointer, "catch"), names, inner);
             return Action::Try { catch: at };
         }
@@ -187,7 +189,28 @@ impl Compiler<'_> {
             let arguments = self.references.resolved(arguments);
             self.template(&arguments, &place)
         });
+        if let (Function::Builtin(Builtin::Model), Some(with), true) = (&function, &with, self.is_new) {
+            self.response_schema(task, with, &place);
+        }
         Action::Call { function, title, with }
+    }
+
+    /// A fault where the schema of an answer stands there and is none.
+    fn response_schema(&mut self, task: &Node, with: &Template, pointer: &str) {
+        const NAME: &str = "responseSchema";
+        let schema = match with {
+            Template::Fixed(arguments) => arguments.get(NAME),
+            Template::Object(fields) => fields.iter().find_map(|(name, field)| match field {
+                Template::Fixed(schema) if name == NAME => Some(schema),
+                _ => None,
+            }),
+            _ => None,
+        };
+        let node = task.field("with").and_then(|with| with.field(NAME));
+        let (Some(schema), Some(node)) = (schema.filter(|schema| schema.is_object()), node) else { return };
+        if let Err(message) = Schema::compile(schema.clone()) {
+            self.fault(node, &below(pointer, NAME), message, None);
+        }
     }
 
     fn raise(&mut self, raise: &Node, pointer: &str) -> Action {

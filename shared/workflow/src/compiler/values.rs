@@ -25,6 +25,11 @@ impl Compiler<'_> {
                 self.expressions += 1;
                 Some(expression)
             }
+            Err(Unreadable::Unknown { name, .. })
+                if name.starts_with('$') && self.doubts.is_variable_unclear(pointer) =>
+            {
+                None
+            }
             Err(unreadable) => {
                 let hint = grammar::wrapper(text).or_else(|| instead(&unreadable, inner));
                 self.fault(node, pointer, unreadable.to_string(), hint);

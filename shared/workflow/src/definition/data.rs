@@ -57,15 +57,33 @@ impl Schema {
         Ok(Self { document, validator })
     }
 
-    /// What is wrong with a value; none if nothing is. Of the value itself nothing is repeated but names.
+    /// The schema that a definition says its input must fit; none if it says none.
+    ///
+    /// # Errors
+    /// What is wrong with the schema.
+    #[must_use]
+    pub fn of_input(document: &Value) -> Option<Result<Self, String>> {
+        document.pointer("/input/schema/document").cloned().map(Self::compile)
+    }
+
+    /// What is wrong with a value, at most five times: where, as a JSON pointer that is empty for all of it, and which
+    /// rule it breaks. Of the value itself nothing is repeated but names.
+    #[must_use]
+    pub fn faults(&self, value: &Value) -> Vec<(String, String)> {
+        let told = |fault: jsonschema::ValidationError<'_>| {
+            (fault.instance_path().to_string(), short(&fault.masked().to_string()))
+        };
+        self.validator.iter_errors(value).take(FAULTS).map(told).collect()
+    }
+
+    /// The same in one line; none if nothing is wrong.
     #[must_use]
     pub fn fault(&self, value: &Value) -> Option<String> {
-        let told = |fault: jsonschema::ValidationError<'_>| {
-            let place = fault.instance_path().to_string();
-            let place = if place.is_empty() { place } else { format!("{place}: ") };
-            short(&format!("{place}{}", fault.masked()))
+        let told = |(place, message): (String, String)| {
+            let place = if place.is_empty() { "as a whole" } else { &place };
+            short(&format!("{place}: {message}"))
         };
-        let faults: Vec<String> = self.validator.iter_errors(value).take(FAULTS).map(told).collect();
+        let faults: Vec<String> = self.faults(value).into_iter().map(told).collect();
         (!faults.is_empty()).then(|| faults.join("; "))
     }
 }

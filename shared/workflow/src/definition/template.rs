@@ -36,6 +36,16 @@ impl Template {
         }
     }
 
+    /// Shows every expression in it.
+    pub fn expressions(&self, visit: &mut dyn FnMut(&Expression)) {
+        match self {
+            Self::Fixed(_) => {}
+            Self::Expression(expression) => visit(expression),
+            Self::List(items) => items.iter().for_each(|item| item.expressions(visit)),
+            Self::Object(fields) => fields.iter().for_each(|(_, field)| field.expressions(visit)),
+        }
+    }
+
     /// A list, fixed if all of its items are.
     #[must_use]
     pub fn list(items: Vec<Self>) -> Self {

@@ -1,7 +1,7 @@
 //! Calls and their arguments.
 
 use super::{
-    Field, Record, Shape, forms, may, must,
+    Field, Record, Shape, forms, functions, may, must,
     parts::{
         ANYTHING, AUTHENTICATION_OR_USE, DURATION, ENDPOINT, EXPRESSION, FLAG, INTEGER, ITERATOR, OBJECT, RESOURCE,
         TEXT, TEXT_MAP, TEXTS,
@@ -9,12 +9,15 @@ use super::{
     record,
     tasks::BASE,
 };
-use crate::source::{Content, Node};
+use crate::{
+    definition::Builtin,
+    source::{Content, Node},
+};
 
 const MEANING: &str = "a task with `call`";
 
-/// What a call of the function that it names must be.
-pub(super) fn record_of(task: &Node) -> &'static Record {
+/// What a call of the function that it names must be; `is_beyond` what the official schema says.
+pub(super) fn record_of(task: &Node, is_beyond: bool) -> &'static Record {
     let function = match task.field("call").map(|node| &node.content) {
         Some(Content::Text(function)) => function.as_str(),
         _ => "",
@@ -26,8 +29,14 @@ pub(super) fn record_of(task: &Node) -> &'static Record {
         "openapi" => &OPENAPI,
         "a2a" => &A2A,
         "mcp" => &MCP,
-        _ => &FUNCTION,
+        _ => builtin(function).filter(|_| is_beyond).map_or(&FUNCTION, functions::call_of),
     }
+}
+
+/// The function of Neptune that a call names, in any version of the default catalogue.
+fn builtin(function: &str) -> Option<Builtin> {
+    let name = function.strip_suffix("@default")?;
+    Builtin::named(name.split(':').next().unwrap_or_default())
 }
 
 static FUNCTION: Record = record(MEANING, &[&[must("call", &TEXT), may("with", &OBJECT)], BASE]);

@@ -1,7 +1,10 @@
 //! Forms of texts, and what was meant by those that have none.
 
 use super::{Form, Shape};
-use crate::source::{Content, Node};
+use crate::{
+    fault::nearest,
+    source::{Content, Node},
+};
 
 pub(super) static EXPRESSION: Form = Form { fits: is_expression, meaning: "an expression `${ … }`" };
 pub(super) static URI: Form = Form { fits: is_uri, meaning: "a URI or URI template" };
@@ -100,6 +103,9 @@ pub(super) fn hint(shape: &Shape, node: &Node) -> Option<String> {
             Some(format!("write it in quotes and with three numbers: '{number}.0'"))
         }
         (Shape::Form(_), Content::Text(text)) => wrapper(text),
+        (Shape::Words(words), Content::Text(text)) => {
+            nearest(text, words.iter().copied()).map(|word| format!("did you mean `{word}`?"))
+        }
         (Shape::Text, Content::Number(_) | Content::Flag(_)) => Some("write it in quotes".to_owned()),
         (Shape::Named(..), Content::Object(_)) => Some("begin each entry with `- `".to_owned()),
         _ => None,
@@ -128,6 +134,9 @@ pub(crate) fn wrapper(text: &str) -> Option<String> {
     Some(format!("an expression is written `${{ {} }}`", inner.trim()))
 }
 
+/// What the arguments of `model` are called.
+const MODEL: &str = "the arguments of model";
+
 /// Fields that are often looked for in the wrong place.
 pub(super) fn misplaced(field: &str, record: &str) -> Option<String> {
     let place = match field {
@@ -144,6 +153,17 @@ pub(super) fn misplaced(field: &str, record: &str) -> Option<String> {
         "env" | "environment" => "there is no environment; secrets are named in `use: {secrets: […]}`",
         "prompt" | "model" if record.starts_with("a task") => "arguments of a call stand below `with`",
         "id" | "title" | "description" if record.starts_with("a task") => "notes about a task stand below `metadata`",
+        "schema" | "json_schema" | "response_format" | "responseFormat" | "output" if record == MODEL => {
+            "what the answer must be is `responseSchema`"
+        }
+        "system" | "instructions" | "instruction" if record == MODEL => "instructions are `prompt`",
+        "user" | "question" | "text" | "content" if record == MODEL => "what it is done with is `input`",
+        "timeout" if record.starts_with("the arguments") => "a task's time is `timeout: {after: …}`, beside `with`",
+        "maxCostUsd" | "max_cost_usd" if record == MODEL => {
+            "a cap on what the task costs is `metadata: {neptune: {maxCostUsd: …}}`, beside `with`"
+        }
+        "recipient" | "address" | "email" | "url" if record == "the arguments of notify" => "who gets it is `to`",
+        "body" | "content" if record == "the arguments of notify" => "what is said is `text`",
         _ => return None,
     };
     Some(place.to_owned())

@@ -1,6 +1,6 @@
 //! The document, and parts that several tasks share.
 
-use super::{Field, Record, Shape, forms, may, must, record, tasks::TASKS};
+use super::{Field, Record, Shape, forms, functions, may, must, record, tasks::TASKS};
 use crate::source::{Content, Node};
 
 pub(super) static ANYTHING: Shape = Shape::Any;
@@ -43,7 +43,7 @@ static DOCUMENT: Shape = Shape::Record(&record(
         may("title", &TEXT),
         may("summary", &TEXT),
         may("tags", &OBJECT),
-        may("metadata", &OBJECT),
+        may("metadata", &functions::DOCUMENT_METADATA),
     ]],
 ));
 

@@ -1,12 +1,15 @@
 //! The same tables as a JSON Schema, for editors.
 
-use super::{Record, Shape, calls, parts, tasks};
-use crate::source::Node;
+use super::{Record, Shape, calls, forms, functions, parts, tasks};
+use crate::{definition::Builtin, source::Node};
 use serde_json::{Map, Value, json};
 use std::ptr;
 
 /// Functions whose arguments are known; others have any.
 const FUNCTIONS: [&str; 6] = ["asyncapi", "grpc", "http", "openapi", "a2a", "mcp"];
+
+/// What an expression looks like.
+const EXPRESSION: &str = r"^\s*\$\{[\s\S]+\}\s*$";
 
 /// A JSON Schema of definitions. It allows what [`super::check`] allows, but for what that says in code: rules
 /// between fields, and the forms of texts.
@@ -40,10 +43,15 @@ impl Schemas {
         match shape {
             Shape::Any => json!({}),
             Shape::Text => json!({"type": "string"}),
+            Shape::Form(form) if form.meaning == forms::EXPRESSION.meaning => {
+                json!({"type": "string", "pattern": EXPRESSION, "description": form.meaning})
+            }
             Shape::Form(form) => json!({"type": "string", "description": form.meaning}),
             Shape::Words(words) => json!({"enum": words}),
             Shape::Whole(i64::MIN, _) => json!({"type": "integer"}),
+            Shape::Whole(least, i64::MAX) => json!({"type": "integer", "minimum": least}),
             Shape::Whole(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+            Shape::Number(least, most) => json!({"type": "number", "minimum": least, "maximum": most}),
             Shape::Flag => json!({"type": "boolean"}),
             Shape::Record(record) => self.record(record),
             Shape::Map(inner, least) => {
@@ -58,6 +66,7 @@ impl Schemas {
             }
             Shape::Either(shapes) => json!({"anyOf": shapes.iter().map(|one| self.shape(one)).collect::<Vec<_>>()}),
             Shape::Task => json!({"$ref": "#/$defs/task"}),
+            Shape::Beyond(_, own) => self.shape(own),
         }
     }
 
@@ -79,7 +88,11 @@ impl Schemas {
         let mut properties = Map::new();
         let mut required = Vec::new();
         for field in record.fields.iter().copied().flatten() {
-            properties.insert(field.name.to_owned(), self.shape(field.shape));
+            let mut schema = self.shape(field.shape);
+            if let (Value::Object(schema), false) = (&mut schema, field.note.is_empty()) {
+                schema.insert("description".to_owned(), json!(field.note));
+            }
+            properties.insert(field.name.to_owned(), schema);
             if field.is_required {
                 required.push(field.name);
             }
@@ -118,19 +131,26 @@ impl Schemas {
     fn task(&mut self) -> Value {
         let mut cases = Vec::new();
         for function in FUNCTIONS {
-            let record = calls::record_of(&example(function));
+            let record = calls::record_of(&example(function), true);
             let when = json!({"required": ["call"], "properties": {"call": {"const": function}}});
             cases.push(json!({"if": when, "then": self.record(record)}));
         }
-        let other = json!({"required": ["call"], "properties": {"call": {"not": {"enum": FUNCTIONS}}}});
-        cases.push(json!({"if": other, "then": self.record(calls::record_of(&example("")))}));
+        let mut known = vec![json!({"enum": FUNCTIONS})];
+        for builtin in Builtin::ALL {
+            let call = json!({"pattern": format!("^{}(:.*)?@default$", builtin.name().replace('.', "[.]"))});
+            let when = json!({"required": ["call"], "properties": {"call": call}});
+            cases.push(json!({"if": when, "then": self.record(functions::call_of(builtin))}));
+            known.push(call);
+        }
+        let other = json!({"required": ["call"], "properties": {"call": {"not": {"anyOf": known}}}});
+        cases.push(json!({"if": other, "then": self.record(calls::record_of(&example(""), true))}));
         for kind in tasks::KINDS.into_iter().filter(|kind| *kind != "call") {
             // A loop has tasks below `do`, too.
             let when = match kind {
                 "do" => json!({"required": [kind], "not": {"required": ["for"]}}),
                 _ => json!({"required": [kind]}),
             };
-            cases.push(json!({"if": when, "then": self.record(tasks::record_of(kind, &example("")))}));
+            cases.push(json!({"if": when, "then": self.record(tasks::record_of(kind, &example(""), true))}));
         }
         let kinds: Vec<Value> = tasks::KINDS.iter().map(|kind| json!({"required": [kind]})).collect();
         json!({"title": "a task", "type": "object", "anyOf": kinds, "allOf": cases})

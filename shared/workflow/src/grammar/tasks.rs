@@ -1,7 +1,7 @@
 //! The twelve kinds of tasks.
 
 use super::{
-    Field, Record, Shape, calls, may, must,
+    Field, Record, Shape, calls, functions, may, must,
     parts::{
         ANYTHING, CONSUMPTION, DURATION, ERROR_RECORD, EVENT, EXPORT, FLAG, INPUT, INTEGER, ITERATOR, OBJECT, OUTPUT,
         READ, RESOURCE, RETRY_RECORD, TEXT, TEXTS, TIMEOUT,
@@ -24,7 +24,7 @@ pub(super) static BASE: &[Field] = &[
     may("export", &EXPORT),
     may("timeout", &TIMEOUT),
     may("then", &TEXT),
-    may("metadata", &OBJECT),
+    may("metadata", &functions::TASK_METADATA),
 ];
 
 /// The kinds that the fields of a task say it is.
@@ -36,10 +36,10 @@ pub(super) fn kinds<'a>(fields: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     kinds
 }
 
-/// What a task of a kind must be.
-pub(super) fn record_of(kind: &str, task: &Node) -> &'static Record {
+/// What a task of a kind must be; `is_beyond` what the official schema says.
+pub(super) fn record_of(kind: &str, task: &Node, is_beyond: bool) -> &'static Record {
     match kind {
-        "call" => calls::record_of(task),
+        "call" => calls::record_of(task, is_beyond),
         "do" => &DO,
         "emit" => &EMIT,
         "for" => &FOR,

@@ -2,9 +2,11 @@
 //! for the same actions, whoever reads them and whenever.
 
 use super::{
-    Action, Doing, Ending, Frame, Instance, Listening, Phase, Purpose, Record, Role, Run, Timer,
+    Action, Doing, Ending, Frame, Instance, Listening, Lowered, Phase, Purpose, Record, Role, Run, Sensitivity, Timer,
     change::{Change, Entered, Output},
+    state::join,
 };
+use crate::definition::{Builtin, Function};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -53,21 +55,23 @@ impl Run {
             Change::Skipped { instance, parent, slot, .. } => {
                 self.next = instance + 1;
                 if let Some(parent) = self.frames.get_mut(parent) {
-                    parent.take(*slot, Arc::clone(&parent.data));
+                    parent.take(*slot, Arc::clone(&parent.data), parent.data_lowered);
                 }
             }
             Change::Became { instance, doing } => self.become_(*instance, doing, actions),
             Change::Answered { instance, cost_pico_usd, sensitivity, .. } => {
                 self.sensitivity = self.sensitivity.max(*sensitivity);
                 self.spent_pico_usd = self.spent_pico_usd.saturating_add(*cost_pico_usd);
-                self.frames.entry(*instance).and_modify(|frame| frame.doing = Doing::List);
+                self.frames.entry(*instance).and_modify(|frame| frame.answered(*sensitivity));
             }
             Change::Emitted { instance, event } => {
                 actions.push(Action::Emit { instance: *instance, event: Arc::clone(event) });
             }
-            Change::Left { instance, output, context, compensate } => {
-                self.context = context.clone().unwrap_or_else(|| Arc::clone(&self.context));
-                self.leave(*instance, output, *compensate, actions);
+            Change::Left { instance, output, context, compensate, lowered, context_lowered } => {
+                if let Some(context) = context {
+                    (self.context, self.context_lowered) = (Arc::clone(context), *context_lowered);
+                }
+                self.leave(*instance, output, (*compensate, *lowered), actions);
             }
             Change::Failed { .. } => {}
             Change::Emptied { instance } => self.empty(*instance, actions),
@@ -116,6 +120,9 @@ impl Run {
         };
         let raw = entered.raw.clone().or_else(|| flowing(&entered.parent)).unwrap_or_default();
         let input = entered.input.clone().unwrap_or_else(|| Arc::clone(&raw));
+        let only_flows = entered.raw.is_none() && entered.input.is_none();
+        let around = entered.parent.and_then(|parent| self.frames.get(&parent));
+        let lowered = if only_flows { around.and_then(|frame| frame.data_lowered) } else { entered.lowered };
         let frame = Frame {
             name: entered.name.clone(),
             parent: entered.parent,
@@ -130,6 +137,10 @@ impl Run {
             limit_ms: entered.limit_ms,
             limit_turn: 0,
             extensions: entered.extensions.clone(),
+            lowered,
+            data_lowered: lowered,
+            inner_lowered: None,
+            answer_lowered: None,
             doing: Doing::List,
         };
         frame.limit(entered.instance, actions);
@@ -151,15 +162,23 @@ impl Run {
         let Some(frame) = self.frames.get_mut(&instance) else { return };
         match doing {
             // Each try, and what is done about an error, begins with the input.
-            Doing::Try { .. } | Doing::Before { .. } | Doing::List => frame.data = Arc::clone(&frame.input),
-            Doing::After { output, .. } => frame.data = Arc::clone(output),
+            Doing::Try { .. } | Doing::Before { .. } | Doing::List => {
+                (frame.data, frame.data_lowered) = (Arc::clone(&frame.input), frame.lowered);
+            }
+            Doing::After { output, .. } => (frame.data, frame.data_lowered) = (Arc::clone(output), None),
             _ => {}
         }
         frame.doing = doing.clone();
         frame.asks(instance, actions);
     }
 
-    fn leave(&mut self, instance: Instance, output: &Output, undo: Option<usize>, actions: &mut Vec<Action>) {
+    fn leave(
+        &mut self,
+        instance: Instance,
+        output: &Output,
+        (undo, lowered): (Option<usize>, Lowered),
+        actions: &mut Vec<Action>,
+    ) {
         let Some(frame) = self.frames.remove(&instance) else { return };
         if frame.limit_ms.is_some() {
             actions.push(Action::ClearTimer { timer: frame.limit_timer(instance) });
@@ -167,19 +186,23 @@ impl Run {
         if let Doing::Try { attempt_ms: Some(_), turn, .. } = frame.doing {
             actions.push(Action::ClearTimer { timer: Timer { instance, purpose: Purpose::Attempt, turn } });
         }
-        let output = match output {
-            Output::Input => frame.input,
-            Output::Data => frame.data,
-            Output::Value(value) => Arc::clone(value),
+        let (output, lowered) = match output {
+            Output::Input => (frame.input, frame.lowered),
+            Output::Data => (frame.data, frame.data_lowered),
+            Output::Value(value) => (Arc::clone(value), lowered),
         };
         if frame.role == Role::Task {
+            match lowered {
+                Some(lowered) => drop(self.outputs_lowered.insert(frame.name.clone(), lowered)),
+                None => drop(self.outputs_lowered.remove(&frame.name)),
+            }
             self.outputs.insert(frame.name, Arc::clone(&output));
         }
         if let Some(function) = undo {
             self.compensations.push((function, Arc::clone(&output)));
         }
         if let Some(parent) = frame.parent.and_then(|parent| self.frames.get_mut(&parent)) {
-            parent.take(frame.slot, output);
+            parent.take(frame.slot, output, lowered);
         }
     }
 
@@ -204,7 +227,7 @@ impl Run {
         let Some(parent) = frame.parent.and_then(|parent| self.frames.get_mut(&parent)) else { return };
         match (&mut parent.doing, instead) {
             (Doing::Fork { lost, .. }, _) => *lost += 1,
-            (_, Some(instead)) => parent.take(frame.slot, Arc::clone(instead)),
+            (_, Some(instead)) => parent.take(frame.slot, Arc::clone(instead), None),
             _ => {}
         }
     }
@@ -311,16 +334,29 @@ impl Frame {
         }));
     }
 
+    /// Its call was answered. What answers a redaction is as sensitive as that says, and so is what answers a call that
+    /// is told nothing but such data.
+    fn answered(&mut self, sensitivity: Sensitivity) {
+        if let Doing::Call(request) = &self.doing {
+            let is_redaction = request.function == Function::Builtin(Builtin::Redact);
+            let told = if is_redaction { Some(0) } else { request.lowered };
+            self.answer_lowered = join(told, Some(sensitivity));
+        }
+        self.doing = Doing::List;
+    }
+
     /// The output of a task in this one.
-    fn take(&mut self, slot: usize, output: Arc<Value>) {
-        let parallel = |results: &mut BTreeMap<usize, Arc<Value>>| {
+    fn take(&mut self, slot: usize, output: Arc<Value>, lowered: Lowered) {
+        let inner = &mut self.inner_lowered;
+        let mut parallel = |results: &mut BTreeMap<usize, Arc<Value>>| {
+            *inner = if results.is_empty() { lowered } else { join(*inner, lowered) };
             results.insert(slot, Arc::clone(&output));
         };
         match &mut self.doing {
             Doing::Loop { window, results, .. } if *window > 0 => parallel(results),
             Doing::Fork { results, .. } => parallel(results),
             Doing::Listen(listening) => listening.results.push(output),
-            _ => self.data = output,
+            _ => (self.data, self.data_lowered) = (output, lowered),
         }
     }
 }

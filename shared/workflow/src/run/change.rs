@@ -1,7 +1,7 @@
 //! What a decision changes: facts that a run is made of. What an expression said stands in them, so that
 //! nothing is evaluated when they are read again.
 
-use super::{Answer, At, Doing, Ending, Event, Instance, Problem, Role, Sensitivity};
+use super::{Answer, At, Doing, Ending, Event, Instance, Lowered, Problem, Role, Sensitivity};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -84,6 +84,12 @@ pub enum Change {
         /// The function that undoes it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         compensate: Option<usize>,
+        /// How sensitive an output is that says its value.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lowered: Lowered,
+        /// How sensitive the context is from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        context_lowered: Lowered,
     },
     /// A task failed.
     Failed {
@@ -213,6 +219,9 @@ pub struct Entered {
     /// Until when it may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_ms: Option<u64>,
+    /// How sensitive an input is that does not only flow in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lowered: Lowered,
 }
 
 /// What came out of a task.

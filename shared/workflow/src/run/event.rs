@@ -1,6 +1,6 @@
 //! What comes to a run, and what it asks for.
 
-use super::{Ending, Instance, Problem, Sensitivity};
+use super::{Ending, Instance, Lowered, Problem, Sensitivity};
 use crate::definition::{Delivery, Function};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -173,6 +173,9 @@ pub struct Request {
     /// How sensitive the run is: as much as the most sensitive thing it has seen.
     #[serde(default)]
     pub sensitivity: Sensitivity,
+    /// How sensitive its arguments are where all of them come out of a redaction; none: as the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lowered: Lowered,
     /// What was wrong with the answer of the try before, where the task wants it repaired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repair: Option<Problem>,

@@ -11,6 +11,7 @@ mod extensions;
 mod leaves;
 mod leaving;
 mod listening;
+mod lowering;
 mod steps;
 
 use super::{

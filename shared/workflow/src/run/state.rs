@@ -16,6 +16,15 @@ pub type Instance = u64;
 /// most sensitive thing that came to it.
 pub type Sensitivity = u8;
 
+/// How sensitive data is that came out of a redaction, or is made of nothing else; none: as its run.
+pub type Lowered = Option<Sensitivity>;
+
+/// How sensitive is what is made of two.
+#[must_use]
+pub(super) fn join(one: Lowered, other: Lowered) -> Lowered {
+    Some(one?.max(other?))
+}
+
 /// Where a run stands. It is made of its records alone.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -44,6 +53,12 @@ pub struct Run {
     /// How sensitive it is.
     #[serde(default)]
     pub sensitivity: Sensitivity,
+    /// How sensitive its context is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_lowered: Lowered,
+    /// How sensitive outputs are that are less so than the run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs_lowered: BTreeMap<String, Sensitivity>,
     /// Events that came before anybody listened.
     pub signals: Vec<Arc<Value>>,
     /// Ids of signals and wishes that came.
@@ -153,6 +168,18 @@ pub struct Frame {
     /// The extensions that are put around it, by their index.
     #[serde(default)]
     pub extensions: Vec<usize>,
+    /// How sensitive its input is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lowered: Lowered,
+    /// How sensitive the output of the last task in it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_lowered: Lowered,
+    /// How sensitive the outputs of its branches or iterations are together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inner_lowered: Lowered,
+    /// How sensitive the answer of its call is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_lowered: Lowered,
     /// What it is doing.
     pub doing: Doing,
 }

@@ -69,6 +69,116 @@ fn mistakes_get_a_hint() {
     assert!(other[0].to_string().contains("version 2.0.0 of the language"), "{}", other[0]);
 }
 
+/// A task that calls a function of Neptune with these arguments.
+#[track_caller]
+fn check_call(function: &str, arguments: &str, told: &str) {
+    check(&format!("do:\n  - a: {{call: '{function}:1.0.0@default', with: {arguments}}}\n"), told);
+}
+
+#[test]
+fn arguments_of_neptunes_functions_are_checked() {
+    check_call("model", "{input: hi, §promt: x}", "/do/0/a/with/promt|did you mean `prompt`?|it has prompt, input");
+    check_call("model", "{input: hi, §response_format: {}}", "is `responseSchema`");
+    check_call("model", "{input: hi, §system: x}", "instructions are `prompt`");
+    check_call("model", "{input: hi, §timeout: PT5S}", "beside `with`");
+    check_call("model", "{input: hi, class: §internl}", "must be public, internal|did you mean `internal`?");
+    check_call("model", "{input: hi, lane: §batched}", "did you mean `batch`?");
+    check_call("model", "{input: hi, labels: §bug}", "must be a list");
+    check_call("model", "{input: hi, labels: [§1]}", "must be a text");
+    check_call("model", "{input: hi, repair: §maybe}", "true or false");
+    check_call("model", "{input: hi, temperature: §hot}", "a number from 0 to 2");
+    check_call("model", "{input: hi, max_tokens: §0}", "a whole number from 1");
+    check_call("model", "{input: hi, route: {§objectiv: cost}}", "did you mean `objective`?");
+    check_call("model", "{input: hi, route: {objective: §costs}}", "did you mean `cost`?");
+    check_call("model", "{input: hi, responseSchema: §'{{ .s }}'}", "an expression is written `${ .s }`");
+    check_call("model", "{input: hi, responseSchema: §{type: objekt}}", "no JSON Schema");
+    check_call("model", "§{task: classification}", "asks nothing");
+    check_call("notify", "{channel: §mail, to: a, text: x}", "must be webhook, email");
+    check_call("notify", "{channel: email, §recipient: a, to: b, text: x}", "is `to`");
+    check_call("notify", "§{to: a, text: x}", "needs `channel`");
+    check_call("notify", "§{channel: email, to: a}", "says nothing");
+    check_call("approval", "{§txt: May I?}", "did you mean `text`?");
+    check_call("approval", "§{channel: email}", "say who is asked");
+    check_call("feedback", "{task: x, score: §2}", "a number from 0 to 1");
+    check_call("feedback", "§{task: x}", "needs `score`");
+    check_call("governance.redact", "{text: x, policy: §pi}", "did you mean `pii`?");
+    check_call("governance.redact", "§{text: x, json: {}}", "exactly one of value, text, json");
+    check("do:\n  - a: §{call: 'notify:1.0.0@default'}\n", "needs `with`");
+    check("do:\n  - a: {set: {x: 1}, metadata: {neptune: {§delivry: at-most-once}}}\n", "did you mean `delivery`?");
+    // What is only known later is no fault, nor is metadata of others.
+    let fine = "do:\n  - a: {call: 'model:1.0.0@default', with: {input: hi, labels: '${ .l }', class: '${ .c }', \
+                max_tokens: '${ .m }', route: '${ .r }', repair: '${ .x }', responseSchema: '${ .s }'}, metadata: {ours: {x: 1}}}\n";
+    assert!(compiler::read(&format!("{HEAD}{fine}")).is_ok());
+}
+
+#[test]
+fn a_definition_that_was_accepted_stays_readable() {
+    let text = format!(
+        "{HEAD}do:\n  - a: {{call: 'model:1.0.0@default', with: {{promt: hi, responseSchema: {{type: x}}}}}}\n"
+    );
+    assert!(compiler::read(&text).is_err());
+    assert!(compiler::accepted(&text).is_ok());
+    assert!(compiler::accepted(&text.replace("call:", "cal:")).is_err());
+}
+
+/// Every fault, as line and a part of what it says.
+#[track_caller]
+fn check_all(rest: &str, told: &[(u32, &str)]) {
+    let faults = faults(rest);
+    let text: String = faults.iter().map(|fault| format!("{fault}\n")).collect();
+    assert_eq!(faults.len(), told.len(), "{text}");
+    for (fault, (line, part)) in faults.iter().zip(told) {
+        assert!(fault.place.line == *line && fault.to_string().contains(part), "{line} {part}: {text}");
+    }
+}
+
+#[test]
+fn faults_of_all_layers_are_told_at_once() {
+    let rest = "\
+do:
+  - ask:
+      call: model:1.0.0@default
+      with: {promt: x, input: '${ $itme }'}
+      metadata: {neptune: {maxCostUSD: 1}}
+  - loop: {for: {each: x, in: .all}, do: [inner: {sett: {y: 1}}]}
+  - go: {switch: [one: {when: .a && .b, then: nowhere}]}
+  - late: {wait: 30s}
+  - tell: {call: 'notify:1.0.0@default', with: {channel: sms, to: a, text: x}, timeout: soon}
+schedule: {cron: '61 * * * *'}
+";
+    check_all(
+        rest,
+        &[
+            (5, "did you mean `prompt`?"),
+            (5, "$itme"),
+            (6, "did you mean `maxCostUsd`?"),
+            (7, "did you mean `set`?"),
+            (8, "jq writes `and`"),
+            (8, "no task `nowhere`"),
+            (9, "{seconds: 30}"),
+            (10, "must be webhook, email"),
+            (10, "no `soon` in use.timeouts"),
+            (11, "no minute"),
+        ],
+    );
+}
+
+#[test]
+fn what_follows_from_another_fault_is_not_told() {
+    // What is called may stand under the misspelt name.
+    check_all(
+        "use: {function: {help: {set: {x: 1}}}}\ndo:\n  - a: {call: help}\n",
+        &[(2, "did you mean `functions`?")],
+    );
+    check_all("use: {retries: [a]}\ndo:\n  - a: {try: [], catch: {retry: often}}\n", &[(2, "must be an object")]);
+    // The variable is what the misspelt field says.
+    check_all("do:\n  - a: {for: {ech: x, in: .l}, do: [b: {set: {y: '${ $x }'}}]}\n", &[(3, "did you mean `each`?")]);
+    // A try without its catch is looked into all the same.
+    check_all("do:\n  - a: {try: [b: {set: {y: '${ $x }'}}]}\n", &[(3, "needs `catch`"), (3, "$x")]);
+    // One fault at one place.
+    check_all("do:\n  - a: {call: 'model:1.0.0@default', with: {input: x, labels: '{{ .l }}'}}\n", &[(3, "${ .l }")]);
+}
+
 #[test]
 fn cron_patterns_are_checked() {
     for pattern in [
@@ -216,6 +326,9 @@ fn the_samples_are_right() {
     let mut count = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
         let read = compiler::read(&std::fs::read_to_string(&path).unwrap());
         read.unwrap_or_else(|faults| panic!("{}:{}", path.display(), faults[0]));
         count += 1;

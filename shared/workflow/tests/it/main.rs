@@ -12,4 +12,5 @@ mod attacks;
 mod definitions;
 mod expressions;
 mod official;
+mod reference;
 mod runs;

@@ -33,7 +33,9 @@ pub(crate) fn documents(folder: &std::path::Path) -> Vec<(String, String)> {
             found.push((format!("{} {index}", entry.file_name().display()), unindented(block)));
         }
     }
-    found.push(("triage".to_owned(), std::fs::read_to_string(folder.join("example-ai-triage.yaml")).unwrap()));
+    let triage = std::fs::read_to_string(folder.join("example-ai-triage.yaml")).unwrap();
+    // A channel that Neptune does not have.
+    found.push(("triage".to_owned(), triage.replace("channel: slack", "channel: webhook")));
     found
 }
 
@@ -187,7 +189,7 @@ fn the_schema_for_editors_agrees_with_the_grammar() {
         let value = Node::read(&text).unwrap().to_json();
         assert!(schema.is_valid(&value), "{name}");
         for (change, mutant) in mutants(&value).into_iter().step_by(29) {
-            let is_right = grammar::check(&Node::read(&mutant.to_string()).unwrap()).is_empty();
+            let is_right = grammar::lint(&Node::read(&mutant.to_string()).unwrap()).is_empty();
             match (is_right, schema.is_valid(&mutant)) {
                 (true, false) => stricter.push(format!("{name}: {change}")),
                 (false, true) => laxer += 1,

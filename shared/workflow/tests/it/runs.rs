@@ -281,3 +281,55 @@ fn a_run_is_as_sensitive_as_what_it_has_seen() {
     stage.take(event);
     assert_eq!(stage.run.sensitivity, 4);
 }
+
+/// How sensitive the arguments of the last call are, where they are less so than the run.
+fn last_lowered(stage: &Stage) -> Option<u8> {
+    stage.calls().last().unwrap().1.lowered
+}
+
+/// A run whose data is of rank 3 until its first step, which leaves rank 1; and what the next call, with these
+/// arguments, is told.
+#[track_caller]
+fn check_after_redaction(between: &str, input: &str, wanted: Option<u8>) {
+    let text = format!(
+        "do:\n  - clean:\n      call: governance.redact:1.0.0@default\n      with: {{text: '${{ .t }}'}}\n      \
+         export: {{as: '${{ {{text: .text}} }}'}}\n{between}  - ask: {{call: 'model:1.0.0@default', with: {{prompt: Do., input: '{input}'}}}}\n"
+    );
+    let mut stage = Stage::new(&text, json!({"t": "x"}));
+    assert_eq!(last_lowered(&stage), None, "what is redacted is as sensitive as the run");
+    stage.answer(0, Answer { sensitivity: 1, ..Answer::output(json!({"text": "y"})) });
+    while stage.calls().last().unwrap().1.step != "ask" {
+        let last = stage.calls().len() - 1;
+        stage.answer(last, Answer { sensitivity: 1, ..Answer::output(json!({"text": "z"})) });
+    }
+    assert_eq!(last_lowered(&stage), wanted, "{between}{input}");
+    // Whoever reads the log knows the same.
+    assert_eq!(Run::of(&stage.log), stage.run);
+}
+
+#[test]
+fn what_is_made_of_redacted_data_alone_is_not_as_sensitive_as_the_run() {
+    check_after_redaction("", "${ .text }", Some(1));
+    check_after_redaction("", "${ $context.text }", Some(1));
+    check_after_redaction("  - next: {set: '${ $context }'}\n", "${ . }", Some(1));
+    check_after_redaction("", "${ $runtime.metadata.steps.clean.text }", Some(1));
+    check_after_redaction("", "${ $workflow.input.t }", None);
+    check_after_redaction("", "${ .text + $workflow.input.t }", None);
+    check_after_redaction("", "fixed", None);
+    check_after_redaction("  - other: {set: {u: '${ .text }', n: 1}}\n", "${ .u }", Some(1));
+    check_after_redaction("  - other: {set: {u: '${ $workflow.input.t }'}}\n", "${ .u }", None);
+    // What answers a call that is told nothing else.
+    let told = "  - one: {call: 'model:1.0.0@default', with: {input: '${ .text }'}, output: {as: .text}}\n";
+    check_after_redaction(told, "${ . }", Some(1));
+    let raw = "  - one: {call: 'model:1.0.0@default', with: {input: '${ $workflow.input.t }'}}\n";
+    check_after_redaction(raw, "${ .text }", None);
+    let both = "  - two:\n      fork:\n        branches:\n          - a: {set: {u: '${ .text }'}}\n          - b: {set: {u: '${ .text }'}}\n";
+    check_after_redaction(both, "${ .[0].u }", Some(1));
+    check_after_redaction(
+        &both.replace("- b: {set: {u: '${ .text }'}}", "- b: {set: {u: '${ $workflow.input.t }'}}"),
+        "${ .[0].u }",
+        None,
+    );
+    let tried = "  - careful: {try: [a: {set: {u: '${ .text }'}}], catch: {}}\n";
+    check_after_redaction(tried, "${ .u }", Some(1));
+}

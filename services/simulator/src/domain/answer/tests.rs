@@ -36,6 +36,22 @@ fn answers_fit_what_is_asked() {
 }
 
 #[test]
+fn one_label_and_nothing_else_is_just_that() {
+    let system = "Answer with exactly one of these labels and nothing else: Bug, Billing, Spam";
+    assert_eq!(ask(system, TICKET), "Billing");
+    let system = "Classify the support ticket. Answer with exactly one of: billing, bug, how-to.";
+    assert_eq!(ask(system, TICKET), "billing");
+}
+
+#[test]
+fn a_schema_among_the_instructions_is_followed() {
+    let system = "Extract.\n\nAnswer with JSON alone, as this JSON Schema says: {\"type\": \"object\", \"required\": \
+                  [\"kind\"], \"properties\": {\"kind\": {\"enum\": [\"invoice\", \"order\"]}}} Be brief.";
+    assert_eq!(ask(system, TICKET), r#"{"kind":"invoice"}"#);
+    assert!(ask("Say what a JSON Schema is.", TICKET).contains("[ref "));
+}
+
+#[test]
 fn a_question_may_hold_its_own_instruction() {
     let body =
         json!({"model": "m", "messages": [{"role": "user", "content": format!("Summarise this ticket:\n{TICKET}")}]});

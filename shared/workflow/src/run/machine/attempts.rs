@@ -239,6 +239,7 @@ impl Machine<'_> {
             extensions: Vec::new(),
             now_ms: self.now_ms,
             limit_ms: None,
+            lowered: None,
         })));
         let at = super::At { index: at.index + 1, ..at };
         self.work.push(Work::Begin { parent: inner, slot: 0, at, raw: None });

@@ -160,6 +160,7 @@ impl Machine<'_> {
             extensions: Vec::new(),
             now_ms: self.now_ms,
             limit_ms: None,
+            lowered: None,
         })));
         let at = At { index: at.index + 1, ..at };
         self.work.push(Work::Begin { parent: instance, slot: 0, at, raw: None });

@@ -1,12 +1,12 @@
 //! What single tasks do.
 
-use super::{At, Change, Doing, Instance, Machine, Output, Problem, Standard, Work};
+use super::{At, Change, Doing, Instance, Machine, Output, Problem, Standard, Work, lowering::Own};
 use crate::{
     call::uri,
     definition::{Action, Builtin, Case, Function, Reference, Step, Template},
     run::{
         Request, clock,
-        state::{Ending, Listening},
+        state::{Ending, Listening, Lowered},
     },
 };
 use serde_json::{Value, json};
@@ -148,7 +148,9 @@ impl Machine<'_> {
         if *function == Function::Builtin(Builtin::Model) && self.is_spent(instance) {
             return Ok(());
         }
-        self.ask(instance, step, function.clone(), (arguments, true));
+        let dot = self.run.frames.get(&instance).and_then(|frame| frame.lowered);
+        let lowered = with.and_then(|with| self.lowered(with, Own { dot, input: dot, output: None }));
+        self.ask(instance, step, function.clone(), (arguments, true, lowered));
         Ok(())
     }
 
@@ -197,14 +199,20 @@ impl Machine<'_> {
             Some(input) => self.filled(instance, input)?,
             None => self.input(instance).as_ref().clone(),
         };
-        self.ask(instance, step, Function::Workflow(workflow.clone()), (input, is_awaited));
+        self.ask(instance, step, Function::Workflow(workflow.clone()), (input, is_awaited, None));
         if !is_awaited {
             self.work.push(Work::Finish { instance, output: Output::Input, then: None });
         }
         Ok(())
     }
 
-    fn ask(&mut self, instance: Instance, step: &Step, function: Function, (arguments, is_awaited): (Value, bool)) {
+    fn ask(
+        &mut self,
+        instance: Instance,
+        step: &Step,
+        function: Function,
+        (arguments, is_awaited, lowered): (Value, bool, Lowered),
+    ) {
         let wants_repair = arguments.get("repair") == Some(&Value::Bool(true));
         let left = self.definition.settings.max_cost_pico_usd.map(|cap| cap.saturating_sub(self.run.spent_pico_usd));
         let budget_pico_usd = [left, step.settings.max_cost_pico_usd].into_iter().flatten().min();
@@ -216,6 +224,7 @@ impl Machine<'_> {
             deadline_ms: self.deadline_ms(instance),
             budget_pico_usd,
             sensitivity: self.run.sensitivity,
+            lowered,
             repair: self.last_problem(instance).filter(|_| wants_repair).cloned(),
             delivery: step.settings.delivery,
             is_awaited,

@@ -73,9 +73,10 @@ impl Machine<'_> {
         if role == Role::Workflow {
             return self.close(Ending::Completed { output: shaped });
         }
+        let (lowered, context_lowered) = self.shaped_lowered(instance, data, self.raw_lowered(instance, &output));
         let output = if Arc::ptr_eq(&shaped, &raw) { output } else { Output::Value(Arc::clone(&shaped)) };
         let compensate = step.filter(|_| role == Role::Task).and_then(|step| step.settings.compensate);
-        self.push(Change::Left { instance, output, context, compensate });
+        self.push(Change::Left { instance, output, context, compensate, lowered, context_lowered });
         let then = then.unwrap_or_else(|| step.filter(|_| role == Role::Task).map_or(Then::Continue, |step| step.then));
         match (role, parent) {
             (Role::Compensation, _) => self.undo_next(),
@@ -136,6 +137,7 @@ impl Machine<'_> {
             extensions: Vec::new(),
             now_ms: self.now_ms,
             limit_ms: Some(self.now_ms.saturating_add(COMPENSATION_LIMIT_MS)),
+            lowered: None,
         })));
         self.work.push(Work::Begin { parent: instance, slot: 0, at, raw: None });
     }

@@ -45,6 +45,7 @@ impl Machine<'_> {
             extensions: Vec::new(),
             now_ms: self.now_ms,
             limit_ms,
+            lowered: None,
         })));
         self.work.push(match prepared {
             Ok(_) => Work::Begin { parent: 0, slot: 0, at: At { part: 0, index: 0 }, raw: None },
@@ -63,6 +64,7 @@ impl Machine<'_> {
     /// Begins a task, skips it, or ends the task around it if the list has no more.
     pub(super) fn begin(&mut self, parent: Instance, slot: usize, at: At, raw: Option<Arc<Value>>) {
         let Some(frame) = self.run.frames.get(&parent) else { return };
+        let flowing_lowered = frame.data_lowered.filter(|_| raw.is_none());
         let flowing = raw.unwrap_or_else(|| Arc::clone(&frame.data));
         if at.index >= self.list_end(parent, at) {
             return self.work.push(match frame.doing {
@@ -102,6 +104,7 @@ impl Machine<'_> {
             extensions: prepared.extensions,
             now_ms: self.now_ms,
             limit_ms: prepared.limit_ms,
+            lowered: self.input_lowered(step, flowing_lowered),
         })));
         if let Some(problem) = problem {
             self.work.push(Work::Fail { instance, problem });
