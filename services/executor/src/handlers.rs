@@ -1,6 +1,7 @@
 //! One file per message the executor consumes.
 
 pub mod delivery_finished;
+pub mod event_published;
 mod parking;
 pub mod run_call;
 pub mod run_fired;

@@ -1,14 +1,14 @@
 //! The executor: calls models, and drives runs of workflows ([`runs`]).
 //!
 //! **In:** `task.routed` for the zones it serves, in two lanes with a concurrency each;
-//! `task.cancel` signals. For runs: `run.submitted`, `run.input`, `run.fired`, `run.call`, the finished facts of
-//! their tasks and deliveries, and the query for one.
+//! `task.cancel` signals. For runs: `run.submitted`, `run.input`, `run.fired`, `run.call`, `event`, the finished facts
+//! of their tasks and deliveries, and the query for one.
 //! **Out:** the pieces of streamed answers as signals; `attempt.failed` at once for each failed call; `task.finished` once per task;
 //! `task.routed` again when the next attempt of a plan belongs to a zone it does not serve;
 //! `task.parked` when every model that was called is at its rate limit, or failed in a way that passes, and the task
 //! may wait: after a rest it is routed anew, up to six failed calls in all.
-//! For runs: their logs, timers, calls, answers and ends; `task.submitted`, `delivery.requested` and
-//! `feedback.given` of their steps.
+//! For runs: their logs, timers, calls, answers and ends; `task.submitted`, `delivery.requested`,
+//! `feedback.given` and `event` of their steps.
 //! **Owns:** nothing that outlives it. On the bus it keeps leases, by which a task that was handed out twice
 //! calls no model twice; notes of calls that were begun, for five minutes; and the books of models with
 //! limits, in which all executors write down what they use.
@@ -60,14 +60,14 @@ use config::Config;
 use domain::lanes::consumers;
 use futures::StreamExt as _;
 use handlers::{
-    delivery_finished, run_call, run_fired, run_input, run_query, run_submitted, step_finished,
+    delivery_finished, event_published, run_call, run_fired, run_input, run_query, run_submitted, step_finished,
     task_routed::{self, TaskRoutedHandler},
 };
 use neptune_bus::{Bus, BusError, ConnectError, ConsumeError, Parts};
 use neptune_contracts::{
     names::{Lane, Service},
     topology::{
-        EXECUTOR_DELIVERY_FINISHED, EXECUTOR_RUN_CALL, EXECUTOR_RUN_FINISHED, EXECUTOR_RUN_FIRED, EXECUTOR_RUN_INPUT,
+        EXECUTOR_DELIVERY_FINISHED, EXECUTOR_EVENT, EXECUTOR_RUN_CALL, EXECUTOR_RUN_FINISHED, EXECUTOR_RUN_FIRED, EXECUTOR_RUN_INPUT,
         EXECUTOR_RUN_SUBMITTED,
     },
 };
@@ -155,6 +155,7 @@ fn drive(parts: &mut Parts<Error>, runs: &Arc<Runs>) {
     parts.consume(&EXECUTOR_RUN_FIRED, RUN_CONCURRENCY, runs, run_fired::handle);
     parts.consume(&EXECUTOR_RUN_FINISHED, RUN_CONCURRENCY, runs, step_finished::handle);
     parts.consume(&EXECUTOR_DELIVERY_FINISHED, RUN_CONCURRENCY, runs, delivery_finished::handle);
+    parts.consume(&EXECUTOR_EVENT, RUN_CONCURRENCY, runs, event_published::handle);
     parts.consume(&EXECUTOR_RUN_CALL, CALL_CONCURRENCY, runs, run_call::handle);
     parts.serve(runs, run_query::handle);
 }

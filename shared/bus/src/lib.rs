@@ -22,6 +22,7 @@ pub mod connection;
 pub mod consume;
 pub mod dead;
 pub mod envelope;
+pub mod events;
 pub mod exhausted;
 pub mod finish;
 pub mod lease;

@@ -9,8 +9,8 @@ use async_nats::jetstream::{
 use neptune_contracts::{
     catalogue::CATALOGUE,
     topology::{
-        ACCEPT_BACKOFF_SECONDS, AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, LEASE_BUCKET, MAX_BODY_BYTES,
-        PAYLOADS_STORE, Retention, SHARED_BUCKET, STARTED_BUCKET, STARTED_SECONDS, STREAMS, Storage, StreamName,
+        ACCEPT_BACKOFF_SECONDS, AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, LEASE_BUCKET,
+        LISTENS_BUCKET, MAX_BODY_BYTES, PAYLOADS_STORE, Retention, SHARED_BUCKET, STARTED_BUCKET, STARTED_SECONDS, STREAMS, Storage, StreamName,
         StreamSpec,
     },
 };
@@ -66,6 +66,7 @@ pub async fn apply(bus: &Bus) -> Result<Vec<String>, SetupError> {
     names.push(apply_stream(bus, lease_config(bus)).await?);
     names.push(apply_stream(bus, latest_config(bus, SHARED_BUCKET, Duration::ZERO)).await?);
     names.push(apply_stream(bus, latest_config(bus, STARTED_BUCKET, Duration::from_secs(STARTED_SECONDS))).await?);
+    names.push(apply_stream(bus, listens_config(bus)).await?);
     names.push(apply_config_bucket(bus).await?);
     names.push(apply_payload_store(bus).await?);
     Ok(names)
@@ -151,6 +152,15 @@ fn latest_config(bus: &Bus, bucket: &str, max_age: Duration) -> Config {
         allow_direct: true,
         num_replicas: 1,
         ..Config::default()
+    }
+}
+
+/// A bucket of who listens: on disk before a run goes on, and never dropped, because whoever is not in it hears nothing.
+fn listens_config(bus: &Bus) -> Config {
+    Config {
+        persist_mode: persist_mode(Storage::Synced),
+        discard: DiscardPolicy::New,
+        ..latest_config(bus, LISTENS_BUCKET, Duration::ZERO)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod chat;
 pub mod dead;
 pub mod delivery;
 pub mod embedding;
+pub mod event;
 pub mod feedback;
 pub mod fingerprint;
 pub mod finished;

@@ -7,7 +7,6 @@
 //! follows from it is in the log and asked for.
 
 pub mod call;
-pub mod emitted;
 pub mod finished;
 pub mod input;
 pub mod log;

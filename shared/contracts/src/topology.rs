@@ -35,6 +35,8 @@ pub enum StreamName {
     Facts,
     /// The logs of runs, and what comes to them from outside.
     Runs,
+    /// Events of teams, for whoever listens when they come.
+    Events,
     /// Tasks that wait for their time, and those whose time has come.
     Timers,
     /// Deliveries asked for and admitted.
@@ -154,6 +156,18 @@ pub const STREAMS: &[StreamSpec] = &[
         direct: true,
     },
     StreamSpec {
+        name: StreamName::Events,
+        holds: "events of teams, for runs that listen and programs that read them",
+        retention: Retention::Limits,
+        storage: Storage::Synced,
+        max_age_seconds: 7 * DAY,
+        max_bytes: 1024 * MIB,
+        max_messages_per_subject: -1,
+        refuse_when_full: false,
+        duplicate_window_seconds: 600,
+        direct: true,
+    },
+    StreamSpec {
         name: StreamName::Timers,
         holds: "tasks that wait until a model has room, timers of runs, and those whose time has come, until they are done",
         retention: Retention::WorkQueue,
@@ -203,6 +217,7 @@ impl StreamName {
             Self::Results => "RESULTS",
             Self::Facts => "FACTS",
             Self::Runs => "RUNS",
+            Self::Events => "EVENTS",
             Self::Timers => "TIMERS",
             Self::Deliveries => "DELIVERIES",
             Self::Dead => "DEAD",
@@ -343,6 +358,8 @@ pub const EXECUTOR_RUN_SUBMITTED: ConsumerSpec =
 /// Signals, wishes and answers of calls.
 pub const EXECUTOR_RUN_INPUT: ConsumerSpec =
     of_runs("executor-run-input", StreamName::Runs, "run.input.v1.<team>.<run>.<id>");
+/// Events of teams, for runs that listen.
+pub const EXECUTOR_EVENT: ConsumerSpec = of_runs("executor-event", StreamName::Events, "event.v1.<team>");
 /// Timers of runs whose time has come.
 pub const EXECUTOR_RUN_FIRED: ConsumerSpec =
     of_runs("executor-run-fired", StreamName::Timers, "run.fired.v1.<team>.<run>.<timer>");
@@ -409,6 +426,7 @@ pub const CONSUMERS: &[ConsumerSpec] = &[
     EXECUTOR_ONPREM_BATCH,
     EXECUTOR_RUN_SUBMITTED,
     EXECUTOR_RUN_INPUT,
+    EXECUTOR_EVENT,
     EXECUTOR_RUN_FIRED,
     EXECUTOR_RUN_CALL,
     EXECUTOR_RUN_FINISHED,
@@ -433,5 +451,7 @@ pub const SHARED_BUCKET: &str = "SHARED";
 pub const STARTED_BUCKET: &str = "STARTED";
 /// A note of a call that was begun is kept for so long: over two more deliveries of its task at least.
 pub const STARTED_SECONDS: u64 = 300;
+/// Bucket of which runs listen to which types of events.
+pub const LISTENS_BUCKET: &str = "LISTENS";
 /// Object store of large bodies.
 pub const PAYLOADS_STORE: &str = "PAYLOADS";

@@ -4,6 +4,7 @@
 pub mod approval;
 pub mod course;
 pub mod deeds;
+pub mod event;
 pub mod finish;
 pub mod model;
 pub mod notify;

@@ -1,7 +1,7 @@
 //! Doing what a run asks for. All of it may be done twice.
 
 use super::{Runs, carry::Fault};
-use crate::domain::run::{Step, approval, course::Course, deeds::Deed, finish, model, notify};
+use crate::domain::run::{Step, approval, course::Course, deeds::Deed, event, finish, model, notify};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use neptune_bus::{BusError, Cause, PublishError};
 use neptune_contracts::{
@@ -13,7 +13,6 @@ use neptune_contracts::{
     run::{
         MAX_DEPTH, ParentRef, RunSubmitted,
         call::RunCall,
-        emitted::RunEmitted,
         finished::RunFinished,
         input::{RunInput, RunWish},
         timer::RunTimer,
@@ -58,12 +57,12 @@ impl Runs {
                 Ok(())
             }
             Deed::Emit { instance, event } => {
-                let event = event.as_ref().clone();
-                let emitted = RunEmitted { run: course.id, team: course.team.clone(), instance, event };
-                self.bus.publish(&emitted, &Cause::root()).await.map(drop)
+                let event = event::published(course, instance, &event).map_err(PublishError::Encode)?;
+                self.bus.publish(&event, &Cause::root()).await.map(drop)
             }
             Deed::End { ending } => {
                 self.clear(course, None).await;
+                self.forget_listening(course).await;
                 self.end(&finish::finished(course, &ending), course.made_of.reply_to.as_deref()).await
             }
         }
@@ -74,6 +73,16 @@ impl Runs {
         let cleared = self.bus.clear_timers(&course.team, course.id, timer.as_deref()).await;
         if let Err(error) = cleared {
             tracing::debug!(run.id = %course.id, error = &error as &dyn std::error::Error, "a timer is left to fire in vain");
+        }
+    }
+
+    /// What is not forgotten costs whoever reads an event a look in vain.
+    async fn forget_listening(&self, course: &Course) {
+        if !course.has_listened() {
+            return;
+        }
+        if let Err(error) = self.bus.forget_listener(&course.team, (course.id, course.turn)).await {
+            tracing::debug!(run.id = %course.id, error = &error as &dyn std::error::Error, "a run that has ended is still noted to listen");
         }
     }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::domain::run::{
     course::{Course, Decided, Heard},
-    deeds,
+    deeds, event,
 };
 use neptune_bus::{Append, BusError, LogEntry, PublishError};
 use neptune_contracts::{
@@ -14,7 +14,7 @@ use neptune_contracts::{
     run::log::{RunLogged, RunMadeOf},
 };
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use uuid::Uuid;
 
 /// So often somebody else may append first before the messages are handed out again.
@@ -63,6 +63,8 @@ impl Runs {
         let (early, waits) = (items.iter().map(|item| item.delivered).max().unwrap_or(1), items.len());
         match Box::pin(self.carry_on(key, &mut known, &items)).await {
             Ok(true) => Carried::On,
+            // Nobody that is not there yet listens.
+            Ok(false) if items.iter().all(|item| matches!(item.heard, Heard::Event { .. })) => Carried::On,
             Ok(false) if early < EARLY => Carried::Later(RETRY),
             Ok(false) => {
                 tracing::warn!(run.id = %key.1, team = %key.0, waits, "nothing is known of a run that something came to");
@@ -128,6 +130,9 @@ impl Runs {
                 }
                 self.keep(key, known, course);
                 return Ok(true);
+            }
+            if event::may_listen(&decided.records) {
+                self.note_listening(&course, &decided.course).await?;
             }
             match self.append(&course, &decided).await? {
                 Append::Stored(sequence) => {
@@ -201,6 +206,16 @@ impl Runs {
         let found = entries.len();
         take(course, entries)?;
         Ok(found)
+    }
+
+    /// Notes what a run begins to listen to, before its log says that it does: an event that comes after that finds it.
+    async fn note_listening(&self, before: &Course, after: &Course) -> Result<(), Fault> {
+        let known = if before.turn == after.turn { event::kinds(before) } else { BTreeSet::new() };
+        for kind in event::kinds(after).difference(&known) {
+            let noted = self.bus.note_listener(&after.team, (after.id, after.turn), kind).await;
+            noted.map_err(Fault::Publish)?;
+        }
+        Ok(())
     }
 
     async fn append(&self, before: &Course, decided: &Decided) -> Result<Append, Fault> {

@@ -18,6 +18,7 @@ mod kills;
 mod limits;
 mod output;
 mod provider;
+mod run_events;
 mod run_kills;
 mod runs;
 mod streams;

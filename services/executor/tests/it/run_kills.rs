@@ -8,10 +8,10 @@ use crate::{
 use futures::StreamExt as _;
 use neptune_bus::{Bus, Incoming, Outcome};
 use neptune_contracts::{
+    event::EventPublished,
     names::{Origin, Service, Zone},
     run::{
         RunSubmitted,
-        emitted::RunEmitted,
         finished::RunOutcome,
         log::{RunLogged, RunMadeOf},
     },
@@ -169,7 +169,7 @@ async fn what_was_decided_and_not_asked_for_is_asked_for_by_the_next() {
     let text = definition("dies", &text);
     world.apply(&text).await;
     let document = compiler::read(&text).unwrap().document;
-    let mut emitted = world.operator.listen::<RunEmitted>().await.unwrap();
+    let mut emitted = world.operator.listen::<EventPublished>().await.unwrap();
     // The executor that dies is played by a reader of its consumer.
     let (bus, dying) = (world.bus(Service::Executor).await, Shutdown::new());
     let (reader, appended, stop) = (bus.clone(), Arc::new(Semaphore::new(0)), dying.clone());
@@ -195,7 +195,7 @@ async fn what_was_decided_and_not_asked_for_is_asked_for_by_the_next() {
     let fact = world.run_ended(run).await;
     assert_eq!((fact.outcome, web.calls()), (RunOutcome::Completed, 1), "{fact:?}");
     let said = tokio::time::timeout(LONG, emitted.next()).await.unwrap().unwrap();
-    assert_eq!((said.run, said.event["type"].as_str()), (run, Some("ticket.seen")));
+    assert_eq!((said.run, said.kind.as_str()), (Some(run), "ticket.seen"));
     let view = world.view(run).await;
     let other = steps(&view, "other")[0].instance;
     assert_eq!(world.run_ended(run.child(other)).await.outcome, RunOutcome::Completed);

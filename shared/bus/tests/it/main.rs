@@ -5,6 +5,7 @@ mod support;
 
 mod accept;
 mod dead_letters;
+mod events;
 mod gather;
 mod large_bodies;
 mod outage;

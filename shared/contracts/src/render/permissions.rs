@@ -5,6 +5,7 @@ use crate::{
     Message as _,
     catalogue::CATALOGUE,
     delivery::DeliveryRequested,
+    event::EventPublished,
     feedback::FeedbackGiven,
     names::{Origin, Service, Zone},
     query::{QUERIES, Query as _, SpendQuery, TaskQuery, run::RunQuery},
@@ -13,8 +14,8 @@ use crate::{
     subject::Namespace,
     task::TaskSubmitted,
     topology::{
-        AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, GOVERNANCE_FINISHED, LEASE_BUCKET, METERING_FINISHED,
-        PAYLOADS_STORE, SHARED_BUCKET, STARTED_BUCKET, StreamName,
+        AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, GOVERNANCE_FINISHED, LEASE_BUCKET, LISTENS_BUCKET,
+        METERING_FINISHED, PAYLOADS_STORE, SHARED_BUCKET, STARTED_BUCKET, StreamName,
     },
 };
 use std::{collections::BTreeSet, fmt::Write as _};
@@ -182,7 +183,8 @@ pub fn of_client(namespace: &Namespace, team: &str) -> Permissions {
     permissions.subscribe.insert(format!("{namespace}.reply.{team}.>"));
     permissions.subscribe.insert(format!("{namespace}.task.finished.v1.{team}.>"));
     permissions.subscribe.insert(format!("{namespace}.run.finished.v1.{team}.*"));
-    permissions.subscribe.insert(format!("{namespace}.run.emitted.v1.{team}"));
+    permissions.publish.insert(namespace.subject(EventPublished::SUBJECT, &[team]));
+    permissions.subscribe.insert(namespace.subject(EventPublished::SUBJECT, &[team]));
     permissions.subscribe.insert(namespace.subject(STREAM_CHUNK.subject, &[team]));
     permissions.publish.insert(namespace.subject(TASK_CANCEL.subject, &[team]));
     // Copies are compared by the operator, judgements are learnt from; nobody who asked hears of them.
@@ -220,19 +222,25 @@ fn executing(publish: &mut BTreeSet<String>, namespace: &Namespace) {
     }
 }
 
-/// Driving runs: reading their logs again, clearing their timers, and what only runs ask for.
+/// Driving runs: reading their logs again, clearing their timers, noting who listens, and what only runs ask for.
 fn driving_runs(namespace: &Namespace) -> impl Iterator<Item = String> {
     let (runs, timers) =
         (namespace.resource(StreamName::Runs.as_str()), namespace.resource(StreamName::Timers.as_str()));
+    let listens = namespace.resource(LISTENS_BUCKET);
+    let noting = [
+        format!("$KV.{listens}.>"),
+        format!("$JS.API.STREAM.INFO.KV_{listens}"),
+        format!("$JS.API.STREAM.PURGE.KV_{listens}"),
+    ];
     let asked = CATALOGUE.iter().filter(|entry| {
         let is_of_runs = entry.subject.starts_with("run.");
-        let is_asked_by_runs = [DeliveryRequested::SUBJECT, FeedbackGiven::SUBJECT].contains(&entry.subject);
+        let is_asked_by_runs = [DeliveryRequested::SUBJECT, FeedbackGiven::SUBJECT, EventPublished::SUBJECT].contains(&entry.subject);
         (is_of_runs || is_asked_by_runs) && entry.producers.contains(&Service::Executor)
     });
     let asked: Vec<String> = asked.map(|entry| namespace.wildcard(entry.subject)).collect();
     let reading = [format!("$JS.API.DIRECT.GET.{runs}"), format!("$JS.API.DIRECT.GET.{runs}.>")];
     // Of a run that has ended only its own are cleared; the broker knows no finer permission.
-    reading.into_iter().chain([format!("$JS.API.STREAM.PURGE.{timers}")]).chain(asked)
+    reading.into_iter().chain([format!("$JS.API.STREAM.PURGE.{timers}")]).chain(noting).chain(asked)
 }
 
 fn following_resources(publish: &mut BTreeSet<String>, namespace: &Namespace) {

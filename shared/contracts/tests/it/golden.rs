@@ -8,6 +8,7 @@ use neptune_contracts::{
     catalogue::CATALOGUE,
     dead::DeadLetter,
     delivery::{DeliveryAdmitted, DeliveryAttempted, DeliveryFinished, DeliveryRequested},
+    event::EventPublished,
     feedback::FeedbackGiven,
     finished::TaskFinished,
     parked::{TaskParked, TaskResumed},
@@ -15,7 +16,6 @@ use neptune_contracts::{
     run::{
         RunSubmitted,
         call::RunCall,
-        emitted::RunEmitted,
         finished::RunFinished,
         input::RunInput,
         log::RunLogged,
@@ -71,8 +71,8 @@ fn every_message_has_a_sample_that_decodes() {
     check::<RunCall>();
     check::<RunTimer>();
     check::<RunFired>();
-    check::<RunEmitted>();
     check::<RunFinished>();
+    check::<EventPublished>();
     check::<DeliveryRequested>();
     check::<DeliveryAdmitted>();
     check::<DeliveryAttempted>();

@@ -119,9 +119,12 @@ pub struct Correlation {
 const PATTERN_BYTES: usize = 64 << 10;
 
 impl Pattern {
-    /// A text, as a pattern too if it is one.
+    /// A text, as a pattern too if it is one. Where a dot is the only sign it is taken as it stands: types have dots.
     #[must_use]
     pub fn new(text: &str) -> Self {
+        if text.chars().all(|sign| sign.is_alphanumeric() || ".-_/:".contains(sign)) {
+            return Self { text: text.to_owned(), regex: None };
+        }
         let regex = regex::RegexBuilder::new(&format!("^(?:{text})$")).size_limit(PATTERN_BYTES).build();
         Self { text: text.to_owned(), regex: regex.ok() }
     }

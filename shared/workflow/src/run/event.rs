@@ -50,6 +50,16 @@ pub enum Event {
         #[serde(default)]
         sensitivity: Sensitivity,
     },
+    /// An event in the sense of CloudEvents was published for whoever listens just now. It is not kept for later.
+    Published {
+        /// Which; a second one with this id is the same.
+        id: String,
+        /// The event.
+        event: Value,
+        /// How sensitive that is.
+        #[serde(default)]
+        sensitivity: Sensitivity,
+    },
     /// Somebody wants something of the run.
     Controlled {
         /// Which wish; a second one with this id is the same.

@@ -13,7 +13,7 @@ use neptune_contracts::{
     run::{input::RunWish, log::RunMadeOf},
 };
 use neptune_workflow::{
-    definition::Definition,
+    definition::{Action, Definition},
     run::{Answer, Arrival, Change, Control, Ending, Event, Instance, Problem, Record, Request, Run, Standard},
 };
 use serde_json::Value;
@@ -86,6 +86,15 @@ pub enum Heard {
         /// What.
         wish: RunWish,
     },
+    /// An event was published for whoever listens.
+    Event {
+        /// Its name.
+        id: String,
+        /// The event.
+        event: Value,
+        /// How sensitive it is.
+        class: Option<DataClass>,
+    },
     /// It cannot be carried on.
     Broken {
         /// Why.
@@ -103,6 +112,7 @@ impl Heard {
             Self::Delivery { instance, .. } => format!("delivery {instance}"),
             Self::Fired { timer } => format!("timer {timer}"),
             Self::Input { id, .. } => format!("input {id}"),
+            Self::Event { id, .. } => format!("event {id}"),
             Self::Broken { .. } => "broken".to_owned(),
         }
     }
@@ -218,6 +228,11 @@ impl Course {
             }
             Heard::Fired { timer } => timer::read(timer).map(Event::TimerFired),
             Heard::Input { id, wish } => self.wish(id, wish),
+            Heard::Event { id, event, class } => Some(Event::Published {
+                id: id.clone(),
+                event: event.clone(),
+                sensitivity: class.map_or(0, |class| class as u8),
+            }),
             Heard::Broken { .. } => None,
         }
     }
@@ -266,6 +281,13 @@ impl Course {
             self.asides.pop_front();
         }
         self.asides.push_back((causes, asides));
+    }
+
+    /// Whether its definition has a step that listens to events.
+    #[must_use]
+    pub fn has_listened(&self) -> bool {
+        let parts = 0..=self.definition.parts.len();
+        parts.flat_map(|part| self.definition.list(part)).any(|step| matches!(step.action, Action::Listen(_)))
     }
 
     /// What may not have been asked for by whoever died over `causes`: all that the run waits for, and what they asked

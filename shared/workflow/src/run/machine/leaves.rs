@@ -103,6 +103,7 @@ impl Machine<'_> {
         if let Value::Object(event) = &mut event {
             event.extend(given);
         }
+        check_event(&event)?;
         let event = Arc::new(event);
         self.push(Change::Emitted { instance, event: Arc::clone(&event) });
         self.work.push(Work::Finish { instance, output: Output::Value(event), then: None });
@@ -245,4 +246,17 @@ impl Machine<'_> {
         }
         deadline_ms
     }
+}
+
+/// Whether the attributes of an event that CloudEvents knows are what they must be.
+fn check_event(event: &Value) -> Result<(), Problem> {
+    for name in ["specversion", "id", "source", "type", "subject", "time"] {
+        let is_needed = !["subject", "time"].contains(&name);
+        let is_right = event.get(name).map_or(!is_needed, |value| value.as_str().is_some_and(|text| !text.is_empty()));
+        if !is_right {
+            let detail = format!("`{name}` of the event is no text; CloudEvents wants one that is not empty");
+            return Err(Problem::new(Standard::Validation, detail));
+        }
+    }
+    Ok(())
 }

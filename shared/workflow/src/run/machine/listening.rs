@@ -18,6 +18,26 @@ impl<'a> Machine<'a> {
             return;
         }
         self.push(Change::Seen { id: id.to_owned(), sensitivity });
+        if !self.hear_all(event) {
+            if self.run.signals.len() >= SIGNALS {
+                self.push(Change::Unbuffered { index: 0 });
+            }
+            self.push(Change::Buffered { event: Arc::new(event.clone()) });
+        }
+    }
+
+    /// An event comes that is for whoever listens now: of one that nobody here wants nothing is kept.
+    pub(super) fn published(&mut self, id: &str, event: &Value, sensitivity: Sensitivity) {
+        if self.run.seen.contains(id) || self.run.seen.len() >= SIGNALS_PER_RUN {
+            return;
+        }
+        if self.hear_all(event) {
+            self.push(Change::Seen { id: id.to_owned(), sensitivity });
+        }
+    }
+
+    /// Whether any task that listens wants an event; each that does has it.
+    fn hear_all(&mut self, event: &Value) -> bool {
         let listens = |(instance, frame): (&Instance, &super::Frame)| {
             matches!(frame.doing, Doing::Listen(_)).then_some(*instance)
         };
@@ -26,12 +46,7 @@ impl<'a> Machine<'a> {
         for instance in listeners {
             is_heard |= self.hear(instance, event);
         }
-        if !is_heard {
-            if self.run.signals.len() >= SIGNALS {
-                self.push(Change::Unbuffered { index: 0 });
-            }
-            self.push(Change::Buffered { event: Arc::new(event.clone()) });
-        }
+        is_heard
     }
 
     pub(super) fn hold(&mut self, event: &Event) {
