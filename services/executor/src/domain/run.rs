@@ -7,6 +7,7 @@ pub mod deeds;
 pub mod finish;
 pub mod model;
 pub mod notify;
+pub mod redact;
 pub mod timer;
 pub mod view;
 
