@@ -10,7 +10,11 @@ use crate::{
     error::Error,
 };
 use neptune_contracts::resource::{API_VERSION, Manifest, Metadata, WorkflowSpec};
-use neptune_workflow::compiler;
+use neptune_workflow::{
+    compiler,
+    fault::{Fault, nearest},
+    source::Node,
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::{
@@ -135,12 +139,11 @@ fn document<'f>(file: &'f Path, before: usize, body: &str) -> Option<Document<'f
     Some(Document { file, line: before + blank + 1, text: format!("{}{body}", "\n".repeat(before)), is_json: false })
 }
 
-/// A workflow as its language has it, if the document is one.
+/// A workflow as its language has it, if the document is one or was meant to be.
 fn workflow(document: &Document<'_>) -> Option<Result<Manifest, Vec<String>>> {
-    let written: Value = document.parse().ok()?;
-    let is_one = written.get("apiVersion").is_none() && written.pointer("/document/dsl").is_some();
-    is_one.then(|| {
-        let definition = linted(document, &document.text)?;
+    is_workflow(&document.top_names()).then(|| {
+        let read = compiler::read(&document.text).map_err(|faults| document.linted(&faults))?;
+        let definition = read.document;
         let name = WorkflowSpec::name_of(&definition).unwrap_or_default();
         let manifest = Manifest {
             api_version: API_VERSION.into(),
@@ -153,12 +156,10 @@ fn workflow(document: &Document<'_>) -> Option<Result<Manifest, Vec<String>>> {
     })
 }
 
-/// A definition as JSON, once it can be run.
-fn linted(document: &Document<'_>, text: &str) -> Result<Value, Vec<String>> {
-    let read = compiler::read(text).map_err(|faults| {
-        faults.iter().map(|fault| format!("{}:{fault}", document.file.display())).collect::<Vec<String>>()
-    })?;
-    Ok(read.document)
+/// Whether a document with these fields at its top is a workflow in its own language: a manifest says its kind.
+fn is_workflow(names: &[String]) -> bool {
+    let is_manifest = names.iter().any(|name| ["apiVersion", "kind"].contains(&name.as_str()));
+    !is_manifest && names.iter().any(|name| nearest(name, ["document", "do"]).is_some())
 }
 
 /// The manifest, or every fault of the document.
@@ -187,13 +188,10 @@ fn read(document: &Document<'_>) -> Result<Manifest, Vec<String>> {
     manifest.check().map_err(|error| whole(&error))?;
     manifest.spec = spec::full_form(kind, &manifest.spec).map_err(|error| whole(&error))?;
     if kind == Kind::Workflow {
-        let definition = manifest.spec.get("document").map(Value::to_string).unwrap_or_default();
-        compiler::read(&definition).map_err(|faults| {
-            let told = |fault: &neptune_workflow::fault::Fault| {
-                document.fault(document.line, &format!("{}: {}", fault.pointer, fault.message))
-            };
-            faults.iter().map(told).collect::<Vec<String>>()
-        })?;
+        let whole = Node::read(&document.text).map_err(|fault| document.linted(&[fault]))?;
+        if let Some(definition) = whole.field("spec").and_then(|spec| spec.field("document")) {
+            compiler::read_node(definition).map_err(|faults| document.linted(&faults))?;
+        }
     }
     Ok(manifest)
 }
@@ -214,6 +212,26 @@ impl Document<'_> {
             let line = error.location().and_then(|place| usize::try_from(place.line()).ok()).filter(|line| *line > 0);
             self.fault(line.unwrap_or(self.line), &plain(&error.to_string()))
         })
+    }
+
+    /// The fields at the top, also where the document cannot be parsed.
+    fn top_names(&self) -> Vec<String> {
+        match self.parse() {
+            Ok(Value::Object(fields)) => return fields.keys().cloned().collect(),
+            Ok(_) => return Vec::new(),
+            Err(_) => {}
+        }
+        if self.text.trim_start().starts_with('{') {
+            let stands = |name: &&str| self.text.contains(&format!("\"{name}\""));
+            return ["apiVersion", "kind", "document", "do"].into_iter().filter(stands).map(str::to_owned).collect();
+        }
+        let name = |line: &str| Some(line.split_once(':')?.0.trim_matches(['"', '\'']).to_owned());
+        self.text.lines().filter(|line| !line.starts_with([' ', '\t', '#', '-'])).filter_map(name).collect()
+    }
+
+    /// What is wrong with a definition, as `neptune workflow lint` says it.
+    fn linted(&self, faults: &[Fault]) -> Vec<String> {
+        faults.iter().map(|fault| format!("{}:{fault}", self.file.display())).collect()
     }
 
     /// The line of the field at `path`.
@@ -336,6 +354,39 @@ mod tests {
         let seen = faults("w.yaml", &format!("# A workflow.\n{}", WORKFLOW.replace("set: {x: 1}", "sett: {x: 1}")));
         assert_eq!(seen.len(), 1, "{seen:?}");
         assert!(seen[0].starts_with("w.yaml:4:10: /do/0/one: ") && seen[0].contains("did you mean `set`"), "{seen:?}");
+    }
+
+    #[test]
+    fn broken_workflows_get_what_lint_says_of_them() {
+        for (from, to, place, part) in [
+            ("document: {dsl", "documnet: {dsl", "w.yaml:1:1: ", "did you mean `document`?"),
+            ("dsl: '1.0.3', ", "", "w.yaml:1:11: ", "needs `dsl`"),
+            ("{x: 1}}", "{x: 1}", "w.yaml:", "not YAML"),
+            ("do:", "{do:", "w.yaml:", "not YAML"),
+            (
+                "set: {x: 1}",
+                "call: 'model:1.0.0@default', with: {promt: x, input: y}",
+                "w.yaml:3:",
+                "did you mean `prompt`?",
+            ),
+        ] {
+            let seen = faults("w.yaml", &WORKFLOW.replace(from, to));
+            assert!(seen.iter().any(|fault| fault.starts_with(place) && fault.contains(part)), "{seen:?}");
+            assert!(!seen.iter().any(|fault| fault.contains("apiVersion")), "{seen:?}");
+        }
+        let seen = faults("w.json", r#"{"document": {"dsl": "1.0.3", "#);
+        assert!(seen[0].contains("not YAML"), "{seen:?}");
+    }
+
+    #[test]
+    fn a_workflow_in_a_manifest_is_linted_in_its_place() {
+        let inside = WORKFLOW.replace("set:", "sett:").replace('\n', "\n    ");
+        let text = format!(
+            "apiVersion: neptune/v1\nkind: Workflow\nmetadata: {{name: 'a/b:1.0.0'}}\nspec:\n  document:\n    {inside}"
+        );
+        let seen = faults("w.yaml", &text);
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        assert!(seen[0].starts_with("w.yaml:8:14: /do/0/one: ") && seen[0].contains("did you mean `set`"), "{seen:?}");
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! may wait: after a rest it is routed anew, up to six failed calls in all.
 //! For runs: their logs, timers, calls, answers and ends; `task.submitted`, `delivery.requested`,
 //! `feedback.given` and `event` of their steps.
+//! **Asks:** governance, for runs, what a value is without its sensitive data.
 //! **Owns:** nothing that outlives it. On the bus it keeps leases, by which a task that was handed out twice
 //! calls no model twice; notes of calls that were begun, for five minutes; and the books of models with
 //! limits, in which all executors write down what they use.

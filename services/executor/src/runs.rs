@@ -22,6 +22,7 @@ pub mod act;
 pub mod carry;
 pub mod definitions;
 pub mod mailbox;
+pub mod redact;
 pub mod web;
 
 use crate::{cancels::Cancels, config::Environment, http::Clients};

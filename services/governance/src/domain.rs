@@ -8,4 +8,5 @@ pub mod pace;
 pub mod period;
 pub mod policy;
 pub mod rebuild;
+pub mod redact;
 pub mod settle;

@@ -4,7 +4,7 @@
 //! `delivery.requested` (admit or reject).
 //! **Out:** `task.admitted`, signed; `task.finished` for what is rejected; `delivery.admitted`;
 //! `delivery.finished` for deliveries that are rejected.
-//! **Answers:** how a team's budgets stand.
+//! **Answers:** how a team's budgets stand; a value without its sensitive data, and what that was.
 //! **Asks:** metering, what was spent, for budgets that Redis does not know.
 //! **Owns:** holds and spend in Redis.
 //!
@@ -35,12 +35,12 @@ use arc_swap::ArcSwap;
 use budget::Budgets;
 use config::Config;
 use domain::policy::Policy;
-use handlers::{budget_query, delivery_requested, task_finished, task_resumed, task_submitted};
+use handlers::{budget_query, delivery_requested, redact_query, task_finished, task_resumed, task_submitted};
 use neptune_bus::{Bus, BusError, ConnectError, ConsumeError, Parts};
 use neptune_contracts::{
     Timestamp,
     names::Service,
-    query::BudgetQuery,
+    query::{BudgetQuery, redact::RedactQuery},
     resource::Resources,
     topology::{GOVERNANCE_DELIVERY, GOVERNANCE_FINISHED, GOVERNANCE_RESUMED, GOVERNANCE_SUBMITTED},
 };
@@ -109,6 +109,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     parts.consume(&GOVERNANCE_FINISHED, SETTLE_CONCURRENCY, &office, task_finished::handle);
     parts.consume(&GOVERNANCE_DELIVERY, DELIVERY_CONCURRENCY, &office, delivery_requested::handle);
     parts.serve::<BudgetQuery, _, _, _>(&office, budget_query::handle);
+    parts.serve::<RedactQuery, _, _, _>(&office, redact_query::handle);
     parts.spawn_infallible(follow(office.clone(), resources));
     parts.spawn_infallible(keep_complete(office.clone()));
     parts.spawn_infallible(sweep(office));

@@ -12,11 +12,13 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub mod decisions;
 pub mod quality;
+pub mod redact;
 pub mod routing;
 pub mod run;
 
 use decisions::DecisionsQuery;
 use quality::{Judgement, QualityQuery};
+use redact::RedactQuery;
 use routing::RoutingQuery;
 use run::RunQuery;
 
@@ -244,5 +246,6 @@ pub const QUERIES: &[QueryEntry] = &[
     entry::<RoutingQuery>(),
     entry::<DecisionsQuery>(),
     entry::<BudgetQuery>(),
+    entry::<RedactQuery>(),
     entry::<RunQuery>(),
 ];

@@ -121,6 +121,10 @@ pub fn of(program: Program, sources: &Sources) -> Result<Variables, EnvironmentF
         Program::Router => set("NEPTUNE_ROUTER_REDIS_URL", &sources.redis_url),
         Program::Executor => {
             set(PUBLIC_KEY, &public_key(secret(sources, SIGNING_KEY)?)?);
+            // The stand-in for receivers is what calls of sample workflows go to.
+            if let Some(sink) = &sources.sink {
+                set("NEPTUNE_EXECUTOR_RUN_HOSTS", &sink.http);
+            }
             variables.extend(for_models(sources));
         }
         Program::Metering => set("NEPTUNE_METERING_DATABASE_URL", &sources.database_url),
@@ -351,6 +355,8 @@ mod tests {
         assert_eq!(of(Program::Notifier, &with_sink).unwrap()[SMTP_URL], "smtp://s-smtp");
         with_sink.ambient.remove(SMTP_URL);
         assert_eq!(of(Program::Notifier, &with_sink).unwrap()[SMTP_URL], "smtp://127.0.0.1:3");
+        // Calls of runs may go there too.
+        assert_eq!(of(Program::Executor, &with_sink).unwrap()["NEPTUNE_EXECUTOR_RUN_HOSTS"], "127.0.0.1:4");
     }
 
     #[test]

@@ -63,9 +63,24 @@ fn notes(step: &StepView) -> String {
     notes.extend(of_note("task").map(|task| format!("task {task}")));
     notes.extend(of_note("delivery").map(|delivery| format!("delivery {delivery}")));
     notes.extend(of_note("run").map(|run| format!("run {run}")));
+    notes.extend(step.note.as_ref().and_then(findings));
     notes.extend(step.doing.clone());
     notes.extend(step.problem.clone());
     notes.join(", ").replace('\n', " ").chars().take(NOTE_CHARACTERS).collect()
+}
+
+/// What sensitive data a redaction found.
+fn findings(note: &Value) -> Option<String> {
+    let found = note.get("findings")?.as_array()?.iter();
+    let told = found.map(|one| {
+        format!(
+            "{} x {}",
+            one.get("count").unwrap_or(&Value::Null),
+            one.get("kind").and_then(Value::as_str).unwrap_or_default()
+        )
+    });
+    let told: Vec<String> = told.collect();
+    Some(if told.is_empty() { "nothing sensitive".to_owned() } else { format!("found {}", told.join(", ")) })
 }
 
 fn end(view: &RunView) -> Vec<String> {
@@ -96,7 +111,7 @@ mod tests {
         let step = |instance: u64, level: usize, name: &str, ended: Option<i64>| {
             json!({"instance": instance, "level": level, "name": name, "state": if ended.is_some() {"done"} else {"running"},
                 "started_at": at(0), "ended_at": ended.map(at), "cost_usd": if instance == 1 {"0.002"} else {"0"},
-                "note": if instance == 1 {json!({"model": "a/b"})} else {Value::Null}})
+                "note": if instance == 1 {json!({"model": "a/b"})} else {json!({"findings": [{"kind": "EMAIL", "count": 2}]})}})
         };
         let view: RunView = serde_json::from_value(json!({
             "id": "0199f2aa-0000-7000-8000-0000000000e1", "team": "support", "workflow": "a/b:1.0.0", "state": "running",
@@ -106,8 +121,8 @@ mod tests {
         .unwrap();
         let text = render(&view, at(3_000));
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[7], "b       running      3.0 s");
+        assert_eq!(lines[7], "b       running      3.0 s                 found 2 x EMAIL");
         assert_eq!(lines[8], "  ask   done         1.2 s  $0.002         a/b");
-        assert_eq!(lines[9], "  wait  running      3.0 s");
+        assert_eq!(lines[9], "  wait  running      3.0 s                 found 2 x EMAIL");
     }
 }

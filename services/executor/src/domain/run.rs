@@ -8,6 +8,7 @@ pub mod event;
 pub mod finish;
 pub mod model;
 pub mod notify;
+pub mod redact;
 pub mod timer;
 pub mod view;
 

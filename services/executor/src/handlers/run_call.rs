@@ -47,7 +47,9 @@ pub async fn handle(runs: Arc<Runs>, incoming: Incoming<RunCall>) -> Outcome {
     }
     // Its id among tasks is what a run that does not want it any more cancels.
     let watch = runs.cancels.watch(&team, run.task(instance));
-    let Some(answered) = watch.token().run_until_cancelled(runs.call(&request)).await else { return Outcome::Done };
+    let Some(answered) = watch.token().run_until_cancelled(runs.call(&team, &request)).await else {
+        return Outcome::Done;
+    };
     settled(answer(&runs.bus, (run, team, instance), &answered).await)
 }
 

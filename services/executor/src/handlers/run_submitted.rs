@@ -57,5 +57,9 @@ fn begin(runs: &Runs, submitted: &RunSubmitted, stored_at: Timestamp) -> Result<
         made_of.parent.clone_from(&submitted.parent);
     });
     let read = runs.definitions.of(&made_of);
-    read.map(|_| made_of).map_err(|detail| Problem::new(Standard::Configuration, detail))
+    let definition = read.map_err(|detail| Problem::new(Standard::Configuration, detail))?;
+    match definition.data.input_schema.as_ref().and_then(|schema| schema.fault(&submitted.input)) {
+        None => Ok(made_of),
+        Some(fault) => Err(Problem::new(Standard::Validation, format!("the input is not what it must be: {fault}"))),
+    }
 }

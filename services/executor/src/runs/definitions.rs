@@ -27,7 +27,7 @@ impl Definitions {
         if let Some(known) = known {
             return Ok(known);
         }
-        let read = compiler::read(&made_of.definition.to_string()).map_err(|faults| {
+        let read = compiler::accepted(&made_of.definition.to_string()).map_err(|faults| {
             let told: Vec<String> = faults.iter().take(5).map(ToString::to_string).collect();
             format!("the definition of {} cannot be run: {}", made_of.workflow, told.join("; "))
         })?;

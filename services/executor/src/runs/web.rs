@@ -8,10 +8,11 @@ use super::Runs;
 use neptune_contracts::{
     Timestamp,
     address::{is_host, is_public},
+    names::Team,
 };
 use neptune_workflow::{
     call::{http, openapi},
-    definition::Function,
+    definition::{Builtin, Function},
     run::{Answer, Problem, Request, Standard, secrets},
     source::Node,
 };
@@ -31,8 +32,11 @@ const ANSWER_BYTES: usize = 8 << 20;
 const SECRET: &str = "NEPTUNE_SECRET_";
 
 impl Runs {
-    /// Makes a call, and returns what came of it.
-    pub(crate) async fn call(&self, request: &Request) -> Answer {
+    /// Makes a call of a team's run, and returns what came of it.
+    pub(crate) async fn call(&self, team: &Team, request: &Request) -> Answer {
+        if request.function == Function::Builtin(Builtin::Redact) {
+            return self.redact(team, request).await;
+        }
         let patience = patience(request.deadline_ms);
         match tokio::time::timeout(patience, Box::pin(self.make(request))).await {
             Ok(Ok(output)) => Answer::output(output),

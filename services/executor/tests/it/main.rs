@@ -3,6 +3,7 @@
 
 mod gate;
 mod upstream;
+mod words;
 mod workflows;
 mod world;
 
@@ -18,6 +19,7 @@ mod kills;
 mod limits;
 mod output;
 mod provider;
+mod redaction;
 mod run_events;
 mod run_kills;
 mod runs;

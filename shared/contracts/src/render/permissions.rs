@@ -8,7 +8,7 @@ use crate::{
     event::EventPublished,
     feedback::FeedbackGiven,
     names::{Origin, Service, Zone},
-    query::{QUERIES, Query as _, SpendQuery, TaskQuery, run::RunQuery},
+    query::{QUERIES, Query as _, SpendQuery, TaskQuery, redact::RedactQuery, run::RunQuery},
     run::RunSubmitted,
     signal::{SIGNALS, STREAM_CHUNK, TASK_CANCEL},
     subject::Namespace,
@@ -101,7 +101,10 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
             executing(publish, namespace);
             publish.extend(driving_runs(namespace));
         }
-        Service::Governance => publish.extend(filling_budgets(namespace)),
+        Service::Governance => {
+            publish.extend(filling_budgets(namespace));
+            publish.insert("_INBOX_executor.>".into());
+        }
         Service::Metering => {
             publish.insert("_INBOX_governance.>".into());
             publish.insert("_INBOX_router.>".into());
@@ -120,7 +123,9 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
             publish.insert(format!("$JS.API.DIRECT.GET.KV_{}.>", namespace.resource(STARTED_BUCKET)));
             let timers = namespace.resource(StreamName::Timers.as_str());
             publish.insert(format!("$JS.API.STREAM.MSG.GET.{timers}"));
-            publish.extend(QUERIES.iter().map(|query| namespace.wildcard(query.subject)));
+            // Only runs have anything redacted.
+            let asked = QUERIES.iter().filter(|query| query.subject != RedactQuery::SUBJECT);
+            publish.extend(asked.map(|query| namespace.wildcard(query.subject)));
             permissions.subscribe.insert(format!("{namespace}.reply.ingress.>"));
         }
         _ => {}
@@ -240,7 +245,8 @@ fn driving_runs(namespace: &Namespace) -> impl Iterator<Item = String> {
     let asked: Vec<String> = asked.map(|entry| namespace.wildcard(entry.subject)).collect();
     let reading = [format!("$JS.API.DIRECT.GET.{runs}"), format!("$JS.API.DIRECT.GET.{runs}.>")];
     // Of a run that has ended only its own are cleared; the broker knows no finer permission.
-    reading.into_iter().chain([format!("$JS.API.STREAM.PURGE.{timers}")]).chain(noting).chain(asked)
+    let redacting = namespace.wildcard(RedactQuery::SUBJECT);
+    reading.into_iter().chain([format!("$JS.API.STREAM.PURGE.{timers}"), redacting]).chain(noting).chain(asked)
 }
 
 fn following_resources(publish: &mut BTreeSet<String>, namespace: &Namespace) {

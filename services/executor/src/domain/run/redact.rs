@@ -1,0 +1,42 @@
+//! Redactions that runs ask for: what governance is asked, and what its reply answers.
+
+use neptune_contracts::{
+    names::{DataClass, Team},
+    query::redact::{RedactQuery, RedactReply},
+};
+use neptune_workflow::{
+    call::redact,
+    run::{Answer, Outcome, Problem, Request},
+};
+use serde_json::{Map, Value, json};
+
+/// The question to governance.
+///
+/// # Errors
+/// The arguments name nothing to redact.
+pub fn query(team: &Team, request: &Request) -> Result<RedactQuery, Problem> {
+    let (_, value) = redact::subject(&request.arguments)?;
+    let policy = request.arguments.get("policy").and_then(Value::as_str).map(str::to_owned);
+    Ok(RedactQuery { team: team.clone(), value: value.clone(), policy })
+}
+
+/// What the reply answers a step: the value under the name it was given by, `findings` and `class`. The answer is as
+/// sensitive as what is left; its note says how sensitive the data was, and so is the run, which still has it.
+#[must_use]
+pub fn answer(request: &Request, reply: RedactReply) -> Answer {
+    let note = json!({"class": reply.found_class, "lowered_to": reply.class, "findings": reply.findings});
+    let name = redact::subject(&request.arguments).map_or("value", |(name, _)| name);
+    let output = Map::from_iter([
+        (name.to_owned(), reply.value),
+        ("findings".to_owned(), json!(reply.findings)),
+        ("class".to_owned(), json!(reply.class)),
+    ]);
+    let outcome = Outcome::Output(Value::Object(output));
+    Answer { outcome, cost_pico_usd: 0, sensitivity: reply.class as u8, note: Some(note) }
+}
+
+/// The class of a rank of the engine; what has none is as sensitive as can be.
+#[must_use]
+pub fn class_of_rank(rank: u8) -> Option<DataClass> {
+    DataClass::ALL.iter().copied().find(|class| *class as u8 == rank).or(Some(DataClass::Restricted))
+}
