@@ -3,9 +3,11 @@
 pub mod delivery_finished;
 mod parking;
 pub mod run_call;
+pub mod run_emitted;
 pub mod run_fired;
 pub mod run_input;
 pub mod run_query;
 pub mod run_submitted;
 pub mod step_finished;
 pub mod task_routed;
+pub mod workflows_query;

@@ -10,8 +10,8 @@ use neptune_contracts::{
     catalogue::CATALOGUE,
     topology::{
         ACCEPT_BACKOFF_SECONDS, AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, LEASE_BUCKET, MAX_BODY_BYTES,
-        PAYLOADS_STORE, Retention, SHARED_BUCKET, STARTED_BUCKET, STARTED_SECONDS, STREAMS, Storage, StreamName,
-        StreamSpec,
+        PAYLOADS_STORE, Retention, SHARED_BUCKET, STARTED_BUCKET, STARTED_SECONDS, STARTS_BUCKET, STREAMS, Storage,
+        StreamName, StreamSpec,
     },
 };
 use std::{collections::HashMap, time::Duration};
@@ -66,6 +66,7 @@ pub async fn apply(bus: &Bus) -> Result<Vec<String>, SetupError> {
     names.push(apply_stream(bus, lease_config(bus)).await?);
     names.push(apply_stream(bus, latest_config(bus, SHARED_BUCKET, Duration::ZERO)).await?);
     names.push(apply_stream(bus, latest_config(bus, STARTED_BUCKET, Duration::from_secs(STARTED_SECONDS))).await?);
+    names.push(apply_stream(bus, starts_config(bus)).await?);
     names.push(apply_config_bucket(bus).await?);
     names.push(apply_payload_store(bus).await?);
     Ok(names)
@@ -151,6 +152,17 @@ fn latest_config(bus: &Bus, bucket: &str, max_age: Duration) -> Config {
         allow_direct: true,
         num_replicas: 1,
         ..Config::default()
+    }
+}
+
+/// A bucket whose values count only once they are stored, and of which none may be dropped.
+fn starts_config(bus: &Bus) -> Config {
+    let allow_message_ttl = true;
+    Config {
+        persist_mode: persist_mode(Storage::Synced),
+        discard: DiscardPolicy::New,
+        allow_message_ttl,
+        ..latest_config(bus, STARTS_BUCKET, Duration::ZERO)
     }
 }
 

@@ -14,11 +14,13 @@ pub mod decisions;
 pub mod quality;
 pub mod routing;
 pub mod run;
+pub mod workflow;
 
 use decisions::DecisionsQuery;
 use quality::{Judgement, QualityQuery};
 use routing::RoutingQuery;
 use run::RunQuery;
+use workflow::WorkflowsQuery;
 
 /// A question one service answers.
 pub trait Query: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -245,4 +247,5 @@ pub const QUERIES: &[QueryEntry] = &[
     entry::<DecisionsQuery>(),
     entry::<BudgetQuery>(),
     entry::<RunQuery>(),
+    entry::<WorkflowsQuery>(),
 ];

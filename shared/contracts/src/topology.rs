@@ -346,6 +346,9 @@ pub const EXECUTOR_RUN_INPUT: ConsumerSpec =
 /// Timers of runs whose time has come.
 pub const EXECUTOR_RUN_FIRED: ConsumerSpec =
     of_runs("executor-run-fired", StreamName::Timers, "run.fired.v1.<team>.<run>.<timer>");
+/// Events of runs, which schedules start others by.
+pub const EXECUTOR_RUN_EMITTED: ConsumerSpec =
+    of_runs("executor-run-emitted", StreamName::Facts, "run.emitted.v1.<team>");
 /// Calls of runs to make.
 pub const EXECUTOR_RUN_CALL: ConsumerSpec =
     of_runs("executor-run-call", StreamName::Tasks, "run.call.v1.<team>.<run>.<instance>");
@@ -410,6 +413,7 @@ pub const CONSUMERS: &[ConsumerSpec] = &[
     EXECUTOR_RUN_SUBMITTED,
     EXECUTOR_RUN_INPUT,
     EXECUTOR_RUN_FIRED,
+    EXECUTOR_RUN_EMITTED,
     EXECUTOR_RUN_CALL,
     EXECUTOR_RUN_FINISHED,
     EXECUTOR_DELIVERY_FINISHED,
@@ -433,5 +437,8 @@ pub const SHARED_BUCKET: &str = "SHARED";
 pub const STARTED_BUCKET: &str = "STARTED";
 /// A note of a call that was begun is kept for so long: over two more deliveries of its task at least.
 pub const STARTED_SECONDS: u64 = 300;
+/// Bucket of what starts and admits runs: who has a place under a limit and who waits for one, and how far schedules
+/// are. It is stored before it counts, and refuses when it is full.
+pub const STARTS_BUCKET: &str = "STARTS";
 /// Object store of large bodies.
 pub const PAYLOADS_STORE: &str = "PAYLOADS";

@@ -5,8 +5,10 @@ pub mod approval;
 pub mod course;
 pub mod deeds;
 pub mod finish;
+pub mod gate;
 pub mod model;
 pub mod notify;
+pub mod refusal;
 pub mod timer;
 pub mod view;
 

@@ -59,12 +59,20 @@ impl Runs {
             }
             Deed::Emit { instance, event } => {
                 let event = event.as_ref().clone();
-                let emitted = RunEmitted { run: course.id, team: course.team.clone(), instance, event };
+                let hops = course.made_of.start.as_ref().map_or(0, |start| start.hops);
+                let emitted = RunEmitted { run: course.id, team: course.team.clone(), instance, event, hops };
                 self.bus.publish(&emitted, &Cause::root()).await.map(drop)
             }
             Deed::End { ending } => {
                 self.clear(course, None).await;
-                self.end(&finish::finished(course, &ending), course.made_of.reply_to.as_deref()).await
+                self.end(&finish::finished(course, &ending), course.made_of.reply_to.as_deref()).await?;
+                match &course.made_of.gate {
+                    Some(gate) => {
+                        let left = self.leave(&gate.name, (course.id, course.turn)).await;
+                        left.map_err(|fault| PublishError::Broker(fault.into()))
+                    }
+                    None => Ok(()),
+                }
             }
         }
     }
@@ -168,6 +176,9 @@ impl Runs {
             input: request.arguments.clone(),
             metadata: step.made_of.metadata.clone(),
             parent: Some(parent),
+            idempotency_key: None,
+            priority: Some(step.made_of.priority).filter(|priority| *priority != 0),
+            start: None,
         };
         self.bus.publish(&submitted, &Cause::root()).await.map(|_| Done::Asked)
     }

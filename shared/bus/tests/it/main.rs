@@ -14,4 +14,5 @@ mod queries;
 mod resources;
 mod runs;
 mod setup;
+mod starts;
 mod underway;

@@ -7,14 +7,14 @@ use crate::{
     delivery::DeliveryRequested,
     feedback::FeedbackGiven,
     names::{Origin, Service, Zone},
-    query::{QUERIES, Query as _, SpendQuery, TaskQuery, run::RunQuery},
+    query::{QUERIES, Query as _, SpendQuery, TaskQuery, run::RunQuery, workflow::WorkflowsQuery},
     run::RunSubmitted,
     signal::{SIGNALS, STREAM_CHUNK, TASK_CANCEL},
     subject::Namespace,
     task::TaskSubmitted,
     topology::{
         AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, GOVERNANCE_FINISHED, LEASE_BUCKET, METERING_FINISHED,
-        PAYLOADS_STORE, SHARED_BUCKET, STARTED_BUCKET, StreamName,
+        PAYLOADS_STORE, SHARED_BUCKET, STARTED_BUCKET, STARTS_BUCKET, StreamName,
     },
 };
 use std::{collections::BTreeSet, fmt::Write as _};
@@ -92,7 +92,7 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
         publish.insert("_INBOX.>".into());
         publish.insert(format!("{namespace}.reply.>"));
     }
-    following_resources(publish, namespace);
+    following(publish, namespace, CONFIG_BUCKET);
     large_bodies(publish, namespace);
     let results = namespace.resource(StreamName::Results.as_str());
     match service {
@@ -154,6 +154,7 @@ pub fn of_executor(namespace: &Namespace, zone: Zone) -> Permissions {
     let of_runs: BTreeSet<String> = driving_runs(namespace).collect();
     permissions.publish.retain(|subject| !of_runs.contains(subject));
     permissions.subscribe.remove(&namespace.wildcard(RunQuery::SUBJECT));
+    permissions.subscribe.remove(&namespace.wildcard(WorkflowsQuery::SUBJECT));
     let own = [format!("executor-{zone}-realtime"), format!("executor-{zone}-batch")];
     let of_executors = CONSUMERS.iter().filter(|consumer| consumer.service == Service::Executor);
     for consumer in of_executors.filter(|consumer| own.iter().all(|own| own != consumer.name)) {
@@ -231,12 +232,16 @@ fn driving_runs(namespace: &Namespace) -> impl Iterator<Item = String> {
     });
     let asked: Vec<String> = asked.map(|entry| namespace.wildcard(entry.subject)).collect();
     let reading = [format!("$JS.API.DIRECT.GET.{runs}"), format!("$JS.API.DIRECT.GET.{runs}.>")];
+    let mut starts = BTreeSet::from([format!("$KV.{}.>", namespace.resource(STARTS_BUCKET))]);
+    starts.insert(format!("$JS.API.DIRECT.GET.KV_{}.>", namespace.resource(STARTS_BUCKET)));
+    following(&mut starts, namespace, STARTS_BUCKET);
     // Of a run that has ended only its own are cleared; the broker knows no finer permission.
-    reading.into_iter().chain([format!("$JS.API.STREAM.PURGE.{timers}")]).chain(asked)
+    reading.into_iter().chain([format!("$JS.API.STREAM.PURGE.{timers}")]).chain(starts).chain(asked)
 }
 
-fn following_resources(publish: &mut BTreeSet<String>, namespace: &Namespace) {
-    let stream = format!("KV_{}", namespace.resource(CONFIG_BUCKET));
+/// Following what a bucket holds.
+fn following(publish: &mut BTreeSet<String>, namespace: &Namespace, bucket: &str) {
+    let stream = format!("KV_{}", namespace.resource(bucket));
     publish.insert(format!("$JS.API.STREAM.INFO.{stream}"));
     // Consumers without a name of their own are created on the bare subject.
     publish.insert(format!("$JS.API.CONSUMER.CREATE.{stream}"));
