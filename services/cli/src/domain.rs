@@ -19,3 +19,4 @@ pub mod since;
 pub mod spec;
 pub mod table;
 pub mod timeline;
+pub mod workflow_list;

@@ -66,7 +66,9 @@ pub struct Context {
 /// It failed; the message says what to do.
 pub async fn run(cli: Cli) -> Result<(), Error> {
     // Definitions are looked at anywhere.
-    if let Command::Workflow(workflow) = &cli.command {
+    if let Command::Workflow(workflow) = &cli.command
+        && !matches!(workflow, commands::workflow::Workflow::List | commands::workflow::Workflow::Show { .. })
+    {
         return commands::workflow::run(workflow, cli.json).await;
     }
     // Replays of labelled tasks need no stack, and so must not fail for the lack of one.
@@ -94,7 +96,7 @@ pub async fn run(cli: Cli) -> Result<(), Error> {
         Command::Report(report) => commands::report::run(&context, report).await,
         Command::Dead(args) => commands::dead::run(&context, args).await,
         Command::Eval(eval) => commands::eval::run(&eval, || Ok(context)).await,
-        Command::Workflow(workflow) => commands::workflow::run(&workflow, context.json).await,
+        Command::Workflow(workflow) => commands::workflow::run_with(&context, &workflow).await,
     }
 }
 

@@ -24,6 +24,7 @@ pub mod record;
 pub mod retry_after;
 pub mod room;
 pub mod run;
+pub mod schedule;
 pub mod sse;
 pub mod step;
 pub mod wire;

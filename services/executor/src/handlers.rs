@@ -10,3 +10,4 @@ pub mod run_query;
 pub mod run_submitted;
 pub mod step_finished;
 pub mod task_routed;
+pub mod workflows_query;

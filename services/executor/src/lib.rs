@@ -2,7 +2,7 @@
 //!
 //! **In:** `task.routed` for the zones it serves, in two lanes with a concurrency each;
 //! `task.cancel` signals. For runs: `run.submitted`, `run.input`, `run.fired`, `run.call`, `event`, the finished facts
-//! of their tasks and deliveries, and the query for one.
+//! of their tasks and deliveries, and the queries for one and for workflows.
 //! **Out:** the pieces of streamed answers as signals; `attempt.failed` at once for each failed call; `task.finished` once per task;
 //! `task.routed` again when the next attempt of a plan belongs to a zone it does not serve;
 //! `task.parked` when every model that was called is at its rate limit, or failed in a way that passes, and the task
@@ -63,13 +63,14 @@ use futures::StreamExt as _;
 use handlers::{
     delivery_finished, event_published, run_call, run_fired, run_input, run_query, run_submitted, step_finished,
     task_routed::{self, TaskRoutedHandler},
+    workflows_query,
 };
 use neptune_bus::{Bus, BusError, ConnectError, ConsumeError, Parts};
 use neptune_contracts::{
     names::{Lane, Service},
     topology::{
-        EXECUTOR_DELIVERY_FINISHED, EXECUTOR_EVENT, EXECUTOR_RUN_CALL, EXECUTOR_RUN_FINISHED, EXECUTOR_RUN_FIRED, EXECUTOR_RUN_INPUT,
-        EXECUTOR_RUN_SUBMITTED,
+        EXECUTOR_DELIVERY_FINISHED, EXECUTOR_EVENT, EXECUTOR_RUN_CALL, EXECUTOR_RUN_FINISHED, EXECUTOR_RUN_FIRED,
+        EXECUTOR_RUN_INPUT, EXECUTOR_RUN_SUBMITTED,
     },
 };
 use neptune_runtime::Shutdown;
@@ -129,7 +130,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
         parts.consume(spec, concurrency, &handler, task_routed::handle);
     }
     if config.runs {
-        drive(&mut parts, &Arc::new(Runs::new(bus.clone(), workflows, calling, cancels.clone())));
+        drive(&mut parts, &Runs::new(bus.clone(), workflows, calling, cancels.clone()));
     }
     parts.spawn(async move {
         let mut cancelled = bus.cancelled().await?;
@@ -146,6 +147,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
 
 /// What comes to runs at a time.
 const RUN_CONCURRENCY: usize = 1_024;
+/// Events that schedules hear at a time.
+const EVENT_CONCURRENCY: usize = 64;
 /// Calls of runs at a time.
 const CALL_CONCURRENCY: usize = 256;
 
@@ -156,7 +159,13 @@ fn drive(parts: &mut Parts<Error>, runs: &Arc<Runs>) {
     parts.consume(&EXECUTOR_RUN_FIRED, RUN_CONCURRENCY, runs, run_fired::handle);
     parts.consume(&EXECUTOR_RUN_FINISHED, RUN_CONCURRENCY, runs, step_finished::handle);
     parts.consume(&EXECUTOR_DELIVERY_FINISHED, RUN_CONCURRENCY, runs, delivery_finished::handle);
-    parts.consume(&EXECUTOR_EVENT, RUN_CONCURRENCY, runs, event_published::handle);
+    parts.consume(&EXECUTOR_EVENT, EVENT_CONCURRENCY, runs, event_published::handle);
     parts.consume(&EXECUTOR_RUN_CALL, CALL_CONCURRENCY, runs, run_call::handle);
     parts.serve(runs, run_query::handle);
+    parts.serve(runs, workflows_query::handle);
+    let keeping = Arc::clone(runs);
+    parts.spawn_infallible(async move { keeping.keep_time().await });
+    let (looking, following) = (Arc::clone(runs), Arc::clone(runs));
+    parts.spawn_infallible(async move { looking.look_at_gates().await });
+    parts.spawn_infallible(async move { following.follow_starts().await });
 }

@@ -15,22 +15,33 @@
 //! before the acknowledgements: handed out again, what follows is in the log already, and is asked for again. In a call
 //! of its own ([`web`]): the call is made again, or fails as ambiguous where the step says `at-most-once`.
 //!
+//! **Before it begins** a run may have to wait for a place under a limit of runs at once ([`gates`]): it then has a log
+//! with what it is made of and nothing else, and is in no executor's memory.
+//!
 //! **Waiting** holds nothing: timers are the broker's, and a run that waits is some messages on a disk. What is kept of
 //! runs in memory is only a copy, bounded, and read anew where it is not the newest.
 
 pub mod act;
 pub mod carry;
 pub mod definitions;
+pub mod gates;
 pub mod mailbox;
 pub mod redact;
+pub mod schedules;
+pub mod starting;
 pub mod web;
 
 use crate::{cancels::Cancels, config::Environment, http::Clients};
 use definitions::Definitions;
+use gates::Gates;
 use mailbox::Mailboxes;
 use neptune_bus::{Bus, Outcome, PublishError};
 use neptune_contracts::resource::Resources;
-use std::{sync::Arc, time::Duration};
+use schedules::Schedules;
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 use tokio::sync::watch;
 
 /// Before what could not be carried on is tried again.
@@ -54,15 +65,32 @@ pub struct Runs {
     pub(crate) mailboxes: Mailboxes,
     /// Definitions that were read lately.
     pub(crate) definitions: Definitions,
+    /// Places under limits of runs at once.
+    pub(crate) gates: Gates,
+    /// How far schedules are.
+    pub(crate) schedules: Schedules,
+    /// Itself, for what goes on beside.
+    pub(crate) me: Weak<Self>,
 }
 
 impl Runs {
     /// Drives runs on `bus`.
     #[must_use]
-    pub fn new(bus: Bus, resources: watch::Receiver<Arc<Resources>>, calling: Calling, cancels: Cancels) -> Self {
+    pub fn new(bus: Bus, resources: watch::Receiver<Arc<Resources>>, calling: Calling, cancels: Cancels) -> Arc<Self> {
         let Calling { http, environment, hosts } = calling;
-        let (mailboxes, definitions) = (Mailboxes::default(), Definitions::default());
-        Self { bus, resources, http, environment, hosts: Arc::new(hosts), cancels, mailboxes, definitions }
+        Arc::new_cyclic(|me| Self {
+            bus,
+            resources,
+            http,
+            environment,
+            hosts: Arc::new(hosts),
+            cancels,
+            mailboxes: Mailboxes::default(),
+            definitions: Definitions::default(),
+            gates: Gates::default(),
+            schedules: Schedules::default(),
+            me: me.clone(),
+        })
     }
 }
 

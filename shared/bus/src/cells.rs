@@ -2,16 +2,13 @@
 //! that of two at the same time only one is made.
 
 use crate::{Bus, BusError};
-use async_nats::{
-    HeaderMap, HeaderValue,
-    jetstream::{
-        context::PublishErrorKind,
-        message::{PublishMessage, StreamMessage},
-        stream::DirectGetErrorKind,
-    },
+use async_nats::jetstream::{
+    context::PublishErrorKind,
+    message::{PublishMessage, StreamMessage},
+    stream::DirectGetErrorKind,
 };
 use bytes::Bytes;
-use neptune_contracts::{headers, topology::SHARED_BUCKET};
+use neptune_contracts::topology::SHARED_BUCKET;
 
 /// What a cell holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,8 +25,11 @@ impl Bus {
     /// # Errors
     /// The broker could not be asked.
     pub async fn cell(&self, name: &str) -> Result<Cell, BusError> {
-        let action = "read what replicas share";
-        let stored = self.latest(SHARED_BUCKET, &token(name)).await.map_err(|error| BusError::new(action, error))?;
+        self.cell_in((SHARED_BUCKET, &token(name)), "read what replicas share").await
+    }
+
+    pub(crate) async fn cell_in(&self, (bucket, key): (&str, &str), action: &'static str) -> Result<Cell, BusError> {
+        let stored = self.latest(bucket, key).await.map_err(|error| BusError::new(action, error))?;
         Ok(stored.map_or_else(Cell::default, |stored| Cell { body: stored.payload, revision: stored.sequence }))
     }
 
@@ -39,11 +39,19 @@ impl Bus {
     /// # Errors
     /// The broker could not be asked; whether it was written is not known.
     pub async fn set_cell(&self, name: &str, body: Vec<u8>, after: u64) -> Result<Option<u64>, BusError> {
+        let message = PublishMessage::build().payload(body.into());
+        self.set_cell_in((SHARED_BUCKET, &token(name)), message, after).await
+    }
+
+    pub(crate) async fn set_cell_in(
+        &self,
+        (bucket, key): (&str, &str),
+        message: PublishMessage,
+        after: u64,
+    ) -> Result<Option<u64>, BusError> {
         let action = "write what replicas share";
-        let subject = format!("$KV.{}.{}", self.namespace().resource(SHARED_BUCKET), token(name));
-        let mut headers = HeaderMap::new();
-        headers.insert(headers::EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(after));
-        let message = PublishMessage::build().headers(headers).payload(body.into());
+        let subject = format!("$KV.{}.{key}", self.namespace().resource(bucket));
+        let message = message.expected_last_subject_sequence(after);
         let ack = self.inner.context.send_publish(subject, message).await;
         match ack.map_err(|error| BusError::new(action, error))?.await {
             Ok(ack) => Ok(Some(ack.sequence)),

@@ -42,6 +42,7 @@ pub mod runs;
 pub mod settle;
 pub mod setup;
 pub mod signals;
+pub mod starts;
 pub mod underway;
 
 mod acks;

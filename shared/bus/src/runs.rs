@@ -4,7 +4,7 @@
 //! last. What follows from it is published afterwards, each under a subject or id of its own, so that asking for
 //! it again changes nothing.
 
-use crate::{Bus, BusError, Cause, Incoming, PublishError, envelope, payload};
+use crate::{Bus, BusError, Cause, Incoming, PublishError, envelope, payload, publish::Draft};
 use async_nats::{
     HeaderMap, HeaderValue, StatusCode,
     header::{NATS_SCHEDULE, NATS_SCHEDULE_TARGET},
@@ -140,6 +140,15 @@ impl Bus {
         }
     }
 
+    /// The last message of a run's log.
+    ///
+    /// # Errors
+    /// The broker could not be asked, or it cannot be read.
+    pub async fn last_logged(&self, team: &Team, run: RunId) -> Result<Option<RunLogged>, BusError> {
+        let subject = self.namespace().subject(RunLogged::SUBJECT, &[team.as_str(), &run.to_string()]);
+        self.last_of(StreamName::Runs, subject, "read the end of a run's log").await
+    }
+
     /// What came to a run under `id`.
     ///
     /// # Errors
@@ -211,15 +220,28 @@ impl Bus {
                 None => after = 0,
             }
         }
-        if let Some(reply_to) = reply_to {
-            let mut headers = HeaderMap::new();
-            if let Some(reference) = draft.headers.get(headers::BODY_REFERENCE) {
-                headers.insert(headers::BODY_REFERENCE, reference.clone());
-            }
-            // Whoever misses it reads the stored fact.
-            self.inner.client.publish_with_headers(reply_to.to_owned(), headers, draft.body).await.ok();
-        }
+        self.answer_of_run(draft, reply_to).await;
         Ok(())
+    }
+
+    /// Tells a caller that waits how a run ended. Nothing is stored.
+    ///
+    /// # Errors
+    /// It is too large.
+    pub async fn tell_end(&self, finished: &RunFinished, reply_to: Option<&str>) -> Result<(), PublishError> {
+        let draft = self.draft(finished, &Cause::root()).await?;
+        self.answer_of_run(draft, reply_to).await;
+        Ok(())
+    }
+
+    async fn answer_of_run(&self, draft: Draft, reply_to: Option<&str>) {
+        let Some(reply_to) = reply_to else { return };
+        let mut headers = HeaderMap::new();
+        if let Some(reference) = draft.headers.get(headers::BODY_REFERENCE) {
+            headers.insert(headers::BODY_REFERENCE, reference.clone());
+        }
+        // Whoever misses it reads the stored fact.
+        self.inner.client.publish_with_headers(reply_to.to_owned(), headers, draft.body).await.ok();
     }
 
     /// Has the broker publish a [`RunFired`] when the timer is due; at once when it is overdue.

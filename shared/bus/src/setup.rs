@@ -9,9 +9,9 @@ use async_nats::jetstream::{
 use neptune_contracts::{
     catalogue::CATALOGUE,
     topology::{
-        ACCEPT_BACKOFF_SECONDS, AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, LEASE_BUCKET,
-        LISTENS_BUCKET, MAX_BODY_BYTES, PAYLOADS_STORE, Retention, SHARED_BUCKET, STARTED_BUCKET, STARTED_SECONDS, STREAMS, Storage, StreamName,
-        StreamSpec,
+        ACCEPT_BACKOFF_SECONDS, AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, LEASE_BUCKET, LISTENS_BUCKET,
+        MAX_BODY_BYTES, PAYLOADS_STORE, Retention, SHARED_BUCKET, STARTED_BUCKET, STARTED_SECONDS, STARTS_BUCKET,
+        STREAMS, Storage, StreamName, StreamSpec,
     },
 };
 use std::{collections::HashMap, time::Duration};
@@ -66,7 +66,8 @@ pub async fn apply(bus: &Bus) -> Result<Vec<String>, SetupError> {
     names.push(apply_stream(bus, lease_config(bus)).await?);
     names.push(apply_stream(bus, latest_config(bus, SHARED_BUCKET, Duration::ZERO)).await?);
     names.push(apply_stream(bus, latest_config(bus, STARTED_BUCKET, Duration::from_secs(STARTED_SECONDS))).await?);
-    names.push(apply_stream(bus, listens_config(bus)).await?);
+    names.push(apply_stream(bus, kept_config(bus, LISTENS_BUCKET)).await?);
+    names.push(apply_stream(bus, Config { allow_message_ttl: true, ..kept_config(bus, STARTS_BUCKET) }).await?);
     names.push(apply_config_bucket(bus).await?);
     names.push(apply_payload_store(bus).await?);
     Ok(names)
@@ -155,12 +156,12 @@ fn latest_config(bus: &Bus, bucket: &str, max_age: Duration) -> Config {
     }
 }
 
-/// A bucket of who listens: on disk before a run goes on, and never dropped, because whoever is not in it hears nothing.
-fn listens_config(bus: &Bus) -> Config {
+/// A bucket whose values count only once they are stored, and of which none may be dropped.
+fn kept_config(bus: &Bus, bucket: &str) -> Config {
     Config {
         persist_mode: persist_mode(Storage::Synced),
         discard: DiscardPolicy::New,
-        ..latest_config(bus, LISTENS_BUCKET, Duration::ZERO)
+        ..latest_config(bus, bucket, Duration::ZERO)
     }
 }
 

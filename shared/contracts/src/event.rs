@@ -8,6 +8,7 @@ use crate::{
     Message,
     ids::RunId,
     names::{DataClass, Service, Team},
+    run::start::is_zero,
     topology::StreamName,
 };
 use schemars::JsonSchema;
@@ -62,6 +63,9 @@ pub struct EventPublished {
     /// How sensitive it is at least; a run that hears it is from then on.
     #[serde(default, rename = "neptuneclass", skip_serializing_if = "Option::is_none")]
     pub class: Option<DataClass>,
+    /// How many runs started each other by events until this one.
+    #[serde(default, rename = "neptunehops", skip_serializing_if = "is_zero")]
+    pub hops: u32,
     /// Other attributes, such as `datacontenttype`, `dataschema` and extensions.
     #[serde(flatten)]
     pub attributes: Map<String, Value>,

@@ -15,12 +15,14 @@ pub mod quality;
 pub mod redact;
 pub mod routing;
 pub mod run;
+pub mod workflow;
 
 use decisions::DecisionsQuery;
 use quality::{Judgement, QualityQuery};
 use redact::RedactQuery;
 use routing::RoutingQuery;
 use run::RunQuery;
+use workflow::WorkflowsQuery;
 
 /// A question one service answers.
 pub trait Query: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -248,4 +250,5 @@ pub const QUERIES: &[QueryEntry] = &[
     entry::<BudgetQuery>(),
     entry::<RedactQuery>(),
     entry::<RunQuery>(),
+    entry::<WorkflowsQuery>(),
 ];

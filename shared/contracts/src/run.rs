@@ -10,6 +10,7 @@ pub mod call;
 pub mod finished;
 pub mod input;
 pub mod log;
+pub mod start;
 pub mod timer;
 
 use crate::{
@@ -22,6 +23,8 @@ use crate::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use start::RunStart;
+use uuid::Uuid;
 
 /// Workflows run each other no deeper.
 pub const MAX_DEPTH: u32 = 8;
@@ -56,6 +59,16 @@ pub struct RunSubmitted {
     /// The run whose step it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentRef>,
+    /// Runs of a team and workflow with the same key are the same run; its id follows from the key, whatever `id`
+    /// says. The key that the workflow's definition makes of the input goes before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// Runs with a higher number go first; as the workflow says when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i64>,
+    /// What started it, when nobody asked for it. Only the executor can say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<RunStart>,
 }
 
 /// The step of a run that another run is.
@@ -110,7 +123,7 @@ impl Message for RunSubmitted {
         match door.filter(|origin| *origin != Origin::Bus) {
             Some(origin) => self.origin = origin,
             // Whoever publishes on the bus is known as a team and no further.
-            None => (self.origin, self.key, self.parent) = (Origin::Bus, None, None),
+            None => (self.origin, self.key, self.parent, self.start) = (Origin::Bus, None, None, None),
         }
     }
 }
@@ -126,6 +139,25 @@ impl RunId {
     #[must_use]
     pub fn child(self, instance: u64) -> Self {
         Self::derive(self.0, &format!("run.{instance}"))
+    }
+
+    /// The id of the run of a team and workflow that a key stands for, whichever version of the workflow it is of.
+    #[must_use]
+    pub fn of_key(team: &Team, workflow: &str, key: &str) -> Self {
+        let bare = workflow.split(':').next().unwrap_or_default();
+        Self::derive(Uuid::NAMESPACE_OID, &format!("run/{team}/{bare}/{key}"))
+    }
+
+    /// The id of the run that a workflow's schedule starts at a time, in milliseconds since 1970.
+    #[must_use]
+    pub fn of_slot(team: &Team, workflow: &str, slot_ms: u64) -> Self {
+        Self::derive(Uuid::NAMESPACE_OID, &format!("slot/{team}/{workflow}/{slot_ms}"))
+    }
+
+    /// The id of the run that a workflow's schedule starts with an event.
+    #[must_use]
+    pub fn of_event(team: &Team, workflow: &str, event: &str) -> Self {
+        Self::derive(Uuid::NAMESPACE_OID, &format!("event/{team}/{workflow}/{event}"))
     }
 
     /// The id of a run that was submitted without one: the same on every redelivery.

@@ -453,5 +453,8 @@ pub const STARTED_BUCKET: &str = "STARTED";
 pub const STARTED_SECONDS: u64 = 300;
 /// Bucket of which runs listen to which types of events.
 pub const LISTENS_BUCKET: &str = "LISTENS";
+/// Bucket of what starts and admits runs: who has a place under a limit and who waits for one, and how far schedules
+/// are. It is stored before it counts, and refuses when it is full.
+pub const STARTS_BUCKET: &str = "STARTS";
 /// Object store of large bodies.
 pub const PAYLOADS_STORE: &str = "PAYLOADS";

@@ -16,13 +16,7 @@ pub fn outline(definition: &Definition) -> String {
         add(&mut text, &format!(", at most {}", duration(limit)));
     }
     for trigger in &definition.schedule {
-        let started = match trigger {
-            Trigger::Cron(pattern) => format!("by cron {}", pattern.text()),
-            Trigger::Every(period) => format!("every {}", duration(period)),
-            Trigger::After(pause) => format!("{} after each run", duration(pause)),
-            Trigger::Events(events) => format!("by {}", events.title),
-        };
-        add(&mut text, &format!("\nstarted {started}"));
+        add(&mut text, &format!("\nstarted {}", self::trigger(trigger)));
     }
     add(&mut text, "\n");
     steps(&mut text, &definition.steps);
@@ -31,6 +25,17 @@ pub fn outline(definition: &Definition) -> String {
         steps(&mut text, &part.steps);
     }
     text.trim_end().to_owned()
+}
+
+/// What starts runs, in words.
+#[must_use]
+pub fn trigger(trigger: &Trigger) -> String {
+    match trigger {
+        Trigger::Cron(pattern) => format!("by cron {}", pattern.text()),
+        Trigger::Every(period) => format!("every {}", duration(period)),
+        Trigger::After(pause) => format!("{} after each run", duration(pause)),
+        Trigger::Events(events) => format!("by {}", events.title),
+    }
 }
 
 fn add(text: &mut String, more: &str) {

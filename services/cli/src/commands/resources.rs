@@ -100,7 +100,8 @@ async fn compare(bus: &Bus, manifests: &[Manifest], prune: bool) -> Result<Vec<C
     let missing = references::missing_helpers(&after).into_iter();
     // What was stored before and stays as it is does not hinder other changes.
     let missing = missing.filter(|(key, model, _)| declared.contains_key(key) || is_removed(&format!("model/{model}")));
-    let refused: Vec<String> = missing.map(|(_, _, fault)| fault).collect();
+    let unpaid = references::unpaid_schedules(&after).into_iter().filter(|(key, _)| declared.contains_key(key));
+    let refused: Vec<String> = missing.map(|(_, _, fault)| fault).chain(unpaid.map(|(_, fault)| fault)).collect();
     if !refused.is_empty() {
         return Err(Error::Resources(refused));
     }

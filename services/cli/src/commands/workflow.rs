@@ -1,8 +1,10 @@
-//! `neptune workflow`: definitions are looked at and tried while they are written, without a stack.
+//! `neptune workflow`: definitions are looked at and tried while they are written, without a stack; and those that are
+//! applied are listed with what starts them ([`list`]).
 
+pub mod list;
 pub mod rehearse;
 
-use crate::{error::Error, output};
+use crate::{Context, error::Error, output};
 use clap::{Args, Subcommand};
 use neptune_workflow::{
     compiler::{self, VARIABLES},
@@ -35,6 +37,14 @@ pub enum Workflow {
     },
     /// Carry a run to its end in this process, and show what was done.
     Run(Box<rehearse::RunArgs>),
+    /// List the workflows that are applied: versions, what starts them, and when next.
+    List,
+    /// Show one: what starts it, its last runs, and who waits for a place.
+    Show {
+        /// The workflow, namespace/name.
+        #[arg(value_name = "WORKFLOW")]
+        name: String,
+    },
     /// Evaluate a jq expression as a workflow would, in bounded time and memory.
     Evaluate(EvaluateArgs),
 }
@@ -60,6 +70,18 @@ struct Report<'a> {
     faults: Vec<Fault>,
 }
 
+/// Does what needs a stack, and else what needs none.
+///
+/// # Errors
+/// Nobody answers, or what [`run`] says.
+pub async fn run_with(context: &Context, workflow: &Workflow) -> Result<(), Error> {
+    match workflow {
+        Workflow::List => list::all(context).await,
+        Workflow::Show { name } => list::one(context, name).await,
+        other => run(other, context.json).await,
+    }
+}
+
 /// Does it.
 ///
 /// # Errors
@@ -73,6 +95,7 @@ pub async fn run(workflow: &Workflow, json: bool) -> Result<(), Error> {
             Ok(())
         }
         Workflow::Run(args) => Box::pin(rehearse::run(args, json)).await,
+        Workflow::List | Workflow::Show { .. } => Err(Error::Input("this asks a stack; none is given".into())),
         Workflow::Evaluate(args) => evaluate(args),
     }
 }

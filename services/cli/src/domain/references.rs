@@ -49,6 +49,31 @@ pub fn missing_helpers(specs: &Specs) -> Vec<(String, String, String)> {
     missing
 }
 
+/// Workflows in `specs` that start by themselves and say no team, or one that does not exist there: the key and the
+/// fault. They are refused, because nobody's budgets would pay.
+#[must_use]
+pub fn unpaid_schedules(specs: &Specs) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    for (key, spec) in specs.iter().filter(|(key, _)| key.starts_with("workflow/")) {
+        if spec.pointer("/document/schedule").is_none() {
+            continue;
+        }
+        let place = "document.metadata.neptune.team";
+        match spec.pointer("/document/document/metadata/neptune/team").and_then(Value::as_str) {
+            None => {
+                let remedy = "say whose budgets pay for the runs that it starts";
+                faults.push((key.clone(), format!("{key}: it has a schedule and no {place}; {remedy}")));
+            }
+            Some(team) if !specs.contains_key(&format!("team/{team}")) => {
+                let remedy = "correct the name, or apply the team before or together with it";
+                faults.push((key.clone(), format!("{key}: {place} names {team:?}, which does not exist; {remedy}")));
+            }
+            Some(_) => {}
+        }
+    }
+    faults
+}
+
 /// The routes among `declared` whose name means something else already, with `specs` in force.
 #[must_use]
 pub fn renamed(declared: &Specs, specs: &Specs) -> Vec<String> {
@@ -87,6 +112,22 @@ fn exists(specs: &Specs, kind: &str, name: &str) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_schedule_says_who_pays() {
+        let workflow = |neptune: Value, schedule: Value| json!({"document": {"document": {"metadata": {"neptune": neptune}}, "schedule": schedule}});
+        let every = json!({"every": "PT1H"});
+        let specs: Specs = [
+            ("team/support".to_owned(), json!({})),
+            ("workflow/a/paid:1.0.0".to_owned(), workflow(json!({"team": "support"}), every.clone())),
+            ("workflow/a/unpaid:1.0.0".to_owned(), workflow(json!({}), every.clone())),
+            ("workflow/a/unknown:1.0.0".to_owned(), workflow(json!({"team": "sales"}), every)),
+            ("workflow/a/asked:1.0.0".to_owned(), json!({"document": {"document": {}}})),
+        ]
+        .into();
+        let faults: Vec<String> = unpaid_schedules(&specs).into_iter().map(|(key, _)| key).collect();
+        assert_eq!(faults, ["workflow/a/unknown:1.0.0", "workflow/a/unpaid:1.0.0"]);
+    }
 
     #[test]
     fn references_that_lead_nowhere_are_named() {

@@ -6,9 +6,11 @@ pub mod course;
 pub mod deeds;
 pub mod event;
 pub mod finish;
+pub mod gate;
 pub mod model;
 pub mod notify;
 pub mod redact;
+pub mod refusal;
 pub mod timer;
 pub mod view;
 

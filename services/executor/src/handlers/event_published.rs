@@ -1,27 +1,50 @@
-//! An event of a team was published: every run that listens to it now hears it.
+//! An event of a team was published: every run that listens to it now hears it, and schedules may start others by it.
 
 use crate::{
-    domain::run::course::Heard,
+    domain::{
+        run::course::Heard,
+        schedule::{self, Happened},
+    },
     runs::{RETRY, Runs, mailbox::Item},
 };
 use futures::{StreamExt as _, stream};
 use neptune_bus::{Incoming, Outcome};
-use neptune_contracts::event::{ANY_KIND, EventPublished, kind_token};
+use neptune_contracts::{
+    event::{ANY_KIND, EventPublished, kind_token},
+    names::Team,
+};
 use std::sync::Arc;
 
 /// Runs that are told at a time.
 const AT_ONCE: usize = 256;
 
-/// Tells all runs that may want it. Those that heard it already, when it is handed out again, do not hear it twice.
+/// Tells all runs that may want it, and starts what it starts. When it is handed out again, those that heard it do not
+/// hear it twice, and what it started is the same run.
 pub async fn handle(runs: Arc<Runs>, incoming: Incoming<EventPublished>) -> Outcome {
-    let (event, delivered) = (incoming.message, incoming.meta.delivered);
+    let (event, meta) = (incoming.message, incoming.meta);
     let Some(team) = event.team.clone() else {
         return Outcome::Reject { reason: "the subject names no valid team".into() };
     };
-    let listeners = match runs.bus.listeners(&team, &[&kind_token(&event.kind), ANY_KIND]).await {
+    let happened = Happened {
+        key: schedule::key_of(&team, &event.name()),
+        event: event.to_value(),
+        at_ms: schedule::ms_of(meta.stored_at),
+        hops: event.hops,
+    };
+    match tell(&runs, &team, &event, meta.delivered).await {
+        Outcome::Done => runs.happened(&team, happened).await,
+        outcome => outcome,
+    }
+}
+
+async fn tell(runs: &Arc<Runs>, team: &Team, event: &EventPublished, delivered: u64) -> Outcome {
+    let listeners = match runs.bus.listeners(team, &[&kind_token(&event.kind), ANY_KIND]).await {
         Ok(listeners) => listeners,
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "nobody knows who listens to an event, trying again");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "nobody knows who listens to an event, trying again"
+            );
             return Outcome::Retry { after: RETRY };
         }
     };

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::run::course::Heard,
-    runs::{Runs, mailbox::Item},
+    runs::{RETRY, Runs, mailbox::Item},
 };
 use neptune_bus::{Incoming, Outcome};
 use neptune_contracts::run::input::{RunInput, RunWish};
@@ -15,6 +15,17 @@ pub async fn handle(runs: Arc<Runs>, incoming: Incoming<RunInput>) -> Outcome {
     if matches!(what, RunWish::Begun { .. }) {
         return Outcome::Done;
     }
+    let key = (team, run);
+    if what == RunWish::Retry {
+        match runs.may_retry(&key, incoming.meta.stored_at).await {
+            Ok(true) => {}
+            Ok(false) => return Outcome::Done,
+            Err(error) => {
+                tracing::warn!(run.id = %run, error = &error as &dyn std::error::Error, "a run cannot be taken up again yet, trying again");
+                return Outcome::Retry { after: RETRY };
+            }
+        }
+    }
     let heard = Heard::Input { id, wish: what };
-    runs.hear((team, run), Item { heard, delivered: incoming.meta.delivered, made_of: None }).await
+    runs.hear(key, Item { heard, delivered: incoming.meta.delivered, made_of: None }).await
 }

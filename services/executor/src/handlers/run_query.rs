@@ -24,7 +24,10 @@ pub async fn handle(runs: Arc<Runs>, query: RunQuery) -> Result<RunView, QueryEr
     let records = entries.iter().flat_map(|entry| &entry.logged.records).map(read).collect::<Result<Vec<_>, _>>();
     let records = records.map_err(|error| unavailable(&Fault::Record(error)))?;
     let course = runs.replayed(&key, entries).map_err(|fault| unavailable(&fault))?;
-    course.map(|course| view::view(&course, &records)).ok_or_else(|| not_found(&query))
+    let course = course.ok_or_else(|| not_found(&query))?;
+    let mut view = view::view(&course, &records);
+    view.concurrency = course.made_of.gate.as_ref().and_then(|gate| runs.gates.of(&gate.name, query.id));
+    Ok(view)
 }
 
 /// A run that was rejected has an end and no log.

@@ -1,20 +1,11 @@
 //! A run was submitted: it begins, by the definition that is in force now.
 
-use crate::{
-    domain::run::{course::Heard, finish},
-    runs::{Runs, carry, mailbox::Item, settled},
-};
+use crate::runs::{Runs, starting::Asked};
 use neptune_bus::{Incoming, Outcome};
-use neptune_contracts::{
-    Timestamp,
-    ids::RunId,
-    resource::workflow::meant,
-    run::{RunSubmitted, log::RunMadeOf},
-};
-use neptune_workflow::run::{Problem, Standard};
+use neptune_contracts::{ids::RunId, run::RunSubmitted};
 use std::sync::Arc;
 
-/// Begins the run. One that cannot begin ends as rejected.
+/// Begins the run.
 pub async fn handle(runs: Arc<Runs>, incoming: Incoming<RunSubmitted>) -> Outcome {
     let Some(team) = incoming.message.team.clone() else {
         return Outcome::Reject { reason: "the subject names no valid team".into() };
@@ -23,43 +14,5 @@ pub async fn handle(runs: Arc<Runs>, incoming: Incoming<RunSubmitted>) -> Outcom
     let id = incoming.message.id.unwrap_or(stored_id);
     let reply_to = incoming.caller_inbox(&runs.bus, &team);
     let (delivered, stored_at) = (incoming.meta.delivered, incoming.meta.stored_at);
-    let submitted = incoming.message;
-    let key = (team, id);
-    match begin(&runs, &submitted, stored_at) {
-        Ok(made_of) => {
-            let made_of = Arc::new(RunMadeOf { reply_to, ..made_of });
-            let heard = Heard::Start { input: submitted.input };
-            runs.hear(key, Item { heard, delivered, made_of: Some(made_of) }).await
-        }
-        // It may have begun before what it needs was taken away.
-        Err(_) if delivered > 1 && matches!(runs.read(&key).await, Ok(Some(_))) => Outcome::Done,
-        Err(problem) => {
-            let fact = finish::rejected(id, &key.0, &submitted, &problem, (stored_at, Timestamp::now()));
-            settled(runs.end(&fact, reply_to.as_deref()).await)
-        }
-    }
-}
-
-/// What the run is made of.
-fn begin(runs: &Runs, submitted: &RunSubmitted, stored_at: Timestamp) -> Result<RunMadeOf, Problem> {
-    let resources = runs.resources.borrow().clone();
-    let name = meant(&submitted.workflow, resources.workflows.keys().map(String::as_str));
-    let found = name.and_then(|name| resources.workflows.get(name).map(|workflow| (name, workflow)));
-    let (name, workflow) = found.ok_or_else(|| {
-        let remedy = "apply its definition, or name one that is";
-        Problem::new(Standard::Configuration, format!("there is no workflow {}; {remedy}", submitted.workflow))
-    })?;
-    let made_of = carry::made_of(name, &workflow.document, |made_of| {
-        made_of.submitted_at = stored_at;
-        made_of.origin = submitted.origin;
-        made_of.key.clone_from(&submitted.key);
-        made_of.metadata.clone_from(&submitted.metadata);
-        made_of.parent.clone_from(&submitted.parent);
-    });
-    let read = runs.definitions.of(&made_of);
-    let definition = read.map_err(|detail| Problem::new(Standard::Configuration, detail))?;
-    match definition.data.input_schema.as_ref().and_then(|schema| schema.fault(&submitted.input)) {
-        None => Ok(made_of),
-        Some(fault) => Err(Problem::new(Standard::Validation, format!("the input is not what it must be: {fault}"))),
-    }
+    runs.start(Asked { submitted: incoming.message, team, id, reply_to, stored_at, delivered }).await
 }

@@ -63,7 +63,14 @@ impl Runs {
             Deed::End { ending } => {
                 self.clear(course, None).await;
                 self.forget_listening(course).await;
-                self.end(&finish::finished(course, &ending), course.made_of.reply_to.as_deref()).await
+                self.end(&finish::finished(course, &ending), course.made_of.reply_to.as_deref()).await?;
+                match &course.made_of.gate {
+                    Some(gate) => {
+                        let left = self.leave(&gate.name, (course.id, course.turn)).await;
+                        left.map_err(|fault| PublishError::Broker(fault.into()))
+                    }
+                    None => Ok(()),
+                }
             }
         }
     }
@@ -177,6 +184,9 @@ impl Runs {
             input: request.arguments.clone(),
             metadata: step.made_of.metadata.clone(),
             parent: Some(parent),
+            idempotency_key: None,
+            priority: Some(step.made_of.priority).filter(|priority| *priority != 0),
+            start: None,
         };
         self.bus.publish(&submitted, &Cause::root()).await.map(|_| Done::Asked)
     }

@@ -42,12 +42,15 @@ pub(crate) enum Fault {
     /// A message of the log is none.
     #[error("the log of a run has a record that is none")]
     Record(#[source] serde_json::Error),
-    /// The definition in the log cannot be run any more.
-    #[error("{0}")]
-    Definition(String),
+    /// The first message of the log says not what the run is made of.
+    #[error("the first message of a run's log says not what the run is made of")]
+    Headless,
     /// Something was not stored.
     #[error("what a run asks for was not stored")]
     Publish(#[source] PublishError),
+    /// The places under a limit could not be read or written.
+    #[error("the places under a limit of runs at once could not be read or written")]
+    Places(#[source] BusError),
     /// The decision crashed.
     #[error("the decision about a run crashed")]
     Crashed,
@@ -176,12 +179,12 @@ impl Runs {
             return Ok(Some(course));
         }
         let begins = items.iter().find_map(|item| item.made_of.clone());
-        begins.map(|made_of| self.course(key, made_of)).transpose()
+        Ok(begins.map(|made_of| self.course(key, made_of)))
     }
 
-    fn course(&self, key: &Key, made_of: Arc<RunMadeOf>) -> Result<Course, Fault> {
-        let definition = self.definitions.of(&made_of).map_err(Fault::Definition)?;
-        Ok(Course::new(key.1, key.0.clone(), made_of, definition))
+    fn course(&self, key: &Key, made_of: Arc<RunMadeOf>) -> Course {
+        let definition = self.definitions.of(&made_of).map_err(Arc::from);
+        Course::new(key.1, key.0.clone(), made_of, definition)
     }
 
     /// The run of a log, if there is one.
@@ -193,9 +196,8 @@ impl Runs {
     /// The run that the messages of a log make.
     pub(crate) fn replayed(&self, key: &Key, mut entries: Vec<LogEntry>) -> Result<Option<Course>, Fault> {
         let Some(first) = entries.first_mut() else { return Ok(None) };
-        let missing = || Fault::Definition("the first message of the log says not what the run is made of".to_owned());
-        let made_of = first.logged.made_of.take().ok_or_else(missing)?;
-        let mut course = self.course(key, Arc::new(*made_of))?;
+        let made_of = first.logged.made_of.take().ok_or(Fault::Headless)?;
+        let mut course = self.course(key, Arc::new(*made_of));
         take(&mut course, entries)?;
         Ok(Some(course))
     }
@@ -265,6 +267,10 @@ pub(crate) fn made_of(workflow: &str, definition: &Value, of: impl FnOnce(&mut R
         metadata: serde_json::Map::new(),
         parent: None,
         reply_to: None,
+        priority: 0,
+        start: None,
+        gate: None,
+        input: None,
     };
     of(&mut made_of);
     made_of

@@ -39,8 +39,7 @@ impl World {
     /// Waits until every event was read by the executors.
     async fn events_are_read(&self) {
         let stored = self.stored_events().await;
-        let read =
-            || async { self.operator.progress(&EXECUTOR_EVENT).await.is_ok_and(|told| told.settled >= stored) };
+        let read = || async { self.operator.progress(&EXECUTOR_EVENT).await.is_ok_and(|told| told.settled >= stored) };
         wait_until("every event was read", LONG, read).await;
     }
 

@@ -145,6 +145,10 @@ async fn append_and_die(bus: &Bus, incoming: &Incoming<RunSubmitted>, definition
         metadata: Default::default(),
         parent: None,
         reply_to: None,
+        priority: 0,
+        start: None,
+        gate: None,
+        input: None,
     };
     let logged = RunLogged {
         id: "dead".into(),

@@ -17,6 +17,13 @@ use neptune_testkit::wait_until;
 use neptune_workflow::compiler;
 use serde_json::{Value, json};
 
+/// The same with what `metadata.neptune` says.
+pub(crate) fn definition_with(name: &str, neptune: &str, rest: &str) -> String {
+    format!(
+        "document: {{dsl: '1.0.3', namespace: test, name: {name}, version: '1.0.0', metadata: {{neptune: {neptune}}}}}\n{rest}"
+    )
+}
+
 /// A definition of this name with these tasks.
 pub(crate) fn definition(name: &str, rest: &str) -> String {
     format!("document: {{dsl: '1.0.3', namespace: test, name: {name}, version: '1.0.0'}}\n{rest}")
@@ -47,8 +54,18 @@ impl World {
     }
 
     pub(crate) async fn submit_run(&self, workflow: &str, input: Value) -> RunId {
+        self.submit_run_with(workflow, input, |_| {}).await
+    }
+
+    /// The same with something else about it.
+    pub(crate) async fn submit_run_with(
+        &self,
+        workflow: &str,
+        input: Value,
+        change: impl FnOnce(&mut RunSubmitted),
+    ) -> RunId {
         let id = RunId::mint();
-        let run = RunSubmitted {
+        let mut run = RunSubmitted {
             id: Some(id),
             team: Some("support".parse().unwrap()),
             origin: Origin::Api,
@@ -57,7 +74,11 @@ impl World {
             input,
             metadata: json!({"ticket": "T-1"}).as_object().cloned().unwrap(),
             parent: None,
+            idempotency_key: None,
+            priority: None,
+            start: None,
         };
+        change(&mut run);
         self.operator.publish(&run, &Cause::root()).await.unwrap();
         id
     }

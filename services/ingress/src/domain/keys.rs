@@ -5,7 +5,7 @@
 
 use neptune_contracts::{
     Timestamp,
-    ids::{RunId, TaskId},
+    ids::TaskId,
     names::Team,
     resource::{KeyRole, Resources},
 };
@@ -69,12 +69,6 @@ impl Keys {
     #[must_use]
     pub fn task_id(&self, team: &Team, idempotency_key: &str, round: u32) -> TaskId {
         TaskId::derive(self.repeats, &format!("{team}/{round}/{idempotency_key}"))
-    }
-
-    /// The run that an `Idempotency-Key` of a team stands for.
-    #[must_use]
-    pub fn run_id(&self, team: &Team, idempotency_key: &str) -> RunId {
-        RunId::derive(self.repeats, &format!("run/{team}/{idempotency_key}"))
     }
 
     /// Who the `Authorization` header speaks for.

@@ -16,10 +16,14 @@ use neptune_contracts::{
     },
     task::MAX_METADATA_BYTES,
 };
+use neptune_workflow::{compiler, run::admission};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
+
+/// The longest key of a run, in bytes; the header's limit too.
+const MAX_KEY_BYTES: usize = 255;
 
 /// A run that is asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +36,13 @@ pub struct RunRequest {
     /// The caller's own labels, kept with the run and its tasks; at most 16 KiB of JSON.
     #[serde(default)]
     pub labels: Map<String, Value>,
+    /// The same as the header `Idempotency-Key`: of a team and workflow the same key is the same run.
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
+    /// Runs that wait for a place go by it, the higher one first; as the workflow says when absent. Below 0 the run's
+    /// tasks are batch work.
+    #[serde(default)]
+    pub priority: Option<i64>,
 }
 
 /// An event that is sent to a run.
@@ -64,7 +75,7 @@ pub struct CancelRequest {
 /// # Errors
 /// Every fault of the body.
 pub fn run(body: &[u8], caller: &Caller, resources: &Resources) -> Result<RunSubmitted, Vec<Problem>> {
-    let RunRequest { workflow, input, labels } = json::read_strict(body, &[])?;
+    let RunRequest { workflow, input, labels, idempotency_key, priority } = json::read_strict(body, &[])?;
     let mut faults = Vec::new();
     let name = meant(&workflow, resources.workflows.keys().map(String::as_str));
     if let Some((name, found)) = name.and_then(|name| resources.workflows.get_key_value(name)) {
@@ -82,6 +93,11 @@ pub fn run(body: &[u8], caller: &Caller, resources: &Resources) -> Result<RunSub
         let text = format!("{size_bytes} bytes, the limit is {MAX_METADATA_BYTES}");
         faults.push(Problem::new("labels", text, "keep large data in the input"));
     }
+    let is_long = |key: &&String| !(1..=MAX_KEY_BYTES).contains(&key.len());
+    if let Some(key) = idempotency_key.as_ref().filter(is_long) {
+        let text = format!("{} bytes, the limit is 1 to {MAX_KEY_BYTES}", key.len());
+        faults.push(Problem::new("idempotency_key", text, "send a UUID"));
+    }
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -94,7 +110,51 @@ pub fn run(body: &[u8], caller: &Caller, resources: &Resources) -> Result<RunSub
         input,
         metadata: labels,
         parent: None,
+        idempotency_key,
+        priority,
+        start: None,
     })
+}
+
+/// The team whose workflow it is, where its definition says one.
+#[must_use]
+pub fn team_of<'r>(workflow: &str, resources: &'r Resources) -> Option<&'r str> {
+    setting(workflow, resources, "team")?.as_str()
+}
+
+/// The key that the workflow's definition makes of the input, where it makes one. Evaluates an expression.
+///
+/// # Errors
+/// It makes none of this input.
+pub fn own_key(submitted: &RunSubmitted, resources: &Resources) -> Result<Option<String>, Vec<Problem>> {
+    if setting(&submitted.workflow, resources, "idempotencyKey").is_none() {
+        return Ok(None);
+    }
+    let document = document(&submitted.workflow, resources).map(Value::to_string).unwrap_or_default();
+    // Why a definition cannot be run is said by the end of its runs.
+    let Ok(definition) = compiler::read(&document) else { return Ok(None) };
+    let made = admission(&definition, &submitted.input).map_err(|problem| {
+        let text = problem.detail.unwrap_or_else(|| "the workflow makes no key of it".to_owned());
+        vec![Problem::new("input", text, "give the input what the workflow makes its keys of")]
+    })?;
+    Ok(made.idempotency_key)
+}
+
+fn document<'r>(workflow: &str, resources: &'r Resources) -> Option<&'r Value> {
+    let name = meant(workflow, resources.workflows.keys().map(String::as_str))?;
+    resources.workflows.get(name).map(|workflow| &workflow.document)
+}
+
+fn setting<'r>(workflow: &str, resources: &'r Resources, name: &str) -> Option<&'r Value> {
+    document(workflow, resources)?.pointer("/document/metadata/neptune")?.get(name)
+}
+
+/// Why a run was turned away because too many of its key go on, if it was.
+#[must_use]
+pub fn turned_away(view: &RunView) -> Option<&str> {
+    let error = view.error.as_ref().filter(|_| view.state == "rejected")?;
+    let is_conflict = error.get("status").and_then(Value::as_i64) == Some(409);
+    error.get("detail").and_then(Value::as_str).filter(|_| is_conflict)
 }
 
 /// What of a repeated request differs from the run that came of the first.
@@ -124,6 +184,9 @@ pub fn may(wish: &RunWish, view: &RunView) -> Result<(), String> {
         RunWish::Retry if can_retry => Ok(()),
         RunWish::Retry => Err(format!("it is {}; only a run that failed goes on where it failed", view.state)),
         _ if is_over => Err(format!("it has ended as {}", view.state)),
+        RunWish::Pause | RunWish::Resume if view.state == "queued" => {
+            Err("it waits for a place and did not begin; cancel it, or wait until it runs".to_owned())
+        }
         _ => Ok(()),
     }
 }
@@ -181,6 +244,22 @@ mod tests {
         check(r#"{"workflow": "a/b:2.0.0"}"#, &["workflow"]);
         check(r#"{"workflow": "a/b", "inputs": 1}"#, &["inputs"]);
         check(r#"{"input": 1}"#, &["(body)"]);
+    }
+
+    #[test]
+    fn a_workflow_says_whose_it_is_and_makes_keys_of_inputs() {
+        let mut resources = Resources::default();
+        let neptune = json!({"team": "sales", "idempotencyKey": "${ .ticket }"});
+        let head = json!({"dsl": "1.0.3", "namespace": "a", "name": "b", "version": "1.0.0", "metadata": {"neptune": neptune}});
+        let document = json!({"document": head, "do": [{"one": {"set": {"x": 1}}}]});
+        resources.insert("workflow", "a/b:1.0.0", json!({"document": document})).unwrap();
+        assert_eq!(team_of("a/b", &resources), Some("sales"));
+        assert_eq!(team_of("a/c", &resources), None);
+        let key = |body: &str| own_key(&run(body.as_bytes(), &caller(), &resources).unwrap(), &resources);
+        assert_eq!(key(r#"{"workflow": "a/b", "input": {"ticket": 7}}"#).unwrap(), Some("7".into()));
+        assert_eq!(key(r#"{"workflow": "a/b:latest"}"#).unwrap_err()[0].field, "input");
+        let long = format!(r#"{{"workflow": "a/b", "idempotency_key": "{}"}}"#, "x".repeat(256));
+        assert_eq!(run(long.as_bytes(), &caller(), &resources).unwrap_err()[0].field, "idempotency_key");
     }
 
     #[test]

@@ -20,18 +20,18 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
-use neptune_bus::{Cause, RequestError};
+use neptune_bus::{Cause, Published, RequestError};
 use neptune_contracts::{
     Timestamp,
     ids::RunId,
     problem::Problem,
     query::run::{RunQuery, RunView},
-    resource::KeyRole,
+    resource::{KeyRole, Resources},
     run::{RunSubmitted, input::RunWish},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -39,6 +39,9 @@ use uuid::Uuid;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// The longest pause between two looks.
 const LAST_PAUSE: Duration = Duration::from_millis(500);
+
+/// A run that somebody else asked for at the same time begins within this time.
+const APPEARS: Duration = Duration::from_secs(10);
 
 /// Whether to wait.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -78,7 +81,10 @@ pub struct Told {
 /// `POST /v1/runs`.
 pub async fn submit(State(gate): State<Gate>, request: Request) -> Response {
     match submit_run(&gate, request).await {
-        Ok((_, Some(view))) => (StatusCode::OK, Json(view)).into_response(),
+        Ok((_, Some(view))) => match run::turned_away(&view) {
+            Some(why) => Fault::new(409, "invalid_request_error", "concurrency_limit", why).answer(Shape::Problem),
+            None => (StatusCode::OK, Json(view)).into_response(),
+        },
         Ok((id, None)) => accepted(id),
         Err(fault) => fault.answer(Shape::Problem),
     }
@@ -95,27 +101,99 @@ async fn submit_run(gate: &Gate, request: Request) -> Result<(RunId, Option<RunV
     let caller = door.submitter(&head.headers)?;
     let deadline = wait_time(&head.uri)?.map(|wait| Instant::now() + wait);
     receive::no_other_hints(&head.headers, &[])?;
-    let key = receive::idempotency_key(&head.headers)?;
+    let header = receive::idempotency_key(&head.headers)?;
     let body = receive::json(&head.headers, body).await?;
     let resources = door.resources.borrow().clone();
     let mut submitted = run::run(&body, &caller, &resources).map_err(Fault::invalid)?;
-    let id = key.map_or_else(RunId::mint, |key| door.keys.run_id(&caller.team, key));
+    check_team(&submitted, &caller, &resources)?;
+    take_key(&mut submitted, header)?;
+    let own_key = own_key(&submitted, &resources).await?;
+    let key = own_key.as_ref().or(submitted.idempotency_key.as_ref());
+    let id = key.map_or_else(RunId::mint, |key| RunId::of_key(&caller.team, &submitted.workflow, key));
     submitted.id = Some(id);
-    let known = if key.is_some() { known(door, &caller, id).await? } else { None };
-    match &known {
-        Some(view) => check_repeat(&submitted, view)?,
-        None => store(door, &submitted, receive::cause(&head.headers)).await?,
-    }
+    let known = match key {
+        Some(_) => store_once(door, &caller, &submitted, receive::cause(&head.headers)).await?,
+        None => store(door, &submitted, receive::cause(&head.headers)).await.map(|_| None)?,
+    };
     let Some(deadline) = deadline else { return Ok((id, known.filter(|view| view.ended_at.is_some()))) };
     Ok((id, wait_for(door, &caller, id, deadline).await))
 }
 
-async fn store(door: &Door, submitted: &RunSubmitted, cause: Cause) -> Result<(), Fault> {
+/// A workflow that names a team is run with that team's keys alone.
+fn check_team(submitted: &RunSubmitted, caller: &Caller, resources: &Resources) -> Result<(), Fault> {
+    match run::team_of(&submitted.workflow, resources) {
+        Some(own) if own != caller.team.as_str() => {
+            let text = format!(
+                "the workflow {} is the team {own}'s (metadata.neptune.team), and this key is of {}; use a key of {own}",
+                submitted.workflow, caller.team
+            );
+            Err(Fault::new(403, "permission_error", "workflow_of_another_team", text))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The key may stand in the header or in the body.
+fn take_key(submitted: &mut RunSubmitted, header: Option<&str>) -> Result<(), Fault> {
+    match (header, &submitted.idempotency_key) {
+        (Some(header), Some(own)) if header != own => {
+            Err(Fault::bad_request("idempotency_key", "differs from the header Idempotency-Key", "send one of them"))
+        }
+        (Some(header), None) => {
+            submitted.idempotency_key = Some(header.to_owned());
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The key that the workflow makes of the input: by an expression, which may take its time.
+async fn own_key(submitted: &RunSubmitted, resources: &Arc<Resources>) -> Result<Option<String>, Fault> {
+    let (submitted, resources) = (submitted.clone(), Arc::clone(resources));
+    let made = tokio::task::spawn_blocking(move || run::own_key(&submitted, &resources)).await;
+    let crashed = |_| Fault::unavailable("runs_unavailable", "the key of the run could not be made; send it again");
+    made.map_err(crashed)?.map_err(Fault::invalid)
+}
+
+/// Stores a run whose key may have been used before, and returns how the run of that key goes if it was.
+async fn store_once(
+    door: &Door,
+    caller: &Caller,
+    submitted: &RunSubmitted,
+    cause: Cause,
+) -> Result<Option<RunView>, Fault> {
+    let id = submitted.id.unwrap_or_else(RunId::mint);
+    let mut view = known(door, caller, id).await?;
+    if view.is_none() && store(door, submitted, cause).await?.duplicate {
+        // Somebody asked for it at the same time; what for is seen when it begins.
+        view = Some(appears(door, caller, id).await?);
+    }
+    if let Some(view) = &view {
+        check_repeat(submitted, view)?;
+    }
+    Ok(view)
+}
+
+/// How a run goes that was stored and must be about to begin.
+async fn appears(door: &Door, caller: &Caller, id: RunId) -> Result<RunView, Fault> {
+    let (deadline, mut pause) = (Instant::now() + APPEARS, FIRST_PAUSE);
+    while Instant::now() < deadline {
+        if let Some(view) = known(door, caller, id).await? {
+            return Ok(view);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LAST_PAUSE);
+    }
+    let text = "the run of this Idempotency-Key was stored and did not begin yet; send it again";
+    Err(Fault::unavailable("run_not_begun", text))
+}
+
+async fn store(door: &Door, submitted: &RunSubmitted, cause: Cause) -> Result<Published, Fault> {
     let published = door.bus.publish(submitted, &cause).await;
     if !published.as_ref().is_err_and(neptune_bus::PublishError::is_full) {
         door.refused.saw(&published);
     }
-    published.map(drop).map_err(|error| Fault::from(&error))
+    published.map_err(|error| Fault::from(&error))
 }
 
 fn check_repeat(submitted: &RunSubmitted, view: &RunView) -> Result<(), Fault> {
@@ -292,8 +370,9 @@ pub(super) fn document_submit(operation: TransformOperation<'_>) -> TransformOpe
         .summary("Submit a run of a workflow")
         .description(
             "Stores the run and answers 202 with its id, or with `?wait=SECONDS` answers 200 with the run when it has \
-             ended in time, however it ended: see `state`. A request of the same Idempotency-Key is the same run; one \
-             that says anything else is a 422.",
+             ended in time, however it ended: see `state`; a run that was turned away because too many of its \
+             concurrency key go on is a 409. A request of the same Idempotency-Key, or of which the workflow makes the \
+             same key, is the same run; one that says anything else is a 422.",
         )
         .input::<Query<Wait>>()
         .input::<openapi::Headers<openapi::SubmitHeaders>>()

@@ -15,4 +15,5 @@ mod queries;
 mod resources;
 mod runs;
 mod setup;
+mod starts;
 mod underway;

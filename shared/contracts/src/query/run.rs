@@ -5,7 +5,7 @@ use crate::{
     PicoUsd, Timestamp,
     ids::RunId,
     names::{Origin, Service, Team},
-    run::ParentRef,
+    run::{ParentRef, start::RunStart},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub struct RunView {
     pub team: Team,
     /// The workflow, `namespace/name:version`.
     pub workflow: String,
-    /// `running`, `paused` or `compensating` while it goes on; then how it ended.
+    /// `queued` while it waits for a place; `running`, `paused` or `compensating` while it goes on; then how it ended.
     pub state: String,
     /// Its input.
     #[serde(default)]
@@ -55,6 +55,15 @@ pub struct RunView {
     /// The run whose step it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentRef>,
+    /// Runs with a higher number go first.
+    #[serde(default)]
+    pub priority: i64,
+    /// What started it, when nobody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<RunStart>,
+    /// The limit of runs at once that it is under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<ConcurrencyView>,
     /// When it was submitted.
     pub submitted_at: Timestamp,
     /// When it ended.
@@ -63,6 +72,22 @@ pub struct RunView {
     /// Its steps, each after the one it stands in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepView>,
+}
+
+/// How the places under a limit of runs at once are taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ConcurrencyView {
+    /// What runs share the limit by.
+    pub key: String,
+    /// So many at once.
+    pub limit: u64,
+    /// So many have a place.
+    pub running: u64,
+    /// So many wait.
+    pub queued: u64,
+    /// So many of these go before the run that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<u64>,
 }
 
 /// A step of a run.

@@ -8,14 +8,14 @@ use crate::{
     event::EventPublished,
     feedback::FeedbackGiven,
     names::{Origin, Service, Zone},
-    query::{QUERIES, Query as _, SpendQuery, TaskQuery, redact::RedactQuery, run::RunQuery},
+    query::{QUERIES, Query as _, SpendQuery, TaskQuery, redact::RedactQuery, run::RunQuery, workflow::WorkflowsQuery},
     run::RunSubmitted,
     signal::{SIGNALS, STREAM_CHUNK, TASK_CANCEL},
     subject::Namespace,
     task::TaskSubmitted,
     topology::{
         AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, GOVERNANCE_FINISHED, LEASE_BUCKET, LISTENS_BUCKET,
-        METERING_FINISHED, PAYLOADS_STORE, SHARED_BUCKET, STARTED_BUCKET, StreamName,
+        METERING_FINISHED, PAYLOADS_STORE, SHARED_BUCKET, STARTED_BUCKET, STARTS_BUCKET, StreamName,
     },
 };
 use std::{collections::BTreeSet, fmt::Write as _};
@@ -93,7 +93,7 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
         publish.insert("_INBOX.>".into());
         publish.insert(format!("{namespace}.reply.>"));
     }
-    following_resources(publish, namespace);
+    following(publish, namespace, CONFIG_BUCKET);
     large_bodies(publish, namespace);
     let results = namespace.resource(StreamName::Results.as_str());
     match service {
@@ -160,6 +160,7 @@ pub fn of_executor(namespace: &Namespace, zone: Zone) -> Permissions {
     let of_runs: BTreeSet<String> = driving_runs(namespace).collect();
     permissions.publish.retain(|subject| !of_runs.contains(subject));
     permissions.subscribe.remove(&namespace.wildcard(RunQuery::SUBJECT));
+    permissions.subscribe.remove(&namespace.wildcard(WorkflowsQuery::SUBJECT));
     let own = [format!("executor-{zone}-realtime"), format!("executor-{zone}-batch")];
     let of_executors = CONSUMERS.iter().filter(|consumer| consumer.service == Service::Executor);
     for consumer in of_executors.filter(|consumer| own.iter().all(|own| own != consumer.name)) {
@@ -239,18 +240,24 @@ fn driving_runs(namespace: &Namespace) -> impl Iterator<Item = String> {
     ];
     let asked = CATALOGUE.iter().filter(|entry| {
         let is_of_runs = entry.subject.starts_with("run.");
-        let is_asked_by_runs = [DeliveryRequested::SUBJECT, FeedbackGiven::SUBJECT, EventPublished::SUBJECT].contains(&entry.subject);
+        let is_asked_by_runs =
+            [DeliveryRequested::SUBJECT, FeedbackGiven::SUBJECT, EventPublished::SUBJECT].contains(&entry.subject);
         (is_of_runs || is_asked_by_runs) && entry.producers.contains(&Service::Executor)
     });
     let asked: Vec<String> = asked.map(|entry| namespace.wildcard(entry.subject)).collect();
     let reading = [format!("$JS.API.DIRECT.GET.{runs}"), format!("$JS.API.DIRECT.GET.{runs}.>")];
+    let mut starts = BTreeSet::from([format!("$KV.{}.>", namespace.resource(STARTS_BUCKET))]);
+    starts.insert(format!("$JS.API.DIRECT.GET.KV_{}.>", namespace.resource(STARTS_BUCKET)));
+    following(&mut starts, namespace, STARTS_BUCKET);
     // Of a run that has ended only its own are cleared; the broker knows no finer permission.
     let redacting = namespace.wildcard(RedactQuery::SUBJECT);
-    reading.into_iter().chain([format!("$JS.API.STREAM.PURGE.{timers}"), redacting]).chain(noting).chain(asked)
+    let clearing = [format!("$JS.API.STREAM.PURGE.{timers}"), redacting];
+    reading.into_iter().chain(clearing).chain(noting).chain(starts).chain(asked)
 }
 
-fn following_resources(publish: &mut BTreeSet<String>, namespace: &Namespace) {
-    let stream = format!("KV_{}", namespace.resource(CONFIG_BUCKET));
+/// Following what a bucket holds.
+fn following(publish: &mut BTreeSet<String>, namespace: &Namespace, bucket: &str) {
+    let stream = format!("KV_{}", namespace.resource(bucket));
     publish.insert(format!("$JS.API.STREAM.INFO.{stream}"));
     // Consumers without a name of their own are created on the bare subject.
     publish.insert(format!("$JS.API.CONSUMER.CREATE.{stream}"));

@@ -1,6 +1,9 @@
 //! The log of a run.
 
-use super::ParentRef;
+use super::{
+    ParentRef,
+    start::{RunGate, RunStart, is_zero},
+};
 use crate::{
     Message, Timestamp,
     ids::RunId,
@@ -58,6 +61,18 @@ pub struct RunMadeOf {
     /// Where its end is published too: the inbox of a caller that waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
+    /// Runs with a higher number go first, and so do their tasks.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: i64,
+    /// What started it, when nobody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<RunStart>,
+    /// The limit of runs at once that it is under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<RunGate>,
+    /// Its input, while it waits for a place under that limit; kept here alone until it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
 }
 
 impl Message for RunLogged {

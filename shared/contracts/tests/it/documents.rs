@@ -116,7 +116,7 @@ fn an_executor_of_one_zone_is_handed_out_no_work_of_another() {
         let all = of_service(&namespace(), Service::Executor);
         let taken: Vec<&String> = all.publish.difference(&permissions.publish).collect();
         let is_of_runs = |subject: &&&String| {
-            ["run-", ".run.", "_RUNS", "PURGE", "delivery", "feedback", "redact", "event", "_LISTENS"]
+            ["run-", ".run.", "_RUNS", "_STARTS", "_LISTENS", "PURGE", "delivery", "feedback", "redact", "event"]
                 .iter()
                 .any(|part| subject.contains(part))
         };

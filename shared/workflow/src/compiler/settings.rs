@@ -8,7 +8,7 @@ use crate::{
     source::{Content, Node},
 };
 
-const OF_WORKFLOWS: [&str; 5] = ["team", "maxCostUsd", "concurrency", "priority", "idempotencyKey"];
+const OF_WORKFLOWS: [&str; 6] = ["team", "maxCostUsd", "concurrency", "priority", "idempotencyKey", "paused"];
 const OF_TASKS: [&str; 5] = ["parallel", "onError", "compensate", "maxCostUsd", "delivery"];
 const OF_CONCURRENCY: [&str; 3] = ["key", "limit", "onConflict"];
 /// The most iterations that run at once.
@@ -32,6 +32,7 @@ impl Compiler<'_> {
             idempotency_key: node
                 .field("idempotencyKey")
                 .map(|key| self.template(key, &below(pointer, "idempotencyKey"))),
+            paused: self.flag(node, "paused", pointer),
         }
     }
 
@@ -119,6 +120,17 @@ impl Compiler<'_> {
             _ => {
                 self.fault(inner, &below(pointer, name), "must be a whole number", None);
                 0
+            }
+        }
+    }
+
+    fn flag(&mut self, node: &Node, name: &str, pointer: &str) -> bool {
+        match node.field(name).map(|inner| (inner, &inner.content)) {
+            None => false,
+            Some((_, Content::Flag(flag))) => *flag,
+            Some((inner, _)) => {
+                self.fault(inner, &below(pointer, name), "must be true or false", None);
+                false
             }
         }
     }

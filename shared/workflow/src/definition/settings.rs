@@ -16,6 +16,8 @@ pub struct Settings {
     pub priority: i64,
     /// Inputs that make the same of this are the same run.
     pub idempotency_key: Option<Template>,
+    /// Its schedule starts nothing.
+    pub paused: bool,
 }
 
 /// How many runs there may be at once.

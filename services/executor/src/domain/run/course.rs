@@ -13,8 +13,11 @@ use neptune_contracts::{
     run::{input::RunWish, log::RunMadeOf},
 };
 use neptune_workflow::{
-    definition::{Action, Definition},
-    run::{Answer, Arrival, Change, Control, Ending, Event, Instance, Problem, Record, Request, Run, Standard},
+    definition::{self, Definition},
+    run::{
+        Action, Answer, Arrival, Change, Control, Ending, Event, Instance, Phase, Problem, Record, Request, Run,
+        Standard,
+    },
 };
 use serde_json::Value;
 use std::{
@@ -34,8 +37,9 @@ pub struct Course {
     pub team: Team,
     /// What it was made of.
     pub made_of: Arc<RunMadeOf>,
-    /// Its definition.
-    pub definition: Arc<Definition>,
+    /// Its definition; why it cannot be run any more, when it was stored by an earlier reader of the language that
+    /// took what this one refuses.
+    pub definition: Result<Arc<Definition>, Arc<str>>,
     /// Where it stands.
     pub run: Run,
     /// The sequence of the last message of its log; 0 before there is one.
@@ -59,6 +63,11 @@ pub enum Heard {
     Start {
         /// Its input.
         input: Value,
+    },
+    /// It waited for a place, and has one.
+    Admitted {
+        /// Which of its ends gives the place back, from 1.
+        turn: u32,
     },
     /// The task of a step has ended.
     Task {
@@ -108,6 +117,7 @@ impl Heard {
     pub fn cause(&self) -> String {
         match self {
             Self::Start { .. } => "start".to_owned(),
+            Self::Admitted { turn } => format!("admitted {turn}"),
             Self::Task { instance, .. } => format!("task {instance}"),
             Self::Delivery { instance, .. } => format!("delivery {instance}"),
             Self::Fired { timer } => format!("timer {timer}"),
@@ -134,7 +144,7 @@ pub struct Decided {
 impl Course {
     /// A run that did not begin.
     #[must_use]
-    pub fn new(id: RunId, team: Team, made_of: Arc<RunMadeOf>, definition: Arc<Definition>) -> Self {
+    pub fn new(id: RunId, team: Team, made_of: Arc<RunMadeOf>, definition: Result<Arc<Definition>, Arc<str>>) -> Self {
         Self {
             id,
             team,
@@ -183,19 +193,18 @@ impl Course {
     }
 
     fn hear(&mut self, heard: &Heard, now_ms: u64, chance: u64) -> Option<(Record, Vec<Deed>)> {
-        let (record, actions) = match heard {
-            Heard::Broken { detail } => {
-                let problem = Problem::new(Standard::Runtime, detail.clone());
-                let ending = Arc::new(Ending::Faulted { problem });
-                let is_over = self.run.ending().is_some();
-                let changes = if is_over { Vec::new() } else { vec![Change::Ended { ending }] };
-                let record = Record { at_ms: now_ms, changes };
-                let actions = self.run.replay(&record);
-                (record, actions)
+        let faulted = |standard, detail: &str| Ending::Faulted { problem: Problem::new(standard, detail) };
+        let (record, actions) = match (heard, self.definition.clone()) {
+            (Heard::Broken { detail }, _) => self.close(faulted(Standard::Runtime, detail), now_ms),
+            // It never began, so there is nothing to undo.
+            (Heard::Input { wish: RunWish::Cancel { reason }, .. }, _) if self.waits() => {
+                self.close(Ending::Cancelled { reason: reason.clone() }, now_ms)
             }
-            _ => {
+            // Whatever comes: it cannot be carried on.
+            (_, Err(detail)) => self.close(faulted(Standard::Configuration, &detail), now_ms),
+            (_, Ok(definition)) => {
                 let event = self.event(heard)?;
-                let decision = self.run.decide(&Arc::clone(&self.definition), &Arrival { event, now_ms, chance });
+                let decision = self.run.decide(&definition, &Arrival { event, now_ms, chance });
                 (decision.record, decision.actions)
             }
         };
@@ -207,12 +216,36 @@ impl Course {
         Some((record, done))
     }
 
+    /// Ends the run without asking its definition; nothing changes when it has ended.
+    fn close(&mut self, ending: Ending, now_ms: u64) -> (Record, Vec<Action>) {
+        let is_over = self.run.ending().is_some();
+        let changes = if is_over { Vec::new() } else { vec![Change::Ended { ending: Arc::new(ending) }] };
+        let record = Record { at_ms: now_ms, changes };
+        let actions = self.run.replay(&record);
+        (record, actions)
+    }
+
+    /// Whether it waits for a place and did not begin.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.sequence > 0 && self.run.phase == Phase::New
+    }
+
     /// What the engine takes; nothing when it is about nothing that the run waits for.
     fn event(&self, heard: &Heard) -> Option<Event> {
         let answered = |instance: Instance, answer: Answer| Event::Answered { instance, answer };
         match heard {
             Heard::Start { input } => {
                 Some(Event::Started { run: self.id.to_string(), input: input.clone(), sensitivity: 0 })
+            }
+            Heard::Admitted { turn: 1 } if self.run.phase == Phase::New => {
+                let input = self.made_of.input.clone().unwrap_or_default();
+                Some(Event::Started { run: self.id.to_string(), input, sensitivity: 0 })
+            }
+            // It failed, and waited for a place to be taken up again.
+            Heard::Admitted { turn } => {
+                let again = Event::Controlled { id: format!("admitted.{turn}"), control: Control::Retry };
+                (*turn == self.turn + 1).then_some(again)
             }
             Heard::Task { instance, fact } => {
                 let request = self.asked.get(instance)?;
@@ -286,8 +319,9 @@ impl Course {
     /// Whether its definition has a step that listens to events.
     #[must_use]
     pub fn has_listened(&self) -> bool {
-        let parts = 0..=self.definition.parts.len();
-        parts.flat_map(|part| self.definition.list(part)).any(|step| matches!(step.action, Action::Listen(_)))
+        let Ok(definition) = &self.definition else { return false };
+        let parts = 0..=definition.parts.len();
+        parts.flat_map(|part| definition.list(part)).any(|step| matches!(step.action, definition::Action::Listen(_)))
     }
 
     /// What may not have been asked for by whoever died over `causes`: all that the run waits for, and what they asked

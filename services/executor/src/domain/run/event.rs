@@ -21,7 +21,8 @@ pub fn published(course: &Course, instance: Instance, event: &Value) -> Result<E
     let given: Map<String, Value> = given.map(|(name, value)| (name.clone(), value.clone())).collect();
     let event: EventPublished = serde_json::from_value(Value::Object(given))?;
     let (team, run, step) = (Some(course.team.clone()), Some(course.id), Some(instance));
-    Ok(EventPublished { team, run, step, class: course.class, ..event })
+    let hops = course.made_of.start.as_ref().map_or(0, |start| start.hops);
+    Ok(EventPublished { team, run, step, class: course.class, hops, ..event })
 }
 
 /// Whether a step may listen after these records that did not before.
@@ -37,11 +38,12 @@ pub fn may_listen(records: &[Record]) -> bool {
 #[must_use]
 pub fn kinds(course: &Course) -> BTreeSet<String> {
     let mut kinds = BTreeSet::new();
+    let Ok(definition) = &course.definition else { return kinds };
     if course.run.ending().is_some() {
         return kinds;
     }
     for frame in course.run.frames.values().filter(|frame| matches!(frame.doing, Doing::Listen(_))) {
-        if let Some(consumption) = listened(&course.definition, frame) {
+        if let Some(consumption) = listened(definition, frame) {
             of(consumption, &mut kinds);
         }
     }

@@ -37,6 +37,9 @@ pub fn task(step: &Step<'_>, request: &Request) -> Result<TaskSubmitted, Problem
     task.constraints = constraints(step, request)?;
     task.output = output(arguments);
     task.metadata.clone_from(&step.made_of.metadata);
+    if step.made_of.priority != 0 {
+        task.metadata.entry("priority").or_insert_with(|| step.made_of.priority.into());
+    }
     task.step = Some(StepRef {
         run: step.run,
         workflow: step.made_of.workflow.clone(),
@@ -66,10 +69,12 @@ fn constraints(step: &Step<'_>, request: &Request) -> Result<Constraints, Proble
     let class: Option<DataClass> = word(arguments, "class")?;
     let deadline =
         request.deadline_ms.and_then(|ms| Timestamp::from_unix_micros(i64::try_from(ms).ok()?.checked_mul(1_000)?));
+    // What may wait for other runs leaves room for what is urgent.
+    let lane = if step.made_of.priority < 0 { Lane::Batch } else { Lane::Realtime };
     let mut constraints = Constraints {
         max_cost_usd: request.budget_pico_usd.map(|budget| PicoUsd(budget.max(0))),
         deadline,
-        lane: word::<Lane>(arguments, "lane")?.unwrap_or_default(),
+        lane: word::<Lane>(arguments, "lane")?.unwrap_or(lane),
         class: class.max(step.class),
         cache: arguments
             .get("cache")
