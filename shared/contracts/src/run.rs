@@ -16,7 +16,7 @@ pub mod timer;
 use crate::{
     Message,
     ids::{RunId, TaskId},
-    names::{Origin, Service, Team},
+    names::{DataClass, Origin, Service, Team},
     topology::StreamName,
     unknown,
 };
@@ -57,6 +57,10 @@ pub struct RunSubmitted {
     /// The run whose step it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentRef>,
+    /// How sensitive its input is, where somebody says so. The run is as sensitive as the most sensitive thing that
+    /// comes to it, and its tasks and deliveries are at least that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<DataClass>,
 }
 
 /// The step of a run that another run is.

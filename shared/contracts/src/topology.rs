@@ -435,3 +435,5 @@ pub const STARTED_BUCKET: &str = "STARTED";
 pub const STARTED_SECONDS: u64 = 300;
 /// Object store of large bodies.
 pub const PAYLOADS_STORE: &str = "PAYLOADS";
+/// Object store of the large bodies of what the stream of runs holds. They are kept a day longer than that.
+pub const RUN_PAYLOADS_STORE: &str = "RUN_PAYLOADS";

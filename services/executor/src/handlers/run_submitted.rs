@@ -2,7 +2,7 @@
 
 use crate::{
     domain::run::{course::Heard, finish},
-    runs::{Runs, carry, mailbox::Item, settled},
+    runs::{RETRY, Runs, carry, mailbox::Item, settled},
 };
 use neptune_bus::{Incoming, Outcome};
 use neptune_contracts::{
@@ -28,15 +28,24 @@ pub async fn handle(runs: Arc<Runs>, incoming: Incoming<RunSubmitted>) -> Outcom
     match begin(&runs, &submitted, stored_at) {
         Ok(made_of) => {
             let made_of = Arc::new(RunMadeOf { reply_to, ..made_of });
-            let heard = Heard::Start { input: submitted.input };
+            let heard = Heard::Start { input: submitted.input, class: submitted.class };
             runs.hear(key, Item { heard, delivered, made_of: Some(made_of) }).await
         }
-        // It may have begun before what it needs was taken away.
-        Err(_) if delivered > 1 && matches!(runs.read(&key).await, Ok(Some(_))) => Outcome::Done,
-        Err(problem) => {
-            let fact = finish::rejected(id, &key.0, &submitted, &problem, (stored_at, Timestamp::now()));
-            settled(runs.end(&fact, reply_to.as_deref()).await)
-        }
+        Err(problem) => match runs.bus.run_log(Some(&key.0), id, 0).await {
+            Ok(log) if log.is_empty() => {
+                let fact = finish::rejected(id, &key.0, &submitted, &problem, (stored_at, Timestamp::now()));
+                settled(runs.end(&fact, 0, reply_to.as_deref()).await)
+            }
+            Err(error) if !error.is_unreadable() => {
+                tracing::warn!(run.id = %id, error = &error as &dyn std::error::Error, "cannot see whether a run has begun");
+                Outcome::Retry { after: RETRY }
+            }
+            // It began before what it needs was taken away, and has its own copy.
+            _ => {
+                let heard = Heard::Start { input: submitted.input, class: submitted.class };
+                runs.hear(key, Item { heard, delivered, made_of: None }).await
+            }
+        },
     }
 }
 

@@ -89,6 +89,7 @@ pub fn run(body: &[u8], caller: &Caller, resources: &Resources) -> Result<RunSub
         input,
         metadata: labels,
         parent: None,
+        class: None,
     })
 }
 

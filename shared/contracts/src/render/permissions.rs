@@ -14,7 +14,7 @@ use crate::{
     task::TaskSubmitted,
     topology::{
         AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, GOVERNANCE_FINISHED, LEASE_BUCKET, METERING_FINISHED,
-        PAYLOADS_STORE, SHARED_BUCKET, STARTED_BUCKET, StreamName,
+        PAYLOADS_STORE, RUN_PAYLOADS_STORE, SHARED_BUCKET, STARTED_BUCKET, StreamName,
     },
 };
 use std::{collections::BTreeSet, fmt::Write as _};
@@ -93,7 +93,7 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
         publish.insert(format!("{namespace}.reply.>"));
     }
     following_resources(publish, namespace);
-    large_bodies(publish, namespace);
+    publish.extend(large_bodies(namespace, PAYLOADS_STORE));
     let results = namespace.resource(StreamName::Results.as_str());
     match service {
         Service::Executor => {
@@ -120,6 +120,8 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
             let timers = namespace.resource(StreamName::Timers.as_str());
             publish.insert(format!("$JS.API.STREAM.MSG.GET.{timers}"));
             publish.extend(QUERIES.iter().map(|query| namespace.wildcard(query.subject)));
+            // Signals for runs.
+            publish.extend(large_bodies(namespace, RUN_PAYLOADS_STORE));
             permissions.subscribe.insert(format!("{namespace}.reply.ingress.>"));
         }
         _ => {}
@@ -232,7 +234,8 @@ fn driving_runs(namespace: &Namespace) -> impl Iterator<Item = String> {
     let asked: Vec<String> = asked.map(|entry| namespace.wildcard(entry.subject)).collect();
     let reading = [format!("$JS.API.DIRECT.GET.{runs}"), format!("$JS.API.DIRECT.GET.{runs}.>")];
     // Of a run that has ended only its own are cleared; the broker knows no finer permission.
-    reading.into_iter().chain([format!("$JS.API.STREAM.PURGE.{timers}")]).chain(asked)
+    let bodies = large_bodies(namespace, RUN_PAYLOADS_STORE);
+    reading.into_iter().chain([format!("$JS.API.STREAM.PURGE.{timers}")]).chain(asked).chain(bodies)
 }
 
 fn following_resources(publish: &mut BTreeSet<String>, namespace: &Namespace) {
@@ -257,18 +260,20 @@ fn reading_again(publish: &mut BTreeSet<String>, stream: &str) {
 
 /// Reading and writing bodies that travel by reference. Their names are SHA-256 sums of their
 /// content, so they cannot be guessed without knowing what is in them.
-fn large_bodies(publish: &mut BTreeSet<String>, namespace: &Namespace) {
-    let bucket = namespace.resource(PAYLOADS_STORE);
+fn large_bodies(namespace: &Namespace, store: &str) -> [String; 8] {
+    let bucket = namespace.resource(store);
     let stream = format!("OBJ_{bucket}");
-    publish.insert(format!("$O.{bucket}.>"));
-    publish.insert(format!("$JS.API.STREAM.INFO.{stream}"));
-    publish.insert(format!("$JS.API.DIRECT.GET.{stream}.>"));
-    publish.insert(format!("$JS.API.STREAM.MSG.GET.{stream}"));
-    // Consumers without a name of their own are created on the bare subject.
-    publish.insert(format!("$JS.API.CONSUMER.CREATE.{stream}"));
-    publish.insert(format!("$JS.API.CONSUMER.CREATE.{stream}.>"));
-    publish.insert(format!("$JS.API.CONSUMER.DELETE.{stream}.>"));
-    publish.insert(format!("$JS.FC.{stream}.>"));
+    [
+        format!("$O.{bucket}.>"),
+        format!("$JS.API.STREAM.INFO.{stream}"),
+        format!("$JS.API.DIRECT.GET.{stream}.>"),
+        format!("$JS.API.STREAM.MSG.GET.{stream}"),
+        // Consumers without a name of their own are created on the bare subject.
+        format!("$JS.API.CONSUMER.CREATE.{stream}"),
+        format!("$JS.API.CONSUMER.CREATE.{stream}.>"),
+        format!("$JS.API.CONSUMER.DELETE.{stream}.>"),
+        format!("$JS.FC.{stream}.>"),
+    ]
 }
 
 fn user(block: &mut String, name: &str, permissions: &Permissions) {
