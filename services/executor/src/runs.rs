@@ -13,7 +13,12 @@
 //! **If an executor dies** before the append: the message is handed out again after ten seconds, and nothing was
 //! written. During it, outcome unknown: the log shows it or not. After it and before everything was asked for, or
 //! before the acknowledgements: handed out again, what follows is in the log already, and is asked for again. In a call
-//! of its own ([`web`]): the call is made again, or fails as ambiguous where the step says `at-most-once`.
+//! of its own ([`web`]): the call is made again, or fails as ambiguous where the step says `at-most-once`. The answer
+//! of such a call goes into the log by whoever made it, and the call is acknowledged then; only where that cannot be
+//! is the answer stored by itself, for whoever can. `tests/CRASHES.md` names the test that shows each line.
+//!
+//! **What cannot be carried on** does not keep executors from the rest: a decision that crashes three times, or that
+//! cannot be stored, faults its run; a log that cannot be read, or over which processes die, is put aside ([`aside`]).
 //!
 //! **Before it begins** a run may have to wait for a place under a limit of runs at once ([`gates`]): it then has a log
 //! with what it is made of and nothing else, and is in no executor's memory.
@@ -22,6 +27,7 @@
 //! runs in memory is only a copy, bounded, and read anew where it is not the newest.
 
 pub mod act;
+pub mod aside;
 pub mod carry;
 pub mod definitions;
 pub mod gates;

@@ -33,6 +33,7 @@ pub(crate) struct Inner {
     pub(crate) closed: CancellationToken,
     pub(crate) micro: OnceCell<async_nats::service::Service>,
     pub(crate) payloads: OnceCell<jetstream::object_store::ObjectStore>,
+    pub(crate) run_payloads: OnceCell<jetstream::object_store::ObjectStore>,
     pub(crate) acks: Acks,
 }
 
@@ -83,6 +84,16 @@ pub struct BusError {
 impl BusError {
     pub(crate) fn new(action: &'static str, source: impl Into<async_nats::Error>) -> Self {
         Self { action, source: source.into() }
+    }
+
+    /// Whether what the broker holds is not what it should be, so that asking again changes nothing: it cannot be
+    /// read, or its body is gone.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        match self.source.downcast_ref::<Self>() {
+            Some(cause) => cause.is_unreadable(),
+            None => self.source.is::<serde_json::Error>() || self.is_not_found(),
+        }
     }
 
     /// Whether the broker answered that there is no such object.
@@ -147,6 +158,7 @@ impl Bus {
             closed,
             micro: OnceCell::new(),
             payloads: OnceCell::new(),
+            run_payloads: OnceCell::new(),
             acks: Acks::default(),
         };
         Ok(Self { inner: Arc::new(inner) })

@@ -126,6 +126,9 @@ async fn body_of(bus: &Bus, letter: &DeadLetter) -> Option<Vec<u8>> {
         Some(name) => {
             let mut map = HeaderMap::new();
             map.insert(headers::BODY_REFERENCE, name.as_str());
+            if let Some(store) = letter.headers.get(headers::BODY_STORE).and_then(|values| values.first()) {
+                map.insert(headers::BODY_STORE, store.as_str());
+            }
             payload::fetch(bus, Some(&map), Bytes::new()).await.ok().map(Into::into)
         }
     }
@@ -173,6 +176,7 @@ fn keeps(name: &str) -> bool {
         headers::REPLY_TO,
         headers::HOP,
         headers::BODY_REFERENCE,
+        headers::BODY_STORE,
         headers::MESSAGE_ID,
     ];
     !stale.contains(&name) && !name.starts_with("Nats-")

@@ -18,7 +18,7 @@ use neptune_contracts::{
     run::{
         finished::RunFinished,
         input::RunInput,
-        log::RunLogged,
+        log::{RunLogged, RunMadeOf},
         timer::{RunFired, RunTimer},
     },
     topology::StreamName,
@@ -116,6 +116,25 @@ impl Bus {
             entries.push(self.entry(answer).await.map_err(|error| BusError::new(action, error))?);
             found += 1;
         }
+    }
+
+    /// What a run was made of, by the first message of its log; nothing when there is none, or it does not say so in a
+    /// way that can be read.
+    ///
+    /// # Errors
+    /// The broker could not be asked.
+    pub async fn run_made_of(&self, team: &Team, run: RunId) -> Result<Option<RunMadeOf>, BusError> {
+        let action = "read what a run was made of";
+        let subject = self.namespace().subject(RunLogged::SUBJECT, &[team.as_str(), &run.to_string()]);
+        let stream = self.namespace().resource(StreamName::Runs.as_str());
+        let wanted = json!({"seq": 1, "next_by_subj": subject}).to_string();
+        let asked = self.inner.client.request(format!("$JS.API.DIRECT.GET.{stream}"), wanted.into()).await;
+        let answer = asked.map_err(|error| BusError::new(action, error))?;
+        if answer.status.is_some() {
+            return Ok(None);
+        }
+        let entry = self.entry(answer).await.ok();
+        Ok(entry.and_then(|entry| entry.logged.made_of).map(|made_of| *made_of))
     }
 
     async fn entry(&self, answer: async_nats::Message) -> Result<LogEntry, async_nats::Error> {

@@ -10,13 +10,14 @@ use neptune_contracts::{
     catalogue::CATALOGUE,
     topology::{
         ACCEPT_BACKOFF_SECONDS, AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, LEASE_BUCKET, LISTENS_BUCKET,
-        MAX_BODY_BYTES, PAYLOADS_STORE, Retention, SHARED_BUCKET, STARTED_BUCKET, STARTED_SECONDS, STARTS_BUCKET,
-        STREAMS, Storage, StreamName, StreamSpec,
+        MAX_BODY_BYTES, PAYLOADS_STORE, RUN_PAYLOADS_STORE, Retention, SHARED_BUCKET, STARTED_BUCKET, STARTED_SECONDS,
+        STARTS_BUCKET, STREAMS, Storage, StreamName, StreamSpec,
     },
 };
 use std::{collections::HashMap, time::Duration};
 
-const PAYLOAD_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+const DAY_SECONDS: u64 = 24 * 3600;
+const PAYLOAD_AGE: Duration = Duration::from_secs(7 * DAY_SECONDS);
 const CONFIG_HISTORY: i64 = 10;
 
 /// Why the broker is not as the catalogue asks.
@@ -69,7 +70,10 @@ pub async fn apply(bus: &Bus) -> Result<Vec<String>, SetupError> {
     names.push(apply_stream(bus, kept_config(bus, LISTENS_BUCKET)).await?);
     names.push(apply_stream(bus, Config { allow_message_ttl: true, ..kept_config(bus, STARTS_BUCKET) }).await?);
     names.push(apply_config_bucket(bus).await?);
-    names.push(apply_payload_store(bus).await?);
+    names.push(apply_payload_store(bus, PAYLOADS_STORE, PAYLOAD_AGE).await?);
+    // A body is stored before the message that refers to it.
+    let runs = STREAMS.iter().find(|spec| spec.name == StreamName::Runs).map_or(0, |spec| spec.max_age_seconds);
+    names.push(apply_payload_store(bus, RUN_PAYLOADS_STORE, Duration::from_secs(runs + DAY_SECONDS)).await?);
     Ok(names)
 }
 
@@ -250,15 +254,15 @@ async fn apply_config_bucket(bus: &Bus) -> Result<String, SetupError> {
     Ok(bucket)
 }
 
-async fn apply_payload_store(bus: &Bus) -> Result<String, SetupError> {
-    let bucket = bus.namespace().resource(PAYLOADS_STORE);
+async fn apply_payload_store(bus: &Bus, store: &str, max_age: Duration) -> Result<String, SetupError> {
+    let bucket = bus.namespace().resource(store);
     if bus.inner.context.get_object_store(&bucket).await.is_ok() {
         return Ok(bucket);
     }
     let config = object_store::Config {
         bucket: bucket.clone(),
         description: Some(format!("bodies above the inline limit, up to {MAX_BODY_BYTES} bytes")),
-        max_age: PAYLOAD_AGE,
+        max_age,
         ..object_store::Config::default()
     };
     bus.inner.context.create_object_store(config).await.map_err(|error| create_error(&bucket, error))?;

@@ -20,6 +20,8 @@ pub const HOP: &str = "Neptune-Hop";
 pub const CAUSATION: &str = "Neptune-Causation";
 /// Name of the object that holds the body when it is too large for a message.
 pub const BODY_REFERENCE: &str = "Neptune-Body";
+/// The store that object is in, where it is that of runs.
+pub const BODY_STORE: &str = "Neptune-Body-Store";
 /// Id of the message that a replayed dead letter repeats.
 pub const REPLAY_OF: &str = "Neptune-Replay-Of";
 /// The attempt that a piece of an answer is from.

@@ -16,7 +16,7 @@ pub mod timer;
 use crate::{
     Message,
     ids::{RunId, TaskId},
-    names::{Origin, Service, Team},
+    names::{DataClass, Origin, Service, Team},
     topology::StreamName,
     unknown,
 };
@@ -69,6 +69,10 @@ pub struct RunSubmitted {
     /// What started it, when nobody asked for it. Only the executor can say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<RunStart>,
+    /// How sensitive its input is, where somebody says so. The run is as sensitive as the most sensitive thing that
+    /// comes to it, and its tasks and deliveries are at least that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<DataClass>,
 }
 
 /// The step of a run that another run is.

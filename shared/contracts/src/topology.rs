@@ -458,3 +458,5 @@ pub const LISTENS_BUCKET: &str = "LISTENS";
 pub const STARTS_BUCKET: &str = "STARTS";
 /// Object store of large bodies.
 pub const PAYLOADS_STORE: &str = "PAYLOADS";
+/// Object store of the large bodies of what the stream of runs holds. They are kept a day longer than that.
+pub const RUN_PAYLOADS_STORE: &str = "RUN_PAYLOADS";

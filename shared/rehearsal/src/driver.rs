@@ -4,7 +4,7 @@ use crate::{Memory, Pace, Rehearsed, Stage, feed::Feed};
 use futures::future::BoxFuture;
 use neptune_workflow::{
     definition::{Definition, Function, Reference},
-    run::{Action, Answer, Arrival, Ending, Event, Instance, Problem, Record, Request, Run, Standard, Timer},
+    run::{Action, Answer, Arrival, Decision, Ending, Event, Instance, Problem, Record, Request, Run, Standard, Timer},
 };
 use serde_json::Value;
 use std::{
@@ -40,6 +40,7 @@ struct Driver {
     run: Run,
     log: Vec<Record>,
     emitted: Vec<Arc<Value>>,
+    changed_again: usize,
     timers: BTreeSet<(u64, Timer)>,
     calls: JoinSet<(Instance, Answer)>,
     handles: BTreeMap<Instance, AbortHandle>,
@@ -61,6 +62,7 @@ impl Driver {
             run: Run::default(),
             log: Vec::new(),
             emitted: Vec::new(),
+            changed_again: 0,
             timers: BTreeSet::new(),
             calls: JoinSet::new(),
             handles: BTreeMap::new(),
@@ -77,11 +79,12 @@ impl Driver {
             self.decide(event);
         }
         self.calls.abort_all();
-        Rehearsed { run: self.run, log: self.log, emitted: self.emitted }
+        Rehearsed { run: self.run, log: self.log, emitted: self.emitted, changed_again: self.changed_again }
     }
 
     /// Makes the run of its log, and asks again for what it waits for.
     fn recover(&mut self) {
+        self.run = Run::default();
         let Some((last, before)) = self.log.split_last() else { return };
         let mut run = Run::of(before);
         let mut actions = run.replay(last);
@@ -91,15 +94,41 @@ impl Driver {
     }
 
     fn decide(&mut self, event: Event) {
-        if self.stage.memory == Memory::Forgets {
-            self.recover();
+        match self.stage.memory {
+            Memory::Keeps => {}
+            Memory::Forgets => self.recover(),
+            Memory::Dies => return self.die_over(&event),
         }
-        let arrival = Arrival { event, now_ms: self.now_ms(), chance: rand::random() };
-        let decision = self.run.decide(&self.definition, &arrival);
-        if !decision.record.changes.is_empty() {
-            self.log.push(decision.record);
-        }
+        let decision = self.decided(event);
+        self.store(decision.record);
         decision.actions.into_iter().for_each(|action| self.perform(action));
+    }
+
+    /// Something happens that its first two readers do not survive.
+    fn die_over(&mut self, event: &Event) {
+        self.recover();
+        let _lost = self.decided(event.clone());
+        self.recover();
+        let stored = self.decided(event.clone());
+        self.store(stored.record);
+        for _ in 0..2 {
+            self.recover();
+            let again = self.decided(event.clone());
+            self.changed_again += usize::from(!again.record.changes.is_empty());
+            self.store(again.record);
+            again.actions.into_iter().for_each(|action| self.perform(action));
+        }
+    }
+
+    fn decided(&mut self, event: Event) -> Decision {
+        let arrival = Arrival { event, now_ms: self.now_ms(), chance: rand::random() };
+        self.run.decide(&self.definition, &arrival)
+    }
+
+    fn store(&mut self, record: Record) {
+        if !record.changes.is_empty() {
+            self.log.push(record);
+        }
     }
 
     fn perform(&mut self, action: Action) {

@@ -43,6 +43,9 @@ pub enum Memory {
     Keeps,
     /// Its log alone, as after a crash; calls that are being made go on elsewhere.
     Forgets,
+    /// Its log alone, and over everything that happens to a run two die who decide about it: one before what was
+    /// decided is stored, the next before what is stored is asked for. Then it is handed out twice more.
+    Dies,
 }
 
 /// What is rehearsed with.
@@ -66,4 +69,7 @@ pub struct Rehearsed {
     pub log: Vec<Record>,
     /// The events it emitted.
     pub emitted: Vec<Arc<Value>>,
+    /// How often something that was decided about changed the run when it was handed out again: never, or the engine
+    /// is wrong. Only [`Memory::Dies`] hands out again.
+    pub changed_again: usize,
 }

@@ -70,6 +70,15 @@ impl Nats {
         context.publish(subject.to_owned(), body).await.unwrap().await.unwrap();
     }
 
+    /// How many messages a consumer has yet to hand out, or handed out and was not told what became of.
+    pub async fn unsettled(&self, stream: &str, consumer: &str) -> u64 {
+        let context = async_nats::jetstream::new(self.client().await);
+        let consumer: async_nats::jetstream::consumer::PullConsumer =
+            context.get_consumer_from_stream(consumer, stream).await.unwrap();
+        let state = consumer.cached_info();
+        state.num_pending + u64::try_from(state.num_ack_pending).unwrap()
+    }
+
     /// How many messages a stream holds.
     pub async fn stream_messages(&self, stream: &str) -> u64 {
         let context = async_nats::jetstream::new(self.client().await);

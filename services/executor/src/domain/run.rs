@@ -2,8 +2,10 @@
 //! the engine takes.
 
 pub mod approval;
+pub mod class;
 pub mod course;
 pub mod deeds;
+pub mod depth;
 pub mod event;
 pub mod finish;
 pub mod gate;
@@ -32,7 +34,7 @@ pub struct Step<'s> {
     pub made_of: &'s RunMadeOf,
     /// The step's number.
     pub instance: u64,
-    /// How sensitive what the steps before answered was found to be.
+    /// How sensitive the run was when it asked.
     pub class: Option<DataClass>,
 }
 

@@ -11,26 +11,33 @@ use neptune_contracts::query::{
 use neptune_workflow::run::Record;
 use std::sync::Arc;
 
-/// Answers from the log.
+/// Answers from the log; of a run that was put aside because that is of no use, its end.
 ///
 /// # Errors
 /// There is no such run, or its log cannot be read.
 pub async fn handle(runs: Arc<Runs>, query: RunQuery) -> Result<RunView, QueryError> {
-    let entries = runs.bus.run_log(query.team.as_ref(), query.id, 0).await;
-    let entries = entries.map_err(|error| unavailable(&Fault::Read(error)))?;
-    let Some(first) = entries.first() else { return never_began(&runs, &query).await };
+    match by_log(&runs, &query).await {
+        Ok(Some(view)) => Ok(view),
+        Ok(None) => never_began(&runs, &query).await,
+        Err(fault) if fault.is_lasting() => never_began(&runs, &query).await.map_err(|_| unavailable(&fault)),
+        Err(fault) => Err(unavailable(&fault)),
+    }
+}
+
+async fn by_log(runs: &Runs, query: &RunQuery) -> Result<Option<RunView>, Fault> {
+    let entries = runs.bus.run_log(query.team.as_ref(), query.id, 0).await.map_err(Fault::Read)?;
+    let Some(first) = entries.first() else { return Ok(None) };
     let key = (first.logged.team.clone(), query.id);
     let read = |record: &serde_json::Value| serde_json::from_value::<Record>(record.clone());
     let records = entries.iter().flat_map(|entry| &entry.logged.records).map(read).collect::<Result<Vec<_>, _>>();
-    let records = records.map_err(|error| unavailable(&Fault::Record(error)))?;
-    let course = runs.replayed(&key, entries).map_err(|fault| unavailable(&fault))?;
-    let course = course.ok_or_else(|| not_found(&query))?;
+    let records = records.map_err(Fault::Record)?;
+    let Some(course) = runs.replayed(&key, entries)? else { return Ok(None) };
     let mut view = view::view(&course, &records);
     view.concurrency = course.made_of.gate.as_ref().and_then(|gate| runs.gates.of(&gate.name, query.id));
-    Ok(view)
+    Ok(Some(view))
 }
 
-/// A run that was rejected has an end and no log.
+/// A run that was rejected has an end and no log, and one that was put aside none that is of use.
 async fn never_began(runs: &Runs, query: &RunQuery) -> Result<RunView, QueryError> {
     let teams: Vec<_> = match &query.team {
         Some(team) => vec![team.clone()],

@@ -1,7 +1,7 @@
 //! Doing what a run asks for. All of it may be done twice.
 
 use super::{Runs, carry::Fault};
-use crate::domain::run::{Step, approval, course::Course, deeds::Deed, event, finish, model, notify, redact};
+use crate::domain::run::{Step, approval, class, course::Course, deeds::Deed, event, finish, model, notify};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use neptune_bus::{BusError, Cause, PublishError};
 use neptune_contracts::{
@@ -20,7 +20,7 @@ use neptune_contracts::{
 };
 use neptune_workflow::{
     definition::{Builtin, Function, Reference},
-    run::{Answer, Instance, Problem, Request, Standard},
+    run::{Answer, Instance, Problem, Request, Sensitivity, Standard},
 };
 use serde_json::{Value, json};
 
@@ -36,16 +36,16 @@ enum Done {
 }
 
 impl Runs {
-    /// Does what a run asks for.
-    pub(super) async fn perform(&self, course: &Course, deeds: Vec<Deed>) -> Result<(), Fault> {
-        let doing = stream::iter(deeds).map(|deed| Ok(Box::pin(self.perform_one(course, deed))));
+    /// Does what a run asks for; `is_again` when some of it may have been asked for before.
+    pub(super) async fn perform(&self, course: &Course, deeds: Vec<Deed>, is_again: bool) -> Result<(), Fault> {
+        let doing = stream::iter(deeds).map(|deed| Ok(Box::pin(self.perform_one(course, deed, is_again))));
         let done = doing.try_buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await;
         done.map(drop).map_err(Fault::Publish)
     }
 
-    async fn perform_one(&self, course: &Course, deed: Deed) -> Result<(), PublishError> {
+    async fn perform_one(&self, course: &Course, deed: Deed, is_again: bool) -> Result<(), PublishError> {
         match deed {
-            Deed::Ask { instance, request } => self.ask(course, instance, &request).await,
+            Deed::Ask { instance, request } => self.ask(course, instance, &request, is_again).await,
             Deed::Cut { instance, request } => self.cut(course, instance, &request).await,
             Deed::Set { timer, due_ms } => {
                 let due_at = finish::timestamp(due_ms);
@@ -63,7 +63,8 @@ impl Runs {
             Deed::End { ending } => {
                 self.clear(course, None).await;
                 self.forget_listening(course).await;
-                self.end(&finish::finished(course, &ending), course.made_of.reply_to.as_deref()).await?;
+                let reply_to = course.made_of.reply_to.as_deref();
+                self.end(&finish::finished(course, &ending), course.run.sensitivity, reply_to).await?;
                 match &course.made_of.gate {
                     Some(gate) => {
                         let left = self.leave(&gate.name, (course.id, course.turn)).await;
@@ -93,13 +94,18 @@ impl Runs {
         }
     }
 
-    /// Stores the end of a run, and tells the run whose step it was.
-    pub(crate) async fn end(&self, fact: &RunFinished, reply_to: Option<&str>) -> Result<(), PublishError> {
+    /// Stores the end of a run that was so sensitive, and tells the run whose step it was.
+    pub(crate) async fn end(
+        &self,
+        fact: &RunFinished,
+        sensitivity: Sensitivity,
+        reply_to: Option<&str>,
+    ) -> Result<(), PublishError> {
         tracing::info!(run.id = %fact.id, workflow = fact.workflow, outcome = fact.outcome.as_str(), cost_pico_usd = fact.cost_usd.0, "a run has ended");
         self.bus.finish_run(fact, reply_to).await?;
         match &fact.parent {
             Some(parent) if parent.is_awaited => {
-                let answer = serde_json::to_value(finish::answer(fact)).map_err(PublishError::Encode)?;
+                let answer = serde_json::to_value(finish::answer(fact, sensitivity)).map_err(PublishError::Encode)?;
                 let input = RunInput::answered(parent.run, fact.team.clone(), parent.instance, answer);
                 self.bus.publish_once(&input, &Cause::root()).await.map(drop)
             }
@@ -107,9 +113,15 @@ impl Runs {
         }
     }
 
-    async fn ask(&self, course: &Course, instance: Instance, request: &Request) -> Result<(), PublishError> {
+    async fn ask(
+        &self,
+        course: &Course,
+        instance: Instance,
+        request: &Request,
+        is_again: bool,
+    ) -> Result<(), PublishError> {
         // What comes out of a redaction alone is not as sensitive as the run.
-        let class = request.lowered.map_or(course.class, redact::class_of_rank);
+        let class = class::of(request.lowered.unwrap_or(request.sensitivity));
         let step = Step { run: course.id, team: &course.team, made_of: &course.made_of, instance, class };
         let asked = match &request.function {
             Function::Builtin(Builtin::Model) => self.ask_model(&step, request).await,
@@ -125,7 +137,7 @@ impl Runs {
             Function::Builtin(Builtin::Feedback) => self.give_feedback(course, instance, request).await,
             Function::Workflow(workflow) => self.ask_workflow(&step, workflow, request).await,
             Function::Http | Function::Openapi | Function::Builtin(Builtin::Redact) => {
-                self.ask_call(&step, request).await
+                self.ask_call(&step, request, is_again).await
             }
             Function::Own(_) | Function::Remote(_) => {
                 let detail = format!("{} calls a function that cannot be called from here", request.step);
@@ -157,9 +169,9 @@ impl Runs {
         self.bus.publish(&requested, &Cause::root()).await.map(|_| Done::Asked)
     }
 
-    async fn ask_call(&self, step: &Step<'_>, request: &Request) -> Result<Done, PublishError> {
+    async fn ask_call(&self, step: &Step<'_>, request: &Request, again: bool) -> Result<Done, PublishError> {
         let request = serde_json::to_value(request).map_err(PublishError::Encode)?;
-        let call = RunCall { run: step.run, team: step.team.clone(), instance: step.instance, request };
+        let call = RunCall { run: step.run, team: step.team.clone(), instance: step.instance, request, again };
         self.bus.publish(&call, &Cause::root()).await.map(|_| Done::Asked)
     }
 
@@ -187,6 +199,7 @@ impl Runs {
             idempotency_key: None,
             priority: Some(step.made_of.priority).filter(|priority| *priority != 0),
             start: None,
+            class: step.class,
         };
         self.bus.publish(&submitted, &Cause::root()).await.map(|_| Done::Asked)
     }

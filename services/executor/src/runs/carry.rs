@@ -6,31 +6,40 @@ use super::{
 };
 use crate::domain::run::{
     course::{Course, Decided, Heard},
-    deeds, event,
+    deeds,
+    depth::{self, MOST_OF_RECORD},
+    event,
 };
+use futures::FutureExt as _;
 use neptune_bus::{Append, BusError, LogEntry, PublishError};
 use neptune_contracts::{
     Timestamp,
     run::log::{RunLogged, RunMadeOf},
 };
+use neptune_workflow::run::Instance;
 use serde_json::Value;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use uuid::Uuid;
 
 /// So often somebody else may append first before the messages are handed out again.
 const RACES: u32 = 32;
-/// A message whose decision crashed so often faults its run.
-const CRASHES: u64 = 3;
-/// What comes to a run that is not there yet is handed out again so often: its beginning may only be late.
-const EARLY: u64 = 20;
+/// What comes to a run that is not there yet is handed out again so often: its beginning may only be late. Whoever was
+/// to begin it may have died, and so may the next one, each of whom costs ten seconds.
+const EARLY: u64 = 40;
+/// How often of that it is soon.
+const EARLY_SOON: u64 = 20;
+/// The pause from then on.
+const EARLY_PAUSE: Duration = Duration::from_secs(5);
 
 /// What became of what came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Carried {
     /// What follows is stored and asked for.
     On,
     /// It has to be handed out again after this time.
     Later(Duration),
+    /// The run is put aside, for this reason, and so is what came to it.
+    Aside(String),
 }
 
 /// Why a run could not be carried on.
@@ -51,6 +60,9 @@ pub(crate) enum Fault {
     /// The places under a limit could not be read or written.
     #[error("the places under a limit of runs at once could not be read or written")]
     Places(#[source] BusError),
+    /// What was decided could not be read again.
+    #[error("what was decided nests values more than {MOST_OF_RECORD} levels deep, which is the limit")]
+    TooDeep,
     /// The decision crashed.
     #[error("the decision about a run crashed")]
     Crashed,
@@ -59,52 +71,67 @@ pub(crate) enum Fault {
     Raced,
 }
 
+impl Fault {
+    /// Whether it will be the same at the next try, unless somebody reads the log otherwise.
+    pub(crate) fn is_lasting(&self) -> bool {
+        match self {
+            Self::Read(error) => error.is_unreadable(),
+            Self::Record(_) | Self::Headless | Self::Crashed | Self::TooDeep => true,
+            Self::Publish(_) | Self::Places(_) | Self::Raced => false,
+        }
+    }
+}
+
 impl Runs {
     pub(super) async fn carry(&self, key: &Key, mailbox: &Mailbox, items: Vec<Item>) -> Carried {
         let mut known = mailbox.course.lock().await;
-        let crashes = items.iter().map(|item| item.delivered).max().unwrap_or(1);
-        let (early, waits) = (items.iter().map(|item| item.delivered).max().unwrap_or(1), items.len());
-        match Box::pin(self.carry_on(key, &mut known, &items)).await {
+        let tries = items.iter().map(|item| item.delivered).max().unwrap_or(1);
+        let suspect = match self.suspect(key, tries).await {
+            Ok(suspect) => suspect,
+            Err(error) => {
+                tracing::warn!(run.id = %key.1, error = &error as &dyn std::error::Error, "cannot see whether a run kills");
+                return Carried::Later(RETRY);
+            }
+        };
+        let carried = match suspect {
+            Some(deaths) => self.deadly(key, deaths).await,
+            None => None,
+        };
+        let carried = match carried {
+            Some(carried) => carried,
+            None => self.carry_or_fail(key, &mut known, &items, tries).await,
+        };
+        if suspect.is_some() {
+            self.cleared(key).await;
+        }
+        carried
+    }
+
+    async fn carry_or_fail(&self, key: &Key, known: &mut Option<Course>, items: &[Item], tries: u64) -> Carried {
+        match self.attempt(key, known, items).await {
             Ok(true) => Carried::On,
             // Nobody that is not there yet listens.
             Ok(false) if items.iter().all(|item| matches!(item.heard, Heard::Event { .. })) => Carried::On,
-            Ok(false) if early < EARLY => Carried::Later(RETRY),
+            Ok(false) if tries < EARLY => Carried::Later(if tries < EARLY_SOON { RETRY } else { EARLY_PAUSE }),
             Ok(false) => {
+                let waits = items.len();
                 tracing::warn!(run.id = %key.1, team = %key.0, waits, "nothing is known of a run that something came to");
                 Carried::On
             }
-            Err(Fault::Crashed) if crashes >= CRASHES => {
-                tracing::error!(run.id = %key.1, "a run is faulted because the decision about it crashes");
-                let heard = Heard::Broken { detail: "the decision about what came to the run crashed".to_owned() };
-                self.fault(key, &mut known, heard).await
-            }
-            Err(Fault::Publish(error @ (PublishError::TooLarge { .. } | PublishError::Encode(_)))) => {
-                let detail = format!("what was decided cannot be stored: {error}; let steps give less data");
-                self.fault(key, &mut known, Heard::Broken { detail }).await
-            }
-            Err(error) => {
-                tracing::warn!(run.id = %key.1, error = &error as &dyn std::error::Error, "a run is not carried on, trying again");
+            Err(fault) => {
                 *known = None;
-                Carried::Later(RETRY)
+                Box::pin(self.failed(key, items, fault, tries)).await
             }
         }
     }
 
-    /// Ends a run that cannot be carried on.
-    async fn fault(&self, key: &Key, known: &mut Option<Course>, heard: Heard) -> Carried {
-        *known = None;
-        let items = [Item { heard, delivered: 1, made_of: None }];
-        match Box::pin(self.carry_on(key, known, &items)).await {
-            Ok(_) => Carried::On,
-            Err(error) => {
-                tracing::error!(run.id = %key.1, error = &error as &dyn std::error::Error, "a run cannot be faulted yet");
-                *known = None;
-                Carried::Later(RETRY)
-            }
-        }
+    /// Carries a run on, and outlives it when that crashes. False when nothing is known of the run.
+    pub(super) async fn attempt(&self, key: &Key, known: &mut Option<Course>, items: &[Item]) -> Result<bool, Fault> {
+        // Pinned once: each layer around it would hold it twice.
+        let carrying = Box::pin(AssertUnwindSafe(self.carry_on(key, known, items)).catch_unwind());
+        carrying.await.unwrap_or(Err(Fault::Crashed))
     }
 
-    /// False when nothing is known of the run.
     async fn carry_on(&self, key: &Key, known: &mut Option<Course>, items: &[Item]) -> Result<bool, Fault> {
         let heard: Arc<Vec<Heard>> = Arc::new(items.iter().map(|item| item.heard.clone()).collect());
         let causes: Vec<String> = heard.iter().map(Heard::cause).collect();
@@ -120,6 +147,7 @@ impl Runs {
                 },
             };
             let (course, decided) = decide(course, Arc::clone(&heard)).await?;
+            is_again |= decided.is_repeated;
             if decided.records.is_empty() {
                 // What is known may be too old to know what came.
                 let mut course = course;
@@ -129,7 +157,7 @@ impl Runs {
                     continue;
                 }
                 if is_again {
-                    self.perform(&course, deeds::settled(course.again(&causes))).await?;
+                    self.perform(&course, deeds::settled(course.again(&causes)), is_again).await?;
                 }
                 self.keep(key, known, course);
                 return Ok(true);
@@ -144,7 +172,7 @@ impl Runs {
                     if is_again {
                         wanted.extend(next.again(&causes));
                     }
-                    self.perform(&next, deeds::settled(wanted)).await?;
+                    self.perform(&next, deeds::settled(wanted), is_again).await?;
                     self.keep(key, known, next);
                     return Ok(true);
                 }
@@ -162,6 +190,25 @@ impl Runs {
             }
         }
         Err(Fault::Raced)
+    }
+
+    /// Whether a run waits for the answer of a call; not when there is no such run.
+    pub(crate) async fn waits_for(&self, key: &Key, instance: Instance) -> Result<bool, Fault> {
+        let mailbox = self.mailboxes.of(key);
+        let mut known = mailbox.course.lock().await;
+        let course = match known.take() {
+            Some(mut course) => {
+                self.catch_up(&mut course).await?;
+                course
+            }
+            None => match self.read(key).await? {
+                Some(course) => course,
+                None => return Ok(false),
+            },
+        };
+        let waits = course.waits_for(instance);
+        self.keep(key, &mut known, course);
+        Ok(waits)
     }
 
     /// Keeps a run in memory while it goes on.
@@ -224,6 +271,9 @@ impl Runs {
         let encode = |error| Fault::Publish(PublishError::Encode(error));
         let records: Vec<Value> =
             decided.records.iter().map(serde_json::to_value).collect::<Result<_, _>>().map_err(encode)?;
+        if records.iter().any(|record| depth::is_deeper(record, MOST_OF_RECORD)) {
+            return Err(Fault::TooDeep);
+        }
         let logged = RunLogged {
             id: Uuid::new_v4().simple().to_string(),
             run: before.id,
@@ -236,11 +286,14 @@ impl Runs {
     }
 }
 
+/// Takes in messages of a log, and outlives it when one crashes its reader.
 fn take(course: &mut Course, entries: Vec<LogEntry>) -> Result<(), Fault> {
-    for LogEntry { sequence, logged } in entries {
-        course.take(sequence, logged.causes, logged.records).map_err(Fault::Record)?;
-    }
-    Ok(())
+    let taking = AssertUnwindSafe(|| {
+        entries.into_iter().try_for_each(|LogEntry { sequence, logged }| {
+            course.take(sequence, logged.causes, logged.records).map_err(Fault::Record)
+        })
+    });
+    std::panic::catch_unwind(taking).unwrap_or(Err(Fault::Crashed))
 }
 
 /// Decides beside the thread that serves the others: expressions may take their time.
@@ -271,6 +324,7 @@ pub(crate) fn made_of(workflow: &str, definition: &Value, of: impl FnOnce(&mut R
         start: None,
         gate: None,
         input: None,
+        class: None,
     };
     of(&mut made_of);
     made_of

@@ -59,7 +59,7 @@ pub(crate) struct Mailboxes {
 }
 
 impl Mailboxes {
-    fn of(&self, key: &Key) -> Arc<Mailbox> {
+    pub(super) fn of(&self, key: &Key) -> Arc<Mailbox> {
         let now = self.clock.fetch_add(1, Ordering::Relaxed);
         let mut by_run = self.by_run.lock().unwrap_or_else(PoisonError::into_inner);
         if by_run.len() >= KEPT && !by_run.contains_key(key) {
@@ -127,6 +127,7 @@ impl Runs {
         match done.await {
             Ok(Carried::On) => Outcome::Done,
             Ok(Carried::Later(after)) => Outcome::Retry { after },
+            Ok(Carried::Aside(reason)) => Outcome::Reject { reason },
             // Whoever worked it off crashed.
             Err(_) => Outcome::Retry { after: super::RETRY },
         }
@@ -143,7 +144,7 @@ impl Runs {
             let carried = Box::pin(self.carry(&key, &mailbox, items)).await;
             for sender in senders {
                 // Whoever waited may have been given up; its message is handed out again.
-                let _gone = sender.send(carried);
+                let _gone = sender.send(carried.clone());
             }
         }
     }

@@ -14,7 +14,10 @@
 //! started through more than eight others.
 
 use super::{Runs, carry, carry::Fault};
-use crate::domain::schedule::{self, Due, Happened, Progress, Started, Starting};
+use crate::domain::{
+    run::class,
+    schedule::{self, Due, Happened, Progress, Started, Starting},
+};
 use neptune_bus::{Cause, Cell, Outcome, PublishError};
 use neptune_contracts::{
     Timestamp,
@@ -231,6 +234,8 @@ impl Runs {
     }
 
     async fn submit(&self, of: &Scheduled, run: RunId, (start, input): (RunStart, Value)) -> Result<(), PublishError> {
+        // The input is the events that started it, or nothing.
+        let class = class::of(input.as_array().into_iter().flatten().map(class::of_event).max().unwrap_or(0));
         let submitted = RunSubmitted {
             id: Some(run),
             team: Some(of.team.clone()),
@@ -243,6 +248,7 @@ impl Runs {
             idempotency_key: None,
             priority: None,
             start: Some(start),
+            class,
         };
         self.bus.publish(&submitted, &Cause::root()).await.map(drop)
     }

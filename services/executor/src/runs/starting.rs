@@ -7,6 +7,7 @@ use super::{
     settled,
 };
 use crate::domain::run::{
+    class,
     course::Heard,
     finish,
     gate::{self, Entry, Place},
@@ -68,6 +69,12 @@ async fn admitted(definition: Arc<Definition>, input: &Value) -> Result<Admissio
     made.unwrap_or_else(|_| Err(Problem::new(Standard::Runtime, "the decision about its keys crashed")))
 }
 
+/// What has a run begin.
+fn start(Asked { submitted, delivered, .. }: &Asked, made_of: Option<RunMadeOf>) -> Item {
+    let heard = Heard::Start { input: submitted.input.clone(), class: submitted.class };
+    Item { heard, delivered: *delivered, made_of: made_of.map(Arc::new) }
+}
+
 impl Runs {
     /// Begins a run, or has it wait for its place. One that cannot begin ends as rejected.
     pub(crate) async fn start(self: &Arc<Self>, asked: Asked) -> Outcome {
@@ -75,10 +82,11 @@ impl Runs {
             Ok(ready) => self.begin(&asked, ready).await,
             Err(problem) => {
                 let key = (asked.team.clone(), asked.id);
-                // It may have begun before what it needs was taken away.
                 match self.bus.last_logged(&key.0, key.1).await {
-                    Ok(Some(_)) if asked.delivered > 1 => Ok(Outcome::Done),
-                    _ => Ok(self.reject(&key, &asked, &problem).await),
+                    Ok(None) => Ok(self.reject(&key, &asked, &problem).await),
+                    Err(error) if !error.is_unreadable() => Err(Fault::Read(error)),
+                    // It began before what it needs was taken away, and has its own copy.
+                    _ => Ok(self.hear(key, start(&asked, None)).await),
                 }
             }
         };
@@ -90,7 +98,8 @@ impl Runs {
 
     async fn reject(&self, (team, id): &Key, asked: &Asked, problem: &Problem) -> Outcome {
         let fact = finish::rejected(*id, team, &asked.submitted, problem, (asked.stored_at, Timestamp::now()));
-        settled(self.end(&fact, asked.reply_to.as_deref()).await)
+        let sensitivity = asked.submitted.class.map_or(0, class::rank);
+        settled(self.end(&fact, sensitivity, asked.reply_to.as_deref()).await)
     }
 
     /// By which definition a run is carried, and under which id.
@@ -153,13 +162,12 @@ impl Runs {
                 }
             }
         }
-        let heard = Heard::Start { input: asked.submitted.input.clone() };
-        Ok(self.hear(key, Item { heard, delivered: asked.delivered, made_of: Some(Arc::new(made_of)) }).await)
+        Ok(self.hear(key, start(asked, Some(made_of))).await)
     }
 
     /// Writes down a run that waits for its place.
     async fn wait(&self, (team, id): &Key, made_of: RunMadeOf, asked: &Asked) -> Result<Outcome, Fault> {
-        let made_of = RunMadeOf { input: Some(asked.submitted.input.clone()), ..made_of };
+        let made_of = RunMadeOf { input: Some(asked.submitted.input.clone()), class: asked.submitted.class, ..made_of };
         let logged = RunLogged {
             id: "queued".to_owned(),
             run: *id,

@@ -3,7 +3,7 @@
 
 use neptune_testkit::{Nats, wait_until};
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicBool, Ordering},
 };
 use tokio::{
@@ -18,25 +18,47 @@ pub(crate) enum Close {
     Before(String),
     /// After it.
     After(String),
+    /// After it the connection is cut, so that the client never hears whether it was stored. Later ones pass.
+    Cut(String),
+}
+
+/// What the connections of a gate share.
+#[derive(Default)]
+struct State {
+    close: Mutex<Option<Close>>,
+    /// It has closed, or has cut.
+    is_closed: AtomicBool,
 }
 
 pub(crate) struct Gate {
     port: u16,
-    is_closed: Arc<AtomicBool>,
+    state: Arc<State>,
 }
 
 impl Gate {
     pub(crate) async fn before(nats: &Nats, close: Close) -> Self {
+        let gate = Self::open(nats).await;
+        gate.arm(close);
+        gate
+    }
+
+    /// One that lets everything through until it is told otherwise.
+    pub(crate) async fn open(nats: &Nats) -> Self {
         let broker: u16 = nats.url().rsplit(':').next().unwrap().parse().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let gate = Self { port: listener.local_addr().unwrap().port(), is_closed: Arc::default() };
-        let is_closed = gate.is_closed.clone();
+        let gate = Self { port: listener.local_addr().unwrap().port(), state: Arc::default() };
+        let state = gate.state.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, broker, close.clone(), is_closed.clone()));
+                tokio::spawn(pass(client, broker, state.clone()));
             }
         });
         gate
+    }
+
+    /// Says where it closes.
+    pub(crate) fn arm(&self, close: Close) {
+        *self.state.close.lock().unwrap() = Some(close);
     }
 
     pub(crate) fn url(&self) -> String {
@@ -44,30 +66,64 @@ impl Gate {
     }
 
     pub(crate) async fn closed(&self) {
-        let is_closed = || async { self.is_closed.load(Ordering::SeqCst) };
+        let is_closed = || async { self.state.is_closed.load(Ordering::SeqCst) };
         wait_until("the gate closes", crate::world::LONG, is_closed).await;
     }
 }
 
-async fn pass(client: TcpStream, broker: u16, close: Close, is_closed: Arc<AtomicBool>) {
-    let broker = TcpStream::connect(("127.0.0.1", broker)).await.unwrap();
+/// What becomes of a message.
+#[derive(PartialEq)]
+enum Fate {
+    Passes,
+    IsLast,
+    IsLastOfConnection,
+    IsHeld,
+}
+
+impl State {
+    fn fate(&self, message: &[u8]) -> Fate {
+        let close = self.close.lock().unwrap().clone();
+        let was_closed = self.is_closed.load(Ordering::SeqCst);
+        let fate = match close {
+            Some(Close::Cut(text)) if !was_closed && is_to(message, &text) => Fate::IsLastOfConnection,
+            Some(Close::Cut(_)) | None => Fate::Passes,
+            Some(Close::Before(_) | Close::After(_)) if was_closed => Fate::IsHeld,
+            Some(Close::Before(text)) if is_to(message, &text) => Fate::IsHeld,
+            Some(Close::After(text)) if is_to(message, &text) => Fate::IsLast,
+            Some(Close::Before(_) | Close::After(_)) => Fate::Passes,
+        };
+        if fate == Fate::IsHeld {
+            self.is_closed.store(true, Ordering::SeqCst);
+        }
+        fate
+    }
+}
+
+async fn pass(client: TcpStream, broker: u16, state: Arc<State>) {
+    let broker = TcpStream::connect(("127.0.0.1", broker)).await;
+    let Ok(broker) = broker else { return };
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_broker, mut to_broker) = broker.into_split();
-    tokio::spawn(async move { tokio::io::copy(&mut from_broker, &mut to_client).await });
+    let answering = tokio::spawn(async move { tokio::io::copy(&mut from_broker, &mut to_client).await });
     let mut bytes = Vec::new();
     while from_client.read_buf(&mut bytes).await.is_ok_and(|count| count > 0) {
         while let Some(length) = frame(&bytes) {
             let message: Vec<u8> = bytes.drain(..length).collect();
-            let is_closing = matches!(&close, Close::Before(text) | Close::After(text) if is_to(&message, text));
-            if is_closing && matches!(close, Close::Before(_)) || is_closed.load(Ordering::SeqCst) {
-                is_closed.store(true, Ordering::SeqCst);
+            let fate = state.fate(&message);
+            if fate == Fate::IsHeld {
                 continue;
+            }
+            if fate == Fate::IsLastOfConnection {
+                answering.abort();
             }
             if to_broker.write_all(&message).await.is_err() {
                 return;
             }
-            if is_closing {
-                is_closed.store(true, Ordering::SeqCst);
+            if fate != Fate::Passes {
+                state.is_closed.store(true, Ordering::SeqCst);
+            }
+            if fate == Fate::IsLastOfConnection {
+                return;
             }
         }
     }

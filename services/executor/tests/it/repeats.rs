@@ -86,6 +86,7 @@ async fn answered(world: &World, workflow: &str, input: Value) -> RunFinished {
         idempotency_key: None,
         priority: None,
         start: None,
+        class: None,
     };
     run.metadata.insert("again".into(), true.into());
     let cause = Cause::root().with_reply_to("_INBOX.support.x1");
@@ -148,6 +149,7 @@ async fn a_run_whose_definition_is_refused_by_now_faults_and_says_why() {
         start: None,
         gate: None,
         input: None,
+        class: None,
     };
     let began = json!({"began": {"run": run.to_string(), "workflow": "test/old 1.0.0", "input": {"x": 1}}});
     let logged = RunLogged {

@@ -1,8 +1,9 @@
-//! Runs whose executors and broker are killed (-9): the crash table, line by line.
+//! Runs whose executors and broker are killed (-9), once and again and again. [`crate::run_crashes`] kills in the very
+//! moments of the crash table.
 
 use crate::{
     upstream::{Reply, Upstream},
-    workflows::{definition, is_running, steps},
+    workflows::{chain, definition, is_running, steps},
     world::{LONG, World, planned},
 };
 use futures::StreamExt as _;
@@ -31,16 +32,6 @@ const ZONES: &str = "external,onprem";
 
 async fn world() -> World {
     World::start(vec![planned("acme/a", Zone::External)], |_| {}).await
-}
-
-/// A chain of calls, each of which tells which it is.
-fn chain(port: u16, length: usize) -> String {
-    let step = |number: usize| {
-        format!(
-            "  - s{number}: {{call: http, with: {{method: post, endpoint: 'http://127.0.0.1:{port}/{number}', body: {{}}}}}}\n"
-        )
-    };
-    format!("do:\n{}", (0..length).map(step).collect::<String>())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,10 +74,10 @@ async fn a_run_that_waits_goes_on_although_everybody_who_knew_it_is_dead() {
     let run = world.begin(&definition("wait", text), Value::Null).await;
     world.until(run, "it waits", |view| is_running(view, "rest")).await;
     doomed.kill();
-    world.nats.kill().await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
     world.nats.restart().await;
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    let timers = world.namespace.resource("TIMERS");
+    let fired = || async { world.nats.unsettled(&timers, "executor-run-fired").await == 1 };
+    wait_until("its time comes while nobody is there", LONG, fired).await;
     let _survivor = world.process(ZONES);
     let fact = world.run_ended(run).await;
     assert_eq!(fact.output, Some(json!({"x": 2})), "{fact:?}");
@@ -100,15 +91,18 @@ async fn runs_end_with_each_step_recorded_once_however_often_executors_are_kille
     const STEPS: usize = 20;
     let world = world().await;
     let web = Upstream::that(Reply::Slow(Duration::from_millis(20), "{}".into())).await;
-    let mut pool = [world.process(ZONES), world.process(ZONES)];
+    // Executors that begin to work know what is applied.
     world.apply(&definition("long", &chain(web.port(), STEPS))).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut pool = [world.process(ZONES), world.process(ZONES)];
     let mut runs = Vec::new();
     for _ in 0..RUNS {
         runs.push(world.submit_run("test/long", Value::Null).await);
     }
     for round in 0..6 {
-        tokio::time::sleep(Duration::from_millis(400 + 130 * round)).await;
+        // Each kill meets runs that went on since the last one.
+        let before = web.calls();
+        let goes_on = || async { web.calls() >= before + RUNS };
+        wait_until("the runs go on", LONG, goes_on).await;
         let index = usize::from(round % 2 == 1);
         pool[index].kill();
         pool[index] = world.process(ZONES);
@@ -149,6 +143,7 @@ async fn append_and_die(bus: &Bus, incoming: &Incoming<RunSubmitted>, definition
         start: None,
         gate: None,
         input: None,
+        class: None,
     };
     let logged = RunLogged {
         id: "dead".into(),

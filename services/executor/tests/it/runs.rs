@@ -16,7 +16,7 @@ use neptune_contracts::{
 };
 use neptune_testkit::wait_until;
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 const BOTH: [Zone; 2] = [Zone::External, Zone::Onprem];
@@ -164,8 +164,13 @@ async fn a_paused_run_begins_nothing_until_it_is_resumed() {
     gate.add_permits(2);
     let first = world.finished(run.task(1)).await;
     assert_eq!(first.outcome, TaskOutcome::Completed);
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // Whatever it asks for is asked for before the fact is acknowledged.
+    let results = world.namespace.resource("RESULTS");
+    let taken = || async { world.nats.unsettled(&results, "executor-run-finished").await == 0 };
+    wait_until("the run has taken the answer", LONG, taken).await;
     assert_eq!(model.calls(), 1, "the answer is kept, and nothing is begun");
+    let asked = world.operator.run_log(None, run, 0).await.unwrap();
+    assert!(asked.iter().any(|entry| entry.logged.causes == ["task 1"]), "it was decided about: {asked:?}");
     world.tell(run, "p2", RunWish::Resume).await;
     assert_eq!(world.run_ended(run).await.outcome, RunOutcome::Completed);
     assert_eq!(model.calls(), 2);

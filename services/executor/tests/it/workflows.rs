@@ -29,6 +29,16 @@ pub(crate) fn definition(name: &str, rest: &str) -> String {
     format!("document: {{dsl: '1.0.3', namespace: test, name: {name}, version: '1.0.0'}}\n{rest}")
 }
 
+/// A chain of calls, each of which tells which it is.
+pub(crate) fn chain(port: u16, length: usize) -> String {
+    let step = |number: usize| {
+        format!(
+            "  - s{number}: {{call: http, with: {{method: post, endpoint: 'http://127.0.0.1:{port}/{number}', body: {{}}}}}}\n"
+        )
+    };
+    format!("do:\n{}", (0..length).map(step).collect::<String>())
+}
+
 impl World {
     /// Applies a definition.
     pub(crate) async fn apply(&self, text: &str) -> String {
@@ -48,9 +58,14 @@ impl World {
     /// Applies a definition, and submits a run of it as the ingress does.
     pub(crate) async fn begin(&self, text: &str, input: Value) -> RunId {
         let workflow = self.apply(text).await;
-        // Executors follow what is applied; a run of a workflow that they do not know yet would be rejected.
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        self.submit_run(&workflow, input).await
+        for _ in 0..100 {
+            let run = self.submit_run(&workflow, input.clone()).await;
+            // Executors follow what is applied, and reject a run of what they do not know yet.
+            if self.view(run).await.state != "rejected" {
+                return run;
+            }
+        }
+        panic!("no executor knows {workflow}");
     }
 
     pub(crate) async fn submit_run(&self, workflow: &str, input: Value) -> RunId {
@@ -65,6 +80,15 @@ impl World {
         change: impl FnOnce(&mut RunSubmitted),
     ) -> RunId {
         let id = RunId::mint();
+        self.submit_as_with(id, workflow, input, change).await;
+        id
+    }
+
+    pub(crate) async fn submit_as(&self, id: RunId, workflow: &str, input: Value) {
+        self.submit_as_with(id, workflow, input, |_| {}).await;
+    }
+
+    async fn submit_as_with(&self, id: RunId, workflow: &str, input: Value, change: impl FnOnce(&mut RunSubmitted)) {
         let mut run = RunSubmitted {
             id: Some(id),
             team: Some("support".parse().unwrap()),
@@ -77,15 +101,15 @@ impl World {
             idempotency_key: None,
             priority: None,
             start: None,
+            class: None,
         };
         change(&mut run);
         self.operator.publish(&run, &Cause::root()).await.unwrap();
-        id
     }
 
     /// How a run goes, once there is something to see.
     pub(crate) async fn view(&self, run: RunId) -> RunView {
-        let query = RunQuery { id: run, team: None };
+        let query = RunQuery { id: run, team: Some("support".parse().unwrap()) };
         let known = || async { self.operator.request(&query).await.is_ok() };
         wait_until("the run is known", LONG, known).await;
         self.operator.request(&query).await.unwrap()
@@ -93,7 +117,7 @@ impl World {
 
     /// Waits until a run is as it should be.
     pub(crate) async fn until(&self, run: RunId, what: &str, is_so: impl Fn(&RunView) -> bool) -> RunView {
-        let query = RunQuery { id: run, team: None };
+        let query = RunQuery { id: run, team: Some("support".parse().unwrap()) };
         let so = || async { self.operator.request(&query).await.is_ok_and(|view| is_so(&view)) };
         wait_until(what, LONG, so).await;
         self.view(run).await

@@ -113,6 +113,7 @@ pub fn run(body: &[u8], caller: &Caller, resources: &Resources) -> Result<RunSub
         idempotency_key,
         priority,
         start: None,
+        class: None,
     })
 }
 

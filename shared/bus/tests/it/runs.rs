@@ -13,7 +13,7 @@ use neptune_contracts::{
         log::RunLogged,
         timer::{RunFired, RunTimer},
     },
-    topology::EXECUTOR_RUN_FIRED,
+    topology::{EXECUTOR_RUN_FIRED, PAYLOADS_STORE, RUN_PAYLOADS_STORE},
 };
 use neptune_runtime::Shutdown;
 use neptune_testkit::wait_until;
@@ -172,4 +172,28 @@ async fn a_run_ends_once_a_turn_and_whoever_waits_hears_of_it() {
     assert_eq!(ingress.run_result(&team(), run).await.unwrap(), Some(second), "the next turn replaces it");
     let told = tokio::time::timeout(SOON, heard.next()).await.unwrap().unwrap();
     assert_eq!(told.turn, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_bodies_of_runs_are_kept_as_long_as_their_logs() {
+    let world = World::start_with_users().await;
+    let (executor, ingress) = (world.bus(Service::Executor).await, world.bus(Service::Ingress).await);
+    let run = RunId::mint();
+    let mut huge = logged(run, "huge");
+    huge.records = vec![json!("y".repeat(1_500 * 1024))];
+    assert!(matches!(executor.append_log(&huge, 0).await.unwrap(), Append::Stored(_)));
+    let what = RunWish::Signal { event: json!({"data": "z".repeat(1_500 * 1024)}) };
+    let input = RunInput { run, team: team(), id: "x1".into(), what };
+    assert!(ingress.publish_once(&input, &Cause::root()).await.unwrap());
+    assert_eq!(executor.run_log(Some(&team()), run, 0).await.unwrap()[0].logged, huge);
+    assert_eq!(executor.run_input(&team(), run, "x1").await.unwrap(), Some(input));
+    // Both lie where nothing goes before the log does, and nothing lies where it goes after a week.
+    let operator = async_nats::ConnectOptions::with_user_and_password("operator".into(), "password-OPERATOR".into());
+    let context = async_nats::jetstream::new(operator.connect(world.nats.url()).await.unwrap());
+    let info = async |name: String| context.get_stream(name).await.unwrap().cached_info().clone();
+    let resource = |name: &str| world.namespace.resource(name);
+    let (runs, bodies) = (info(resource("RUNS")).await, info(format!("OBJ_{}", resource(RUN_PAYLOADS_STORE))).await);
+    assert!(bodies.config.max_age > runs.config.max_age, "{:?}", bodies.config.max_age);
+    assert!(bodies.state.messages >= 4, "of each body its description and its parts");
+    assert_eq!(info(format!("OBJ_{}", resource(PAYLOADS_STORE))).await.state.messages, 0);
 }

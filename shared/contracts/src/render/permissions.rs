@@ -15,7 +15,8 @@ use crate::{
     task::TaskSubmitted,
     topology::{
         AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, GOVERNANCE_FINISHED, LEASE_BUCKET, LISTENS_BUCKET,
-        METERING_FINISHED, PAYLOADS_STORE, SHARED_BUCKET, STARTED_BUCKET, STARTS_BUCKET, StreamName,
+        METERING_FINISHED, PAYLOADS_STORE, RUN_PAYLOADS_STORE, SHARED_BUCKET, STARTED_BUCKET, STARTS_BUCKET,
+        StreamName,
     },
 };
 use std::{collections::BTreeSet, fmt::Write as _};
@@ -94,7 +95,7 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
         publish.insert(format!("{namespace}.reply.>"));
     }
     following(publish, namespace, CONFIG_BUCKET);
-    large_bodies(publish, namespace);
+    publish.extend(large_bodies(namespace, PAYLOADS_STORE));
     let results = namespace.resource(StreamName::Results.as_str());
     match service {
         Service::Executor => {
@@ -126,6 +127,8 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
             // Only runs have anything redacted.
             let asked = QUERIES.iter().filter(|query| query.subject != RedactQuery::SUBJECT);
             publish.extend(asked.map(|query| namespace.wildcard(query.subject)));
+            // Signals for runs.
+            publish.extend(large_bodies(namespace, RUN_PAYLOADS_STORE));
             permissions.subscribe.insert(format!("{namespace}.reply.ingress.>"));
         }
         _ => {}
@@ -252,7 +255,8 @@ fn driving_runs(namespace: &Namespace) -> impl Iterator<Item = String> {
     // Of a run that has ended only its own are cleared; the broker knows no finer permission.
     let redacting = namespace.wildcard(RedactQuery::SUBJECT);
     let clearing = [format!("$JS.API.STREAM.PURGE.{timers}"), redacting];
-    reading.into_iter().chain(clearing).chain(noting).chain(starts).chain(asked)
+    let bodies = large_bodies(namespace, RUN_PAYLOADS_STORE);
+    reading.into_iter().chain(clearing).chain(noting).chain(starts).chain(asked).chain(bodies)
 }
 
 /// Following what a bucket holds.
@@ -278,18 +282,20 @@ fn reading_again(publish: &mut BTreeSet<String>, stream: &str) {
 
 /// Reading and writing bodies that travel by reference. Their names are SHA-256 sums of their
 /// content, so they cannot be guessed without knowing what is in them.
-fn large_bodies(publish: &mut BTreeSet<String>, namespace: &Namespace) {
-    let bucket = namespace.resource(PAYLOADS_STORE);
+fn large_bodies(namespace: &Namespace, store: &str) -> [String; 8] {
+    let bucket = namespace.resource(store);
     let stream = format!("OBJ_{bucket}");
-    publish.insert(format!("$O.{bucket}.>"));
-    publish.insert(format!("$JS.API.STREAM.INFO.{stream}"));
-    publish.insert(format!("$JS.API.DIRECT.GET.{stream}.>"));
-    publish.insert(format!("$JS.API.STREAM.MSG.GET.{stream}"));
-    // Consumers without a name of their own are created on the bare subject.
-    publish.insert(format!("$JS.API.CONSUMER.CREATE.{stream}"));
-    publish.insert(format!("$JS.API.CONSUMER.CREATE.{stream}.>"));
-    publish.insert(format!("$JS.API.CONSUMER.DELETE.{stream}.>"));
-    publish.insert(format!("$JS.FC.{stream}.>"));
+    [
+        format!("$O.{bucket}.>"),
+        format!("$JS.API.STREAM.INFO.{stream}"),
+        format!("$JS.API.DIRECT.GET.{stream}.>"),
+        format!("$JS.API.STREAM.MSG.GET.{stream}"),
+        // Consumers without a name of their own are created on the bare subject.
+        format!("$JS.API.CONSUMER.CREATE.{stream}"),
+        format!("$JS.API.CONSUMER.CREATE.{stream}.>"),
+        format!("$JS.API.CONSUMER.DELETE.{stream}.>"),
+        format!("$JS.FC.{stream}.>"),
+    ]
 }
 
 fn user(block: &mut String, name: &str, permissions: &Permissions) {

@@ -21,6 +21,9 @@ pub struct RunCall {
     pub instance: u64,
     /// What is called, as the workflow engine writes it. Secrets are marks in it.
     pub request: Value,
+    /// It was asked for before, by whoever may have died: whoever makes it looks first whether it is answered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 impl Message for RunCall {

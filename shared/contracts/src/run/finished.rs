@@ -23,7 +23,7 @@ pub struct RunFinished {
     pub workflow: String,
     /// How it ended.
     pub outcome: RunOutcome,
-    /// Counts the ends of the run, from 1.
+    /// Counts the ends of the run, from 1; 0 of a run that was put aside because its log cannot be used.
     pub turn: u32,
     /// Its output, when it completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

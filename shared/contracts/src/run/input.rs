@@ -10,6 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// The extension attribute of an event that says how sensitive it is, by the name of a class. A run that hears it is at
+/// least as sensitive from then on.
+pub const CLASS_ATTRIBUTE: &str = "neptuneclass";
+
 /// Something comes to a run: a signal, a wish, the answer of a call. Stored once by its id; a second one with
 /// the id is refused by the broker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,7 +35,7 @@ pub struct RunInput {
 pub enum RunWish {
     /// An event in the sense of CloudEvents.
     Signal {
-        /// The event.
+        /// The event. Its attribute `neptuneclass` says how sensitive it is.
         event: Value,
     },
     /// It ends; what it did is undone where its definition says how.

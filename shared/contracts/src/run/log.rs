@@ -7,7 +7,7 @@ use super::{
 use crate::{
     Message, Timestamp,
     ids::RunId,
-    names::{Origin, Service, Team},
+    names::{DataClass, Origin, Service, Team},
     topology::StreamName,
 };
 use schemars::JsonSchema;
@@ -73,6 +73,9 @@ pub struct RunMadeOf {
     /// Its input, while it waits for a place under that limit; kept here alone until it begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
+    /// How sensitive that is, where somebody says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<DataClass>,
 }
 
 impl Message for RunLogged {

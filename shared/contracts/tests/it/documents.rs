@@ -116,12 +116,12 @@ fn an_executor_of_one_zone_is_handed_out_no_work_of_another() {
         let all = of_service(&namespace(), Service::Executor);
         let taken: Vec<&String> = all.publish.difference(&permissions.publish).collect();
         let is_of_runs = |subject: &&&String| {
-            ["run-", ".run.", "_RUNS", "_STARTS", "_LISTENS", "PURGE", "delivery", "feedback", "redact", "event"]
+            ["run-", ".run.", "_RUN", "_STARTS", "_LISTENS", "PURGE", "delivery", "feedback", "redact", "event"]
                 .iter()
                 .any(|part| subject.contains(part))
         };
         let of_zones: Vec<&&String> = taken.iter().filter(|subject| !is_of_runs(subject)).collect();
         assert_eq!(of_zones.len(), 4, "nothing else is taken: {of_zones:?}");
-        assert!(!permissions.publish.iter().any(|subject| subject.contains(".run.") || subject.contains("_RUNS")));
+        assert!(!permissions.publish.iter().any(|subject| subject.contains(".run.") || subject.contains("_RUN")));
     }
 }

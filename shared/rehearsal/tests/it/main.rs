@@ -1,6 +1,7 @@
 //! Workflows carried to their end in this process: the official conformance kit, and scenarios of our own in the
-//! same language for what the kit leaves out. Each is carried twice: once as it is, and once by an engine that
-//! forgets everything but the log after each decision.
+//! same language for what the kit leaves out. Each is carried three times: as it is, by an engine that forgets
+//! everything but the log after each decision, and by one that dies before and after it stores what it decided about
+//! every single thing that happens. All three must come to the same.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -28,13 +29,22 @@ fn scenarios(folder: &Path) -> Vec<Scenario> {
 
 /// Plays scenarios, and says which failed.
 async fn play(scenarios: &[Scenario]) -> Vec<String> {
-    let mut failed = Vec::new();
-    for memory in [Memory::Keeps, Memory::Forgets] {
+    let (mut failed, mut results) = (Vec::new(), Vec::new());
+    for memory in [Memory::Keeps, Memory::Forgets, Memory::Dies] {
         let service = service::Service::start().await;
-        for scenario in scenarios {
-            if let Err(fault) = theatre::play(scenario, &service, memory).await {
-                failed.push(format!("{} ({memory:?}): {fault}", scenario.name));
-            }
+        for (index, scenario) in scenarios.iter().enumerate() {
+            let fault = match theatre::play(scenario, &service, memory).await {
+                Ok(result) if memory == Memory::Keeps => {
+                    results.push((index, result));
+                    continue;
+                }
+                Ok(result) => match results.iter().find(|(of, _)| *of == index) {
+                    Some((_, wanted)) if *wanted != result => format!("it came to {result:?} instead of {wanted:?}"),
+                    _ => continue,
+                },
+                Err(fault) => fault,
+            };
+            failed.push(format!("{} ({memory:?}): {fault}", scenario.name));
         }
     }
     failed

@@ -41,7 +41,14 @@ struct Play<'a> {
     lines: Vec<Line>,
 }
 
-pub(crate) async fn play(scenario: &Scenario, service: &Service, memory: Memory) -> Result<(), Fault> {
+/// What a scenario came to: how the run ended, and its tasks in their order with how each ended.
+#[derive(Debug, PartialEq)]
+pub(crate) struct CameTo {
+    ending: &'static str,
+    tasks: Vec<(String, State)>,
+}
+
+pub(crate) async fn play(scenario: &Scenario, service: &Service, memory: Memory) -> Result<CameTo, Fault> {
     neptune_runtime::service::install_crypto_provider();
     let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let web = Web {
@@ -69,7 +76,10 @@ pub(crate) async fn play(scenario: &Scenario, service: &Service, memory: Memory)
     if play.rehearsed.is_none() {
         return Err("it was never executed".to_owned());
     }
-    Ok(())
+    let mut tasks: Vec<_> = play.lines.iter().map(|line| (line.name.clone(), line.state)).collect();
+    // Which of several branches ends first is chance.
+    tasks.sort_by(|one, other| one.0.cmp(&other.0));
+    Ok(CameTo { ending: play.ending().name(), tasks })
 }
 
 fn yaml(text: &str) -> Value {
@@ -185,6 +195,9 @@ impl Play<'_> {
         let log: Vec<_> = serde_json::from_str(&text).unwrap();
         if Run::of(&log) != rehearsed.run {
             return Err("the log makes another run".to_owned());
+        }
+        if rehearsed.changed_again > 0 {
+            return Err(format!("{} events changed the run twice", rehearsed.changed_again));
         }
         if text.contains("s3cret") {
             return Err("a secret stands in the log".to_owned());

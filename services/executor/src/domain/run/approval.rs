@@ -1,6 +1,6 @@
 //! Approvals: a person is asked, and the run waits for the answer without holding anything.
 
-use super::{Step, notify};
+use super::{Step, class, notify};
 use neptune_contracts::{
     Timestamp,
     delivery::{Delivery, DeliveryContent},
@@ -59,5 +59,8 @@ pub fn answered(event: &Value, asked: &BTreeMap<Instance, Arc<Request>>) -> Opti
     }?;
     let output = json!({"approved": approved, "by": data.get("by"), "comment": data.get("comment")});
     let note = Some(json!({"approval": output}));
-    Some(Event::Answered { instance, answer: Answer { note, ..Answer::output(output) } })
+    Some(Event::Answered {
+        instance,
+        answer: Answer { note, sensitivity: class::of_event(event), ..Answer::output(output) },
+    })
 }

@@ -1,16 +1,19 @@
 //! A run as far as it is known here: made of the messages of its log, and of what is decided about what comes.
 
 use super::{
-    approval,
+    approval, class,
     deeds::{self, Deed},
-    model, notify, timer,
+    depth, model, notify, timer,
 };
 use neptune_contracts::{
     delivery::DeliveryFinished,
     finished::TaskFinished,
     ids::RunId,
     names::{DataClass, Team},
-    run::{input::RunWish, log::RunMadeOf},
+    run::{
+        input::{RunInput, RunWish},
+        log::RunMadeOf,
+    },
 };
 use neptune_workflow::{
     definition::{self, Definition},
@@ -27,6 +30,9 @@ use std::{
 
 /// Messages of the log of which it is remembered what they asked for besides what the run waits for.
 const REMEMBERED: usize = 1_024;
+/// Messages of the log of which it is remembered what they were about: more than are appended in the moment that a
+/// broker which is killed may forget.
+const RECENT: usize = 64;
 
 /// A run as far as it is known here.
 #[derive(Clone, Debug)]
@@ -48,10 +54,10 @@ pub struct Course {
     pub turn: u32,
     /// When was decided last, in milliseconds since 1970.
     pub last_ms: u64,
-    /// How sensitive what its steps answered was found to be.
-    pub class: Option<DataClass>,
     /// Calls that are not answered.
     pub asked: BTreeMap<Instance, Arc<Request>>,
+    /// What the last messages of the log were about.
+    recent: VecDeque<Arc<Vec<String>>>,
     /// What messages of the log asked for that nothing in the run says later, by what they were about.
     asides: VecDeque<(Vec<String>, Vec<Deed>)>,
 }
@@ -63,6 +69,8 @@ pub enum Heard {
     Start {
         /// Its input.
         input: Value,
+        /// How sensitive that is, where somebody says so.
+        class: Option<DataClass>,
     },
     /// It waited for a place, and has one.
     Admitted {
@@ -104,6 +112,18 @@ pub enum Heard {
         /// How sensitive it is.
         class: Option<DataClass>,
     },
+    /// A call was made.
+    Answered {
+        /// The step.
+        instance: Instance,
+        /// What came of it.
+        answer: Answer,
+    },
+    /// A call was answered before, and it may be that what follows was not asked for.
+    Again {
+        /// The step.
+        instance: Instance,
+    },
     /// It cannot be carried on.
     Broken {
         /// Why.
@@ -123,6 +143,10 @@ impl Heard {
             Self::Fired { timer } => format!("timer {timer}"),
             Self::Input { id, .. } => format!("input {id}"),
             Self::Event { id, .. } => format!("event {id}"),
+            // As if it had come as the input that it is where it cannot be taken at once.
+            Self::Answered { instance, .. } | Self::Again { instance } => {
+                format!("input {}", RunInput::answer_id(*instance))
+            }
             Self::Broken { .. } => "broken".to_owned(),
         }
     }
@@ -139,6 +163,9 @@ pub struct Decided {
     pub causes: Vec<String>,
     /// What is asked for, once the records are stored.
     pub deeds: Vec<Deed>,
+    /// Whether some of it was decided about before. Whoever did may have died before it asked for what follows, even
+    /// though the broker knows nothing of that: one that was killed may have forgotten what it handed out last.
+    pub is_repeated: bool,
 }
 
 impl Course {
@@ -154,10 +181,17 @@ impl Course {
             sequence: 0,
             turn: 1,
             last_ms: 0,
-            class: None,
             asked: BTreeMap::new(),
+            recent: VecDeque::new(),
             asides: VecDeque::new(),
         }
+    }
+
+    /// Whether the answer of a call is waited for, and did not come while the run was paused.
+    #[must_use]
+    pub fn waits_for(&self, instance: Instance) -> bool {
+        let is_held = |event: &Event| matches!(event, Event::Answered { instance: held, .. } if *held == instance);
+        self.asked.contains_key(&instance) && !self.run.held.iter().any(is_held)
     }
 
     /// Takes in a message of the log.
@@ -180,11 +214,16 @@ impl Course {
     /// Decides about what came, in its order.
     #[must_use]
     pub fn decide(&self, heard: &[Heard], now_ms: u64, chance: u64) -> Decided {
-        let mut decided = Decided { course: self.clone(), records: Vec::new(), causes: Vec::new(), deeds: Vec::new() };
+        let (records, causes, deeds) = (Vec::new(), Vec::new(), Vec::new());
+        let mut decided = Decided { course: self.clone(), records, causes, deeds, is_repeated: false };
         for (index, heard) in heard.iter().enumerate() {
             let chance = chance.wrapping_add((index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            let Some((record, done)) = decided.course.hear(heard, now_ms, chance) else { continue };
-            decided.causes.push(heard.cause());
+            let cause = heard.cause();
+            let Some((record, done)) = decided.course.hear(heard, now_ms, chance) else {
+                decided.is_repeated |= self.recent.iter().any(|causes| causes.contains(&cause));
+                continue;
+            };
+            decided.causes.push(cause);
             decided.deeds.extend(done);
             decided.records.push(record);
         }
@@ -233,14 +272,16 @@ impl Course {
 
     /// What the engine takes; nothing when it is about nothing that the run waits for.
     fn event(&self, heard: &Heard) -> Option<Event> {
-        let answered = |instance: Instance, answer: Answer| Event::Answered { instance, answer };
+        let answered = |instance, answer| Event::Answered { instance, answer: depth::storable(answer) };
         match heard {
-            Heard::Start { input } => {
-                Some(Event::Started { run: self.id.to_string(), input: input.clone(), sensitivity: 0 })
+            Heard::Start { input, class } => {
+                let sensitivity = class.map_or(0, class::rank);
+                Some(Event::Started { run: self.id.to_string(), input: input.clone(), sensitivity })
             }
             Heard::Admitted { turn: 1 } if self.run.phase == Phase::New => {
                 let input = self.made_of.input.clone().unwrap_or_default();
-                Some(Event::Started { run: self.id.to_string(), input, sensitivity: 0 })
+                let sensitivity = self.made_of.class.map_or(0, class::rank);
+                Some(Event::Started { run: self.id.to_string(), input, sensitivity })
             }
             // It failed, and waited for a place to be taken up again.
             Heard::Admitted { turn } => {
@@ -261,12 +302,14 @@ impl Course {
             }
             Heard::Fired { timer } => timer::read(timer).map(Event::TimerFired),
             Heard::Input { id, wish } => self.wish(id, wish),
+            Heard::Event { event, .. } if depth::is_deeper(event, depth::MOST) => None,
             Heard::Event { id, event, class } => Some(Event::Published {
                 id: id.clone(),
                 event: event.clone(),
-                sensitivity: class.map_or(0, |class| class as u8),
+                sensitivity: class.map_or(0, class::rank),
             }),
-            Heard::Broken { .. } => None,
+            Heard::Answered { instance, answer } => Some(answered(*instance, answer.clone())),
+            Heard::Again { .. } | Heard::Broken { .. } => None,
         }
     }
 
@@ -274,8 +317,12 @@ impl Course {
         let id = id.to_owned();
         let control = |control| Some(Event::Controlled { id: id.clone(), control });
         match wish {
-            RunWish::Signal { event } => approval::answered(event, &self.asked)
-                .or_else(|| Some(Event::Signalled { id: id.clone(), event: event.clone(), sensitivity: 0 })),
+            // It could not be stored, and a run is not faulted by what somebody sends it.
+            RunWish::Signal { event } if depth::is_deeper(event, depth::MOST) => None,
+            RunWish::Signal { event } => approval::answered(event, &self.asked).or_else(|| {
+                let sensitivity = class::of_event(event);
+                Some(Event::Signalled { id: id.clone(), event: event.clone(), sensitivity })
+            }),
             RunWish::Cancel { reason } => control(Control::Cancel { reason: reason.clone() }),
             RunWish::Pause => control(Control::Pause),
             RunWish::Resume => control(Control::Resume),
@@ -284,7 +331,7 @@ impl Course {
                 let answer = serde_json::from_value(answer.clone()).unwrap_or_else(|fault| {
                     Answer::problem(Problem::new(Standard::Runtime, format!("the answer cannot be read: {fault}")))
                 });
-                Some(Event::Answered { instance: *instance, answer })
+                Some(Event::Answered { instance: *instance, answer: depth::storable(answer) })
             }
             RunWish::Begun { .. } => None,
         }
@@ -295,9 +342,8 @@ impl Course {
         self.last_ms = self.last_ms.max(record.at_ms);
         for change in &record.changes {
             match change {
-                Change::Answered { instance, note, .. } => {
+                Change::Answered { instance, .. } => {
                     self.asked.remove(instance);
-                    self.class = self.class.max(model::class_of(note.as_ref()));
                 }
                 Change::Retried { .. } => self.turn += 1,
                 _ => {}
@@ -306,6 +352,13 @@ impl Course {
     }
 
     fn remember(&mut self, causes: Vec<String>, done: &[Deed]) {
+        if causes.is_empty() {
+            return;
+        }
+        if self.recent.len() >= RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(Arc::new(causes.clone()));
         let asides: Vec<Deed> = done.iter().filter(|deed| deed.is_aside()).cloned().collect();
         if asides.is_empty() {
             return;
@@ -336,3 +389,6 @@ impl Course {
         deeds
     }
 }
+
+#[cfg(test)]
+mod tests;

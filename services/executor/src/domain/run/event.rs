@@ -1,6 +1,6 @@
 //! Events: what runs emit for others, and which types of them a run listens to.
 
-use super::course::Course;
+use super::{class, course::Course};
 use neptune_contracts::event::{ANY_KIND, EventPublished, kind_token};
 use neptune_workflow::{
     definition::{Action, Consumption, Definition, EventFilter, Matcher, Until},
@@ -17,12 +17,15 @@ const OWN: &str = "neptune";
 /// # Errors
 /// It is none.
 pub fn published(course: &Course, instance: Instance, event: &Value) -> Result<EventPublished, serde_json::Error> {
+    let said = class::of_event(event);
     let given = event.as_object().into_iter().flatten().filter(|(name, _)| !name.starts_with(OWN));
     let given: Map<String, Value> = given.map(|(name, value)| (name.clone(), value.clone())).collect();
     let event: EventPublished = serde_json::from_value(Value::Object(given))?;
     let (team, run, step) = (Some(course.team.clone()), Some(course.id), Some(instance));
+    // An event says the more sensitive of its own class and its run's.
+    let class = class::of(course.run.sensitivity.max(said));
     let hops = course.made_of.start.as_ref().map_or(0, |start| start.hops);
-    Ok(EventPublished { team, run, step, class: course.class, hops, ..event })
+    Ok(EventPublished { team, run, step, class, hops, ..event })
 }
 
 /// Whether a step may listen after these records that did not before.

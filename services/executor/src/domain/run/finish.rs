@@ -8,9 +8,10 @@ use neptune_contracts::{
     run::{
         RunSubmitted,
         finished::{RunFinished, RunOutcome},
+        log::RunMadeOf,
     },
 };
-use neptune_workflow::run::{Answer, Ending, Outcome, Problem, Standard};
+use neptune_workflow::run::{Answer, Ending, Outcome, Problem, Sensitivity, Standard};
 
 /// The fact of a run that ended.
 #[must_use]
@@ -70,9 +71,37 @@ pub fn rejected(
     }
 }
 
-/// What the end of a run answers to the run whose step it was.
+/// The fact of a run whose log is there and cannot be used: what went wrong, and what is known of it. Its turn is before
+/// the first, so that its own end replaces it should the log be of use again.
 #[must_use]
-pub fn answer(fact: &RunFinished) -> Answer {
+pub fn aside(
+    (team, id): (&Team, RunId),
+    made_of: Option<&RunMadeOf>,
+    detail: String,
+    finished_at: Timestamp,
+) -> RunFinished {
+    RunFinished {
+        id,
+        team: team.clone(),
+        workflow: made_of.map_or_else(|| "unknown".to_owned(), |made_of| made_of.workflow.clone()),
+        outcome: RunOutcome::Faulted,
+        turn: 0,
+        output: None,
+        error: Some(Problem::new(Standard::Runtime, detail).to_value()),
+        reason: None,
+        cost_usd: PicoUsd::ZERO,
+        origin: made_of.map(|made_of| made_of.origin).unwrap_or_default(),
+        key: made_of.and_then(|made_of| made_of.key.clone()),
+        metadata: made_of.map(|made_of| made_of.metadata.clone()).unwrap_or_default(),
+        parent: made_of.and_then(|made_of| made_of.parent.clone()),
+        submitted_at: made_of.map_or(finished_at, |made_of| made_of.submitted_at),
+        finished_at,
+    }
+}
+
+/// What the end of a run that was so sensitive answers to the run whose step it was.
+#[must_use]
+pub fn answer(fact: &RunFinished, sensitivity: Sensitivity) -> Answer {
     let problem = fact.error.as_ref().and_then(|error| serde_json::from_value::<Problem>(error.clone()).ok());
     let outcome = match (fact.outcome, &fact.output, problem) {
         (RunOutcome::Completed, Some(output), _) => Outcome::Output(output.clone()),
@@ -87,7 +116,7 @@ pub fn answer(fact: &RunFinished) -> Answer {
         }
     };
     let note = serde_json::json!({"run": fact.id, "workflow": fact.workflow, "outcome": fact.outcome});
-    Answer { outcome, cost_pico_usd: fact.cost_usd.0, sensitivity: 0, note: Some(note) }
+    Answer { outcome, cost_pico_usd: fact.cost_usd.0, sensitivity, note: Some(note) }
 }
 
 /// A time of the engine.

@@ -1,6 +1,6 @@
 //! Model steps: tasks like any other, and what their facts answer.
 
-use super::{Step, configuration};
+use super::{Step, class, configuration};
 use neptune_contracts::{
     PicoUsd, Timestamp,
     chat::ChatRequest,
@@ -66,7 +66,7 @@ fn task_type(text: &str) -> Option<TaskType> {
 
 fn constraints(step: &Step<'_>, request: &Request) -> Result<Constraints, Problem> {
     let arguments = &request.arguments;
-    let class: Option<DataClass> = word(arguments, "class")?;
+    let wanted: Option<DataClass> = word(arguments, "class")?;
     let deadline =
         request.deadline_ms.and_then(|ms| Timestamp::from_unix_micros(i64::try_from(ms).ok()?.checked_mul(1_000)?));
     // What may wait for other runs leaves room for what is urgent.
@@ -75,7 +75,7 @@ fn constraints(step: &Step<'_>, request: &Request) -> Result<Constraints, Proble
         max_cost_usd: request.budget_pico_usd.map(|budget| PicoUsd(budget.max(0))),
         deadline,
         lane: word::<Lane>(arguments, "lane")?.unwrap_or(lane),
-        class: class.max(step.class),
+        class: wanted.max(step.class),
         cache: arguments
             .get("cache")
             .map(|mode| serde_json::from_value::<CacheMode>(mode.clone()))
@@ -127,7 +127,7 @@ pub fn answer(request: &Request, fact: &TaskFinished) -> Answer {
         Ok(output) => Outcome::Output(output),
         Err(problem) => Outcome::Problem(problem),
     };
-    let sensitivity = fact.admission.as_ref().map_or(0, |admission| admission.class as u8);
+    let sensitivity = fact.admission.as_ref().map_or(0, |admission| class::rank(admission.class));
     Answer { outcome, cost_pico_usd: fact.cost_usd.0, sensitivity, note: Some(note(fact)) }
 }
 
@@ -184,10 +184,4 @@ fn note(fact: &TaskFinished) -> Value {
         "from_cache": fact.cache.is_some(),
         "parked_ms": fact.parked.as_ref().map(|parked| parked.total_ms),
     })
-}
-
-/// How sensitive the answer of a step was found to be, by its note.
-#[must_use]
-pub fn class_of(note: Option<&Value>) -> Option<DataClass> {
-    note?.get("class")?.as_str()?.parse().ok()
 }

@@ -1,7 +1,8 @@
 //! Redactions that runs ask for: what governance is asked, and what its reply answers.
 
+use super::class;
 use neptune_contracts::{
-    names::{DataClass, Team},
+    names::Team,
     query::redact::{RedactQuery, RedactReply},
 };
 use neptune_workflow::{
@@ -32,11 +33,5 @@ pub fn answer(request: &Request, reply: RedactReply) -> Answer {
         ("class".to_owned(), json!(reply.class)),
     ]);
     let outcome = Outcome::Output(Value::Object(output));
-    Answer { outcome, cost_pico_usd: 0, sensitivity: reply.class as u8, note: Some(note) }
-}
-
-/// The class of a rank of the engine; what has none is as sensitive as can be.
-#[must_use]
-pub fn class_of_rank(rank: u8) -> Option<DataClass> {
-    DataClass::ALL.iter().copied().find(|class| *class as u8 == rank).or(Some(DataClass::Restricted))
+    Answer { outcome, cost_pico_usd: 0, sensitivity: class::rank(reply.class), note: Some(note) }
 }
