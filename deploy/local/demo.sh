@@ -10,4 +10,5 @@ set -a
 . "$STATE/env"
 set +a
 cd "$ROOT"
+export PYTHONDONTWRITEBYTECODE=1
 exec python3 "$HERE/demo/run.py" "${CARGO_TARGET_DIR:-target}/local/neptune"

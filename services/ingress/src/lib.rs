@@ -1,7 +1,8 @@
 //! The ingress: lets in.
 //!
 //! **In:** HTTP. **Out:** `task.submitted`, and the finished fact as an HTTP answer.
-//! **Owns:** nothing. It decides nothing either: a body becomes a message, a fact becomes an answer.
+//! **Owns:** nothing. It decides nothing either: a body becomes a message, a fact becomes an answer. What a body must
+//! be it does know: its form, and of a run the schema that the workflow's definition has for its input.
 //!
 //! A task is accepted when the broker has stored it; only then is anything answered. A caller that
 //! waits is answered from the ingress's own inbox on the bus. When that answer is lost, the stored
