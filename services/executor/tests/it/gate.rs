@@ -4,7 +4,7 @@
 use neptune_testkit::{Nats, wait_until};
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -18,6 +18,8 @@ pub(crate) enum Close {
     Before(String),
     /// After it.
     After(String),
+    /// Before one of several, counted from 1.
+    BeforeNth(String, usize),
 }
 
 pub(crate) struct Gate {
@@ -31,9 +33,10 @@ impl Gate {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gate = Self { port: listener.local_addr().unwrap().port(), is_closed: Arc::default() };
         let is_closed = gate.is_closed.clone();
+        let seen = Arc::new(AtomicUsize::new(0));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, broker, close.clone(), is_closed.clone()));
+                tokio::spawn(pass(client, broker, (close.clone(), seen.clone()), is_closed.clone()));
             }
         });
         gate
@@ -49,7 +52,7 @@ impl Gate {
     }
 }
 
-async fn pass(client: TcpStream, broker: u16, close: Close, is_closed: Arc<AtomicBool>) {
+async fn pass(client: TcpStream, broker: u16, (close, seen): (Close, Arc<AtomicUsize>), is_closed: Arc<AtomicBool>) {
     let broker = TcpStream::connect(("127.0.0.1", broker)).await.unwrap();
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_broker, mut to_broker) = broker.into_split();
@@ -58,8 +61,11 @@ async fn pass(client: TcpStream, broker: u16, close: Close, is_closed: Arc<Atomi
     while from_client.read_buf(&mut bytes).await.is_ok_and(|count| count > 0) {
         while let Some(length) = frame(&bytes) {
             let message: Vec<u8> = bytes.drain(..length).collect();
-            let is_closing = matches!(&close, Close::Before(text) | Close::After(text) if is_to(&message, text));
-            if is_closing && matches!(close, Close::Before(_)) || is_closed.load(Ordering::SeqCst) {
+            let is_closing = match &close {
+                Close::Before(text) | Close::After(text) => is_to(&message, text),
+                Close::BeforeNth(text, nth) => is_to(&message, text) && seen.fetch_add(1, Ordering::SeqCst) + 1 == *nth,
+            };
+            if is_closing && !matches!(close, Close::After(_)) || is_closed.load(Ordering::SeqCst) {
                 is_closed.store(true, Ordering::SeqCst);
                 continue;
             }
