@@ -12,12 +12,15 @@
 use neptune_contracts::{
     PicoUsd, Timestamp,
     attempt::Usage,
+    batch::{Batch, BatchPhase},
     chat::ChatRequest,
+    ids::AttemptId,
     resource::{ModelSpec, Provider},
 };
 use neptune_executor::domain::{
     answer::{self, Answer},
     assemble::Assembly,
+    batch::api::{self, Found, Standing},
     failure::Failure,
     frames,
     output::repair::repaired,
@@ -71,6 +74,40 @@ pub fn answers(data: &[u8]) {
             let refusal = Refusal { status, error_type: None, body: data, retry_after_ms: Some(u64::MAX) };
             check_failure(&wire.refused(&refusal));
         }
+    }
+}
+
+/// What a batch API says is known or a failure, and its names can stand in a path.
+pub fn batches(data: &[u8]) {
+    let value: Value = serde_json::from_slice(data).unwrap_or_default();
+    let batch = Batch {
+        id: "0199f2aa-0000-7000-8000-0000000000b1".parse::<AttemptId>().unwrap(),
+        members: Vec::new(),
+        planned_at: Timestamp::EPOCH,
+        phase: BatchPhase::Uploading,
+    };
+    for provider in [Provider::Openai, Provider::Anthropic] {
+        let api = api::of(provider).unwrap();
+        for line in data.split(|byte| *byte == b'\n') {
+            if let Some(line) = api.line(line) {
+                check(api::result(&line.said, wire::of(provider), NAME, now()), provider);
+            }
+        }
+        let mut names: Vec<String> = api::name(&value).into_iter().chain(api.file(&value, batch.id)).collect();
+        match api.find(&value, &batch) {
+            Found::No => {}
+            Found::This(name) => names.push(name),
+            Found::Perhaps(all) => names.extend(all),
+        }
+        match api.standing(&value) {
+            Ok(Standing::Ended(paths)) => {
+                names.extend(paths.iter().flat_map(|path| path.split('/').map(str::to_owned)))
+            }
+            Ok(Standing::Working) => {}
+            Err(failure) => check_failure(&failure),
+        }
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        assert!(names.iter().all(|name| !name.is_empty() && !name.starts_with('.') && name.bytes().all(is_plain)));
     }
 }
 

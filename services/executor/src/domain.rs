@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod assemble;
+pub mod batch;
 pub mod bindings;
 pub mod classify;
 pub mod combine;

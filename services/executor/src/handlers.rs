@@ -1,5 +1,7 @@
 //! One file per message the executor consumes.
 
+pub mod batch_due;
+mod collecting;
 pub mod delivery_finished;
 pub mod event_published;
 mod parking;

@@ -1,12 +1,13 @@
 //! The executor: calls models, and drives runs of workflows ([`runs`]).
 //!
 //! **In:** `task.routed` for the zones it serves, in two lanes with a concurrency each;
-//! `task.cancel` signals. For runs: `run.submitted`, `run.input`, `run.fired`, `run.call`, `event`, the finished facts
-//! of their tasks and deliveries, and the queries for one and for workflows.
+//! `task.cancel` signals; `batch.due`. For runs: `run.submitted`, `run.input`, `run.fired`, `run.call`, `event`, the
+//! finished facts of their tasks and deliveries, and the queries for one and for workflows.
 //! **Out:** the pieces of streamed answers as signals; `attempt.failed` at once for each failed call; `task.finished` once per task;
 //! `task.routed` again when the next attempt of a plan belongs to a zone it does not serve;
 //! `task.parked` when every model that was called is at its rate limit, or failed in a way that passes, and the task
 //! may wait: after a rest it is routed anew, up to six failed calls in all.
+//! For tasks that wait for a batch: their items, the states of their batches, and timers ([`batches`]).
 //! For runs: their logs, timers, calls, answers and ends; `task.submitted`, `delivery.requested`,
 //! `feedback.given` and `event` of their steps.
 //! **Asks:** governance, for runs, what a value is without its sensitive data.
@@ -44,6 +45,7 @@
 
 pub mod admission;
 pub mod attempts;
+pub mod batches;
 pub mod cancels;
 pub mod config;
 pub mod domain;
@@ -56,12 +58,14 @@ pub mod runs;
 pub mod watch;
 
 use attempts::Caller;
+use batches::Batches;
 use cancels::Cancels;
 use config::Config;
-use domain::lanes::consumers;
+use domain::lanes::{consumers, of_batches};
 use futures::StreamExt as _;
 use handlers::{
-    delivery_finished, event_published, run_call, run_fired, run_input, run_query, run_submitted, step_finished,
+    batch_due, delivery_finished, event_published, run_call, run_fired, run_input, run_query, run_submitted,
+    step_finished,
     task_routed::{self, TaskRoutedHandler},
     workflows_query,
 };
@@ -113,14 +117,17 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let bus = bus?;
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
     let calling = Calling { http: http.clone(), environment: config.environment.clone(), hosts: config.run_hosts };
-    let provider = Provider::new(http, config.environment.clone(), config.credential_hosts);
+    let provider = || Provider::new(http.clone(), config.environment.clone(), config.credential_hosts.clone());
+    let batches = Arc::new(Batches::new(bus.clone(), resources.clone(), provider(), config.zones.clone()));
+    let provider = provider();
     let rooms = Arc::new(Rooms::new(bus.clone()));
     let (watch, zones) = (Watch::default(), config.zones.clone());
     let workflows = resources.clone();
     let caller = Caller { bus: bus.clone(), resources, provider, zones, watch, rooms: rooms.clone() };
     let (governance_key, park_at_most_ms) = (config.governance_key, config.park_at_most_ms);
     let cancels = Cancels::default();
-    let handler = Arc::new(TaskRoutedHandler { caller, governance_key, cancels: cancels.clone(), park_at_most_ms });
+    let (word, for_batches) = (cancels.clone(), batches.clone());
+    let handler = Arc::new(TaskRoutedHandler { caller, governance_key, cancels: word, batches, park_at_most_ms });
     let mut parts = Parts::<Error>::new(&bus, &shutdown);
     for (spec, lane) in consumers(&config.zones) {
         let concurrency = match lane {
@@ -129,13 +136,18 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
         };
         parts.consume(spec, concurrency, &handler, task_routed::handle);
     }
+    let batches = for_batches;
+    for spec in of_batches(&config.zones) {
+        parts.consume(spec, LOOKS, &batches, batch_due::handle);
+    }
     if config.runs {
         drive(&mut parts, &Runs::new(bus.clone(), workflows, calling, cancels.clone()));
     }
     parts.spawn(async move {
         let mut cancelled = bus.cancelled().await?;
         while let Some((team, task)) = cancelled.next().await {
-            cancels.cancel(team, task);
+            cancels.cancel(team.clone(), task);
+            batches::cancel::hear(&batches, team, task);
         }
         Ok(())
     });
@@ -145,6 +157,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     parts.run(env!("CARGO_PKG_VERSION")).await
 }
 
+/// Collections for batches that are looked at at a time.
+const LOOKS: usize = 8;
 /// What comes to runs at a time.
 const RUN_CONCURRENCY: usize = 1_024;
 /// Events that schedules hear at a time.

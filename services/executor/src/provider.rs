@@ -1,6 +1,7 @@
 //! Calling a model, whoever provides it.
 
 mod authorize;
+pub(crate) mod batches;
 mod endpoint;
 mod stream;
 

@@ -3,6 +3,7 @@
 //! randomness comes in as a seed.
 
 pub mod answer;
+pub mod batching;
 pub mod behaviour;
 pub mod dialect;
 pub mod draw;

@@ -2,6 +2,7 @@
 
 mod admin;
 mod authorize;
+mod batches;
 mod completions;
 mod embeddings;
 mod models;
@@ -30,6 +31,15 @@ pub(crate) fn router(provider: Arc<Provider>) -> Router {
         .route("/model/{*call}", post(completions::bedrock))
         .route("/openai/deployments/{*call}", post(completions::azure))
         .route("/v1/embeddings", post(embeddings::embed))
+        .route("/v1/files", get(batches::files).post(batches::upload))
+        .route("/v1/files/{id}/content", get(batches::content))
+        .route("/v1/batches", get(batches::list_openai).post(batches::create_openai))
+        .route("/v1/batches/{id}", get(batches::look_openai))
+        .route("/v1/batches/{id}/cancel", post(batches::cancel_openai))
+        .route("/v1/messages/batches", get(batches::list_anthropic).post(batches::create_anthropic))
+        .route("/v1/messages/batches/{id}", get(batches::look_anthropic))
+        .route("/v1/messages/batches/{id}/results", get(batches::results))
+        .route("/v1/messages/batches/{id}/cancel", post(batches::cancel_anthropic))
         .route("/v1/models", get(models::list))
         .route("/admin/models", get(admin::models))
         .route("/admin/models/{*name}", get(admin::model).put(admin::put_model).delete(admin::delete_model))

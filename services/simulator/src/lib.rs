@@ -5,7 +5,7 @@
 //! **In and out.** `POST /v1/chat/completions`, `/v1/responses`, `/openai/deployments/{model}/chat/completions`,
 //! `/v1/messages`, `/v1beta/models/{model}:generateContent`, `/model/{model}/converse`, each with its stream; vectors by
 //! `/v1/embeddings`, `/openai/deployments/{model}/embeddings`, `/v1beta/models/{model}:embedContent` and
-//! `:batchEmbedContents`; and `GET /v1/models`, as providers serve them; signatures of AWS are not checked beyond the id of their key. Behind
+//! `:batchEmbedContents`; `/v1/files` and `/v1/batches` of OpenAI, `/v1/messages/batches` of Anthropic; and `GET /v1/models`, as providers serve them; signatures of AWS are not checked beyond the id of their key. Behind
 //! `/admin`: how models behave (`GET`, `PUT`, `DELETE /admin/models/{name}`), the account (`GET /admin/account`), the
 //! last calls (`GET /admin/calls`) and `POST /admin/reset`. It never touches the bus: to the executor it is a provider
 //! like any other.

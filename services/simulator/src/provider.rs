@@ -5,13 +5,14 @@ mod model;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use neptune_runtime::Shutdown;
 use serde::Serialize;
 
 use crate::account::{Account, Calls};
 use crate::config::{Config, Declared};
+use crate::domain::batching::Store;
 use crate::domain::behaviour::Behaviour;
 use crate::domain::outcomes::Outcomes;
 pub(crate) use call::{Caller, Running};
@@ -26,6 +27,8 @@ pub(crate) struct Provider {
     pub(crate) refused: Refused,
     pub(crate) shutdown: Shutdown,
     pub(crate) outcomes: Outcomes,
+    /// Files and batches.
+    pub(crate) batches: Mutex<Store>,
     numbers: AtomicU64,
     api_key: Option<String>,
     declared: Declared,
@@ -62,6 +65,7 @@ impl Provider {
             refused: Refused::default(),
             shutdown,
             outcomes: config.outcomes,
+            batches: Mutex::default(),
             numbers: AtomicU64::new(0),
             api_key: config.api_key.map(|key| key.expose().to_owned()),
             models: RwLock::new(fresh(&config.declared)),
@@ -115,6 +119,7 @@ impl Provider {
     pub(crate) fn reset(&self) {
         *self.models.write().unwrap_or_else(PoisonError::into_inner) = fresh(&self.declared);
         self.calls.clear();
+        *self.batches.lock().unwrap_or_else(PoisonError::into_inner) = Store::default();
         for counter in [&self.refused.unauthorized, &self.refused.unknown_model, &self.refused.invalid] {
             counter.store(0, Ordering::Relaxed);
         }

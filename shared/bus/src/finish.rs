@@ -28,7 +28,19 @@ impl Bus {
     ) -> Result<Finish, PublishError> {
         // The token's way ends here; it is of no use to those who read the fact.
         let cause = cause.clone().without_accept();
-        let mut draft = self.draft(finished, &cause).await?;
+        let finish = self.store_fact(finished, accept.reply_to.as_deref(), &cause).await?;
+        self.end_accept(&accept.token);
+        Ok(finish)
+    }
+
+    /// Stores the finished fact, once per task; then answers the caller that waits.
+    pub(crate) async fn store_fact(
+        &self,
+        finished: &TaskFinished,
+        reply_to: Option<&str>,
+        cause: &Cause,
+    ) -> Result<Finish, PublishError> {
+        let mut draft = self.draft(finished, cause).await?;
         draft.headers.insert(headers::EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(0_u64));
         let finish = match self.store(&draft).await {
             Ok(published) if published.duplicate => Finish::Already,
@@ -36,10 +48,9 @@ impl Bus {
             Err(PublishError::Taken) => Finish::Already,
             Err(error) => return Err(error),
         };
-        if let Some(reply_to) = &accept.reply_to {
+        if let Some(reply_to) = reply_to {
             self.answer(reply_to, finished, finish, draft).await;
         }
-        self.end_accept(&accept.token);
         Ok(finish)
     }
 

@@ -93,12 +93,22 @@ impl Lease {
     /// dropped.
     #[must_use]
     pub fn hold(self, accept: &Accept) -> Held {
+        self.renewed(Some(accept.token.clone()))
+    }
+
+    /// Renews the lease of something that is no accepted task, until the result is dropped.
+    #[must_use]
+    pub fn keep(self) -> Held {
+        self.renewed(None)
+    }
+
+    fn renewed(self, accept: Option<String>) -> Held {
         let stop = CancellationToken::new();
         let lost = CancellationToken::new();
-        let (accept, stopped, on_loss) = (accept.clone(), stop.clone(), lost.clone());
+        let (stopped, on_loss) = (stop.clone(), lost.clone());
         let renewing = tokio::spawn(async move {
             let mut lease = self;
-            if stopped.run_until_cancelled(lease.renew_until_lost(&accept)).await.is_none() {
+            if stopped.run_until_cancelled(lease.renew_until_lost(accept.as_deref())).await.is_none() {
                 return Some(lease);
             }
             on_loss.cancel();
@@ -108,11 +118,13 @@ impl Lease {
     }
 
     /// Returns when the lease belongs to somebody else, or may by now.
-    async fn renew_until_lost(&mut self, accept: &Accept) {
+    async fn renew_until_lost(&mut self, accept: Option<&str>) {
         let mut valid_until = Instant::now() + TTL;
         loop {
             tokio::time::sleep(RENEW_EVERY).await;
-            settle::tell(&self.bus, &accept.token, "+WPI").await;
+            if let Some(token) = accept {
+                settle::tell(&self.bus, token, "+WPI").await;
+            }
             let asked_at = Instant::now();
             match self.renew().await {
                 Renewed::Yes => valid_until = asked_at + TTL,

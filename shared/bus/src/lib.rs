@@ -17,6 +17,7 @@
 
 pub mod batches;
 pub mod cells;
+pub mod collect;
 pub mod config;
 pub mod connection;
 pub mod consume;
@@ -51,6 +52,7 @@ mod trace;
 
 pub use batches::BatchLimits;
 pub use cells::Cell;
+pub use collect::{Collected, Place};
 pub use config::BusConfig;
 pub use connection::{Bus, BusError, ConnectError};
 pub use consume::{ConsumeError, Outcome};

@@ -3,11 +3,20 @@
 //! accept is handed out again, and whoever parks it again stores the same timer, which is a duplicate.
 
 use crate::{Accept, Bus, Cause, PublishError};
-use async_nats::header::{NATS_SCHEDULE, NATS_SCHEDULE_TARGET};
+use async_nats::{
+    HeaderMap,
+    header::{NATS_SCHEDULE, NATS_SCHEDULE_TARGET},
+};
 use neptune_contracts::{
-    Message as _,
+    Message as _, Timestamp,
     parked::{TaskParked, TaskResumed},
 };
+
+/// Has the broker publish the same body on `target` at that time; at once when it is over.
+pub(crate) fn schedule(headers: &mut HeaderMap, at: Timestamp, target: String) {
+    headers.insert(NATS_SCHEDULE, format!("@at {at}"));
+    headers.insert(NATS_SCHEDULE_TARGET, target);
+}
 
 impl Bus {
     /// Puts the task off until its time, durably, and acknowledges its accept. It comes back with the
@@ -23,8 +32,7 @@ impl Bus {
         let mut draft = self.draft(parked, &cause).await?;
         let parameters = parked.parameters();
         let parameters: Vec<&str> = parameters.iter().map(String::as_str).collect();
-        draft.headers.insert(NATS_SCHEDULE, format!("@at {}", parked.until()));
-        draft.headers.insert(NATS_SCHEDULE_TARGET, self.namespace().subject(TaskResumed::SUBJECT, &parameters));
+        schedule(&mut draft.headers, parked.until(), self.namespace().subject(TaskResumed::SUBJECT, &parameters));
         self.store(&draft).await?;
         self.end_accept(&accept.token);
         Ok(())

@@ -42,7 +42,8 @@ pub(crate) async fn put_aside(
     body: Bytes,
     headers: &mut HeaderMap,
 ) -> Result<Bytes, PublishError> {
-    let most = if stream == StreamName::Runs { MAX_INLINE_LOG_BYTES } else { MAX_INLINE_BODY_BYTES };
+    let stays = matches!(stream, StreamName::Runs | StreamName::Batches);
+    let most = if stays { MAX_INLINE_LOG_BYTES } else { MAX_INLINE_BODY_BYTES };
     if body.len() <= most {
         return Ok(body);
     }

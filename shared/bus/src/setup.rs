@@ -102,7 +102,7 @@ fn stream_config(bus: &Bus, spec: &StreamSpec) -> Config {
         storage: StorageType::File,
         persist_mode: persist_mode(spec.storage),
         discard: if spec.refuse_when_full { DiscardPolicy::New } else { DiscardPolicy::Old },
-        discard_new_per_subject: spec.refuse_when_full && spec.max_messages_per_subject > 0,
+        discard_new_per_subject: spec.refuse_when_full && spec.max_messages_per_subject > 1,
         max_messages_per_subject: spec.max_messages_per_subject,
         max_messages: -1,
         max_bytes: spec.max_bytes,

@@ -2,7 +2,7 @@
 //!
 //! Nobody keeps a list of tasks: an accept lies in a queue by its team, not by its id. What the broker
 //! remembers is asked instead. For ten minutes it knows each accept's message id; longer, that an
-//! executor has begun to call models for it, and that it waits on a timer. A task that waits in the
+//! executor has begun to call models for it, and that it waits on a timer or for a batch. A task that waits in the
 //! queue for longer than that, because governance is away, is not seen.
 
 use crate::{Bus, BusError};
@@ -40,6 +40,9 @@ impl Bus {
         }
         let begun = self.latest(STARTED_BUCKET, &format!("{team}.{task}")).await;
         if begun.map_err(|error| BusError::new(action, error))?.is_some() {
+            return Ok(true);
+        }
+        if !self.collected(team, task).await?.is_empty() {
             return Ok(true);
         }
         let name = self.namespace().resource(StreamName::Timers.as_str());

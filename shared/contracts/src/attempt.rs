@@ -52,7 +52,7 @@ pub struct Attempt {
     pub limits: Option<Box<RateLimits>>,
     /// Why it was made, unless it is just the next of its plan: `re_ask` when the model was told what
     /// was wrong with its answer, `retry` when the same call failed and no other model was left, `hedge` when it raced another, `member` of an ensemble, `judge` of one,
-    /// `lost` when its executor died before it ended, whatever it was made for.
+    /// `batch` when it was an item of a batch at its provider, `lost` when its executor died before it ended, whatever it was made for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
     /// The verdict on its answer; absent when nothing was checked.
@@ -83,6 +83,9 @@ pub const MEMBER: &str = "member";
 pub const RETRY: &str = "retry";
 /// An attempt that chooses between answers.
 pub const JUDGE: &str = "judge";
+
+/// An attempt that was an item of a batch at its provider; how long it took says nothing of the model's calls.
+pub const BATCH: &str = "batch";
 
 /// An attempt that had begun when its executor died; nobody knows how it ended. Its cost is estimated.
 pub const LOST: &str = "lost";

@@ -3,6 +3,7 @@
 use crate::{
     admission::{Task, TaskAdmitted},
     attempt::AttemptFailed,
+    batch::{BatchDue, BatchItem, BatchState, BatchTimer},
     dead::DeadLetter,
     delivery::{DeliveryAdmitted, DeliveryAttempted, DeliveryFinished, DeliveryRequested},
     event::EventPublished,
@@ -102,6 +103,10 @@ pub const CATALOGUE: &[Entry] = &[
     entry::<TaskRouted>("TaskRouted"),
     entry::<TaskParked>("TaskParked"),
     entry::<TaskResumed>("TaskResumed"),
+    entry::<BatchItem>("BatchItem"),
+    entry::<BatchState>("BatchState"),
+    entry::<BatchTimer>("BatchTimer"),
+    entry::<BatchDue>("BatchDue"),
     entry::<AttemptFailed>("AttemptFailed"),
     entry::<TaskFinished>("TaskFinished"),
     entry::<FeedbackGiven>("FeedbackGiven"),

@@ -8,6 +8,7 @@
 pub mod address;
 pub mod admission;
 pub mod attempt;
+pub mod batch;
 pub mod catalogue;
 pub mod chat;
 pub mod dead;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+mod batch;
 mod combine;
 mod faults;
 mod judge;
@@ -16,8 +17,10 @@ mod limits;
 mod price;
 mod provider;
 mod route;
+mod speed;
 pub mod workflow;
 
+pub use batch::BatchSpec;
 pub use combine::{CascadeSpec, EnsembleSpec, HedgeSpec, StrategySpec};
 pub use faults::SpecFault;
 pub use judge::JudgeSpec;
@@ -25,6 +28,7 @@ pub use limits::LimitsSpec;
 pub use price::{LongContextSpec, PriceSpec};
 pub use provider::{Provider, Reasoning};
 pub use route::{CacheSpec, MOST_NURSERY, Objective, RouteSpec, ShadowSpec, SplitSpec};
+pub use speed::SpeedSpec;
 pub use workflow::WorkflowSpec;
 
 /// The version every resource file names.
@@ -158,6 +162,9 @@ pub struct ModelSpec {
     /// How much of it all executors together may use.
     #[serde(default, skip_serializing_if = "LimitsSpec::is_open")]
     pub limits: LimitsSpec,
+    /// Whether tasks that can wait are sent to its provider in batches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchSpec>,
     /// A call is given up after this time.
     #[serde(default = "default_timeout_ms")]
     pub timeout_ms: u64,
@@ -206,22 +213,6 @@ impl Default for Capabilities {
             streaming: true,
             embeddings: false,
         }
-    }
-}
-
-/// How fast a model is expected to be.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub struct SpeedSpec {
-    /// To the first token.
-    pub first_token_ms: u64,
-    /// After it.
-    pub tokens_per_second: f64,
-}
-
-impl Default for SpeedSpec {
-    fn default() -> Self {
-        Self { first_token_ms: 600, tokens_per_second: 60.0 }
     }
 }
 
@@ -476,6 +467,7 @@ impl ModelSpec {
         }
         faults.extend(self.price.faults());
         faults.extend(self.limits.faults());
+        faults.extend(self.batch.iter().flat_map(|batch| batch.faults(self.provider)));
         faults.extend(provider::check_headers(&self.headers).err());
         if !(100..=3_600_000).contains(&self.timeout_ms) {
             faults.push(format!("timeoutMs is {}; the limit is 100 to 3600000", self.timeout_ms));

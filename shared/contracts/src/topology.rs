@@ -39,6 +39,8 @@ pub enum StreamName {
     Events,
     /// Tasks that wait for their time, and those whose time has come.
     Timers,
+    /// Tasks that wait for a batch at their provider, and what is known of these batches.
+    Batches,
     /// Deliveries asked for and admitted.
     Deliveries,
     /// Messages that were given up, and the broker's own notices about such.
@@ -169,7 +171,7 @@ pub const STREAMS: &[StreamSpec] = &[
     },
     StreamSpec {
         name: StreamName::Timers,
-        holds: "tasks that wait until a model has room, timers of runs, and those whose time has come, until they are done",
+        holds: "tasks that wait until a model has room, timers of runs and batches, and those whose time has come, until they are done",
         retention: Retention::WorkQueue,
         storage: Storage::Synced,
         max_age_seconds: 0,
@@ -180,6 +182,19 @@ pub const STREAMS: &[StreamSpec] = &[
         refuse_when_full: false,
         duplicate_window_seconds: 600,
         direct: false,
+    },
+    StreamSpec {
+        name: StreamName::Batches,
+        holds: "tasks that wait for a batch at their provider, until they are finished, and what is known of these batches",
+        retention: Retention::Limits,
+        storage: Storage::Synced,
+        max_age_seconds: 0,
+        max_bytes: 2048 * MIB,
+        max_messages_per_subject: 1,
+        // Whoever finds it full calls the model in the ordinary way.
+        refuse_when_full: true,
+        duplicate_window_seconds: 120,
+        direct: true,
     },
     StreamSpec {
         name: StreamName::Deliveries,
@@ -219,6 +234,7 @@ impl StreamName {
             Self::Runs => "RUNS",
             Self::Events => "EVENTS",
             Self::Timers => "TIMERS",
+            Self::Batches => "BATCHES",
             Self::Deliveries => "DELIVERIES",
             Self::Dead => "DEAD",
         }
@@ -372,6 +388,24 @@ pub const EXECUTOR_RUN_FINISHED: ConsumerSpec =
 /// Deliveries that ended, of which some were steps of runs.
 pub const EXECUTOR_DELIVERY_FINISHED: ConsumerSpec =
     of_runs("executor-delivery-finished", StreamName::Facts, "delivery.finished.v1.<channel>");
+/// Collections of tasks for batches in the internet that are to be looked at.
+pub const EXECUTOR_EXTERNAL_BATCHES: ConsumerSpec =
+    of_batches("executor-external-batches", "batch.due.v1.external.<collection>.<timer>");
+/// The same in the organisation's cloud.
+pub const EXECUTOR_PRIVATE_BATCHES: ConsumerSpec =
+    of_batches("executor-private-batches", "batch.due.v1.private.<collection>.<timer>");
+/// The same on the premises.
+pub const EXECUTOR_ONPREM_BATCHES: ConsumerSpec =
+    of_batches("executor-onprem-batches", "batch.due.v1.onprem.<collection>.<timer>");
+
+/// Handed out again soon when its executor has died.
+const fn of_batches(name: &'static str, filter: &'static str) -> ConsumerSpec {
+    ConsumerSpec {
+        ack_wait_seconds: ACCEPT_ACK_WAIT_SECONDS,
+        ..consumer(name, Service::Executor, StreamName::Timers, filter)
+    }
+}
+
 /// Finished tasks, for the ledger.
 pub const METERING_FINISHED: ConsumerSpec = finished("metering-finished", Service::Metering);
 /// Failed attempts, for the ledger.
@@ -431,6 +465,9 @@ pub const CONSUMERS: &[ConsumerSpec] = &[
     EXECUTOR_RUN_CALL,
     EXECUTOR_RUN_FINISHED,
     EXECUTOR_DELIVERY_FINISHED,
+    EXECUTOR_EXTERNAL_BATCHES,
+    EXECUTOR_PRIVATE_BATCHES,
+    EXECUTOR_ONPREM_BATCHES,
     METERING_FINISHED,
     METERING_FAILED,
     METERING_DELIVERY_ATTEMPTED,

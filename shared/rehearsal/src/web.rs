@@ -6,7 +6,7 @@ use neptune_sensitive::Policy;
 use neptune_workflow::{
     call::{http, model, openapi, redact},
     definition::{Builtin, Function},
-    run::{Answer, Outcome, Problem, Request, Standard, secrets},
+    run::{Answer, Problem, Request, Standard, secrets},
 };
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -99,10 +99,9 @@ impl Web {
 
     async fn builtin(&self, builtin: Builtin, request: &Request, arguments: &Value) -> Result<Answer, Problem> {
         let local = |output: Value, note: &str| Answer {
-            outcome: Outcome::Output(output),
-            cost_pico_usd: 0,
             sensitivity: request.sensitivity,
             note: Some(json!({"local": note})),
+            ..Answer::output(output)
         };
         match builtin {
             Builtin::Model => self.model(request, arguments).await,
@@ -135,12 +134,7 @@ impl Web {
         let answer = self.http(&call).await?;
         let output = model::output(arguments, &answer)?;
         let note = json!({"model": output.get("model"), "usage": output.get("usage")});
-        Ok(Answer {
-            outcome: Outcome::Output(output),
-            cost_pico_usd: 0,
-            sensitivity: request.sensitivity,
-            note: Some(note),
-        })
+        Ok(Answer { sensitivity: request.sensitivity, note: Some(note), ..Answer::output(output) })
     }
 
     async fn send(&self, request: &http::Request) -> Result<http::Received, Problem> {

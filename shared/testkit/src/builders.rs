@@ -68,6 +68,7 @@ pub fn model(quality: f64, usd_per_mtok: &str) -> ModelSpec {
         quality: [("default".to_owned(), quality)].into(),
         speed: SpeedSpec::default(),
         limits: Default::default(),
+        batch: None,
         timeout_ms: 30_000,
         disabled: false,
     }

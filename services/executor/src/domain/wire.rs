@@ -183,6 +183,15 @@ fn event_data(event: &Event) -> Result<Value, Failure> {
         .ok_or_else(|| Failure::new(ErrorClass::Malformed, "a piece of the answer is not a JSON object"))
 }
 
+/// Headers that the format wants with each request, whatever it asks.
+#[must_use]
+pub fn headers(model: &ModelSpec) -> Vec<(&'static str, String)> {
+    match model.provider {
+        Provider::Anthropic => vec![anthropic::version(model)],
+        _ => Vec::new(),
+    }
+}
+
 fn written(body: &serde_json::Value) -> Result<Vec<u8>, Failure> {
     serde_json::to_vec(body).map_err(|_| Failure::new(ErrorClass::BadRequest, "the request cannot be written as JSON"))
 }

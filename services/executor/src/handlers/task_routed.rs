@@ -3,6 +3,7 @@
 use crate::{
     admission,
     attempts::{Attempts, Caller, Followed},
+    batches::{self, Batches},
     cancels::Cancels,
     domain::{
         finish::{self, Answered, Ending, Unanswered},
@@ -12,7 +13,8 @@ use crate::{
 };
 use neptune_bus::{Accept, BusError, Cause, Finish, Held, Incoming, Outcome, PublishError};
 use neptune_contracts::{
-    Timestamp, attempt::Attempt, finished::TaskFinished, output::Checks, plan::TaskRouted, problem::Problem,
+    Timestamp, attempt::Attempt, finished::TaskFinished, names::Lane, output::Checks, plan::TaskRouted,
+    problem::Problem,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -28,6 +30,8 @@ pub struct TaskRoutedHandler {
     pub governance_key: ed25519_dalek::VerifyingKey,
     /// Tasks whose answers are not wanted any more.
     pub cancels: Cancels,
+    /// Tasks that wait for batches.
+    pub batches: Arc<Batches>,
     /// The longest that a task without a deadline waits for a model with room, in milliseconds.
     pub park_at_most_ms: u64,
 }
@@ -41,6 +45,9 @@ pub(super) enum Left {
     /// A message was not stored.
     #[error("a message was not stored")]
     Publish(#[from] PublishError),
+    /// It could not be collected for a batch.
+    #[error("the task could not be collected for a batch")]
+    Batch(#[from] batches::Error),
     /// Another executor may have the task by now.
     #[error("the lease was lost")]
     Lost,
@@ -97,13 +104,20 @@ impl TaskRoutedHandler {
         let held = lease.hold(accept);
         let again = if accept.delivery() > 1 { self.take_over(&mut routed).await? } else { Vec::new() };
         let work = Work { accept, cause, held, again, started_at: Timestamp::now() };
-        match prompt {
-            Ok((prompt, checks)) => self.follow(routed, (&prompt, checks.as_ref()), work).await,
+        let (prompt, checks) = match prompt {
+            Ok(asked) => asked,
             Err(reason) => {
                 tracing::error!(task.id = %routed.task.id, reason, "an admission does not hold");
-                self.end(routed, Err(finish::not_admitted(reason)), Vec::new(), &work).await
+                return self.end(routed, Err(finish::not_admitted(reason)), Vec::new(), &work).await;
             }
+        };
+        let may_be_repeat = may_be_repeat || accept.delivery() > 1;
+        let can_wait = routed.task.constraints.lane == Lane::Batch && self.batches.are_used();
+        if can_wait && Box::pin(self.collect(&routed, (&prompt, may_be_repeat), &work)).await? {
+            work.held.release().await;
+            return Ok(());
         }
+        self.follow(routed, (&prompt, checks.as_ref()), work).await
     }
 
     /// Takes over what an executor that died had begun: its attempts belong to the fact, and those that can be

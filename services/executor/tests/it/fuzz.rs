@@ -56,6 +56,33 @@ fn whatever_a_provider_answers_is_an_answer_or_a_failure() {
     Changes::of(streams(), 4).run(COUNT, bodies::streamed_answers);
 }
 
+/// What batch APIs say: states, lists, and lines of results.
+fn batches() -> Vec<Vec<u8>> {
+    let id = "0199f2aa-0000-7000-8000-0000000000b1";
+    let answer =
+        json!({"choices": [{"message": {"content": "hi"}}], "usage": {"prompt_tokens": 3, "completion_tokens": 2}});
+    let message = json!({"type": "message", "stop_reason": "end_turn", "content": [{"type": "text", "text": "hi"}], "usage": {"input_tokens": 3, "output_tokens": 2}});
+    let error = json!({"type": "error", "error": {"type": "overloaded_error", "message": "later"}});
+    let lines = [
+        json!({"custom_id": id, "response": {"status_code": 200, "body": answer}, "error": null}),
+        json!({"custom_id": id, "response": {"status_code": 400, "body": error}, "error": null}),
+        json!({"custom_id": id, "response": null, "error": {"code": "batch_expired", "message": "late"}}),
+        json!({"custom_id": id, "result": {"type": "succeeded", "message": message}}),
+        json!({"custom_id": id, "result": {"type": "errored", "error": error}}),
+        json!({"custom_id": id, "result": {"type": "expired"}}),
+    ];
+    let batch = json!({"id": "batch_1", "status": "completed", "output_file_id": "file-o", "error_file_id": "file-e", "metadata": {"neptune_batch": id}});
+    let made = json!({"id": "msgbatch_1", "processing_status": "ended", "created_at": "2026-11-26T20:00:00Z", "request_counts": {"succeeded": 0}});
+    let file = json!({"id": "file-1", "filename": format!("neptune-{id}.jsonl")});
+    let lists = [batch.clone(), made.clone(), json!({"data": [batch, made, file]})];
+    lines.iter().chain(&lists).map(|sample| sample.to_string().into_bytes()).collect()
+}
+
+#[test]
+fn whatever_a_batch_api_says_is_known_or_a_failure() {
+    Changes::of(batches(), 7).run(COUNT * 2, bodies::batches);
+}
+
 #[test]
 fn whatever_is_asked_for_is_json_for_each_provider_or_refused() {
     Changes::of(vec![text("request.json").into_bytes()], 5).run(COUNT, bodies::requests);

@@ -4,7 +4,7 @@
 use neptune_testkit::{Nats, wait_until};
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -18,6 +18,8 @@ pub(crate) enum Close {
     Before(String),
     /// After it.
     After(String),
+    /// Before one of several, counted from 1.
+    BeforeNth(String, usize),
     /// After it the connection is cut, so that the client never hears whether it was stored. Later ones pass.
     Cut(String),
 }
@@ -26,6 +28,8 @@ pub(crate) enum Close {
 #[derive(Default)]
 struct State {
     close: Mutex<Option<Close>>,
+    /// Messages that may be the one of several.
+    seen: AtomicUsize,
     /// It has closed, or has cut.
     is_closed: AtomicBool,
 }
@@ -87,10 +91,14 @@ impl State {
         let fate = match close {
             Some(Close::Cut(text)) if !was_closed && is_to(message, &text) => Fate::IsLastOfConnection,
             Some(Close::Cut(_)) | None => Fate::Passes,
-            Some(Close::Before(_) | Close::After(_)) if was_closed => Fate::IsHeld,
+            Some(Close::Before(_) | Close::BeforeNth(..) | Close::After(_)) if was_closed => Fate::IsHeld,
             Some(Close::Before(text)) if is_to(message, &text) => Fate::IsHeld,
             Some(Close::After(text)) if is_to(message, &text) => Fate::IsLast,
-            Some(Close::Before(_) | Close::After(_)) => Fate::Passes,
+            Some(Close::BeforeNth(text, nth)) if is_to(message, &text) => {
+                let is_it = self.seen.fetch_add(1, Ordering::SeqCst) + 1 == nth;
+                if is_it { Fate::IsHeld } else { Fate::Passes }
+            }
+            Some(Close::Before(_) | Close::BeforeNth(..) | Close::After(_)) => Fate::Passes,
         };
         if fate == Fate::IsHeld {
             self.is_closed.store(true, Ordering::SeqCst);

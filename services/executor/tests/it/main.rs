@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod gate;
+mod provider_batches;
 mod upstream;
 mod words;
 mod workflows;
 mod world;
 
 mod attempts;
+mod batch_kills;
+mod batches;
 mod deliveries;
 mod ensembles;
 mod formats;

@@ -61,7 +61,8 @@ impl World {
         for _ in 0..100 {
             let run = self.submit_run(&workflow, input.clone()).await;
             // Executors follow what is applied, and reject a run of what they do not know yet.
-            if self.view(run).await.state != "rejected" {
+            let error = self.view(run).await.error.unwrap_or_default();
+            if !error["detail"].as_str().is_some_and(|detail| detail.contains("there is no workflow")) {
                 return run;
             }
         }

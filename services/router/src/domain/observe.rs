@@ -2,7 +2,7 @@
 
 use super::circuit::{Health, health};
 use neptune_contracts::{
-    attempt::{Attempt, JUDGE},
+    attempt::{Attempt, BATCH, JUDGE},
     ids::AttemptId,
     names::TaskType,
 };
@@ -67,11 +67,12 @@ fn streamed(attempt: &Attempt) -> Option<Streamed> {
     Some(Streamed { first_token_ms: first_us / 1_000, token_us: rest_us / following })
 }
 
-/// What `attempt` teaches; nothing when its failure was the task's own.
+/// What `attempt` teaches; nothing when its failure was the task's own, or when it was an item of a batch, which
+/// takes hours.
 #[must_use]
 pub fn observe(attempt: &Attempt, task_type: Option<TaskType>) -> Option<Observation> {
     let health = health(attempt);
-    if health == Health::Unrelated {
+    if health == Health::Unrelated || attempt.purpose.as_deref() == Some(BATCH) {
         return None;
     }
     let latency_ms = attempt.latency_us / 1_000;
@@ -117,6 +118,7 @@ mod tests {
         check(|attempt| attempt.usage.output = 1, None);
         check(|attempt| attempt.usage.output = 0, None);
         check(|attempt| attempt.usage.reasoning = 7, None);
+        check(|attempt| attempt.purpose = Some(BATCH.into()), None);
         check(|attempt| attempt.estimated = true, None);
         check(|attempt| attempt.first_token_us = Some(2_000_000), None);
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::batching::Batching;
 pub use super::fault::{Fault, Faults};
 use super::incident::Incident;
 use super::limits::Limits;
@@ -37,6 +38,9 @@ pub struct Behaviour {
     /// With a seed, faults and waiting times depend only on it, the request, and how often the same request came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// How batches of calls go.
+    #[serde(skip_serializing_if = "Batching::is_usual")]
+    pub batch: Batching,
     /// How tokens are counted.
     pub tokens: Tokens,
     /// The model of the replayed outcomes whose answers it gives (`NEPTUNE_SIMULATOR_REPLAY`); to a prompt that is none
@@ -100,6 +104,9 @@ pub enum Error {
     /// The fault rates exceed every call.
     #[error("the rates of faults add up to more than 1")]
     TooManyFaults,
+    /// More than the price, or nothing.
+    #[error("batch.pricePercent must be between 1 and 100")]
+    Percent,
     /// Negative, not a number, or longer than an hour.
     #[error("{0} must be between 0 and 3600000 milliseconds")]
     Wait(&'static str),
@@ -121,6 +128,9 @@ impl Behaviour {
         share("tokens.cachedShare", self.tokens.cached_share)?;
         share("tokens.cacheWriteShare", self.tokens.cache_write_share)?;
         wait("perOutputTokenMs", self.per_output_token_ms)?;
+        if !(1..=100).contains(&self.batch.price_percent) {
+            return Err(Error::Percent);
+        }
         if self.limits.is_some_and(|limits| !(1..=MAX_WINDOW_MS).contains(&limits.window_ms)) {
             return Err(Error::Window);
         }

@@ -29,6 +29,11 @@ pub struct Usd(pub u64);
 impl Price {
     /// What a call costs in pico-US-dollars: exact, then rounded up once.
     pub fn of(&self, usage: &Usage) -> u64 {
+        self.of_percent(usage, 100)
+    }
+
+    /// The same at so many percent of the price.
+    pub fn of_percent(&self, usage: &Usage, percent: u64) -> u64 {
         let cached_price = self.cached_input_usd_per_mtok.unwrap_or(self.input_usd_per_mtok);
         let cost = |tokens: u64, price: Usd| u128::from(tokens) * u128::from(price.0);
         let write_price = self.cache_write_usd_per_mtok.unwrap_or(self.input_usd_per_mtok);
@@ -37,7 +42,8 @@ impl Price {
             + cost(usage.written, write_price)
             + cost(usage.cached, cached_price)
             + cost(usage.completion, self.output_usd_per_mtok);
-        u64::try_from(micro_pico.div_ceil(1_000_000)).unwrap_or(u64::MAX)
+        let micro_pico = micro_pico * u128::from(percent);
+        u64::try_from(micro_pico.div_ceil(100_000_000)).unwrap_or(u64::MAX)
     }
 }
 

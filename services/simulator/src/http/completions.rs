@@ -10,6 +10,7 @@ use axum::extract::{ConnectInfo, Path, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 
 use super::authorize::authorize;
 use super::embeddings;
@@ -228,6 +229,29 @@ fn begin(provider: &Arc<Provider>, incoming: Incoming) -> Result<(Running, Arc<M
         (fate.fault, fate.wait) = (Some(Fault::RateLimit), Duration::ZERO);
     }
     Ok((call, model, digest, fate))
+}
+
+/// An item of a batch, charged in percent of the price: the body of its answer, or why there is none.
+pub(super) fn item(
+    provider: &Arc<Provider>,
+    dialect: Dialect,
+    (custom_id, request): (&str, Bytes),
+    price_percent: u64,
+) -> Result<Value, Wrong> {
+    let mut headers = HeaderMap::new();
+    if let Ok(name) = HeaderValue::from_str(custom_id) {
+        headers.insert("idempotency-key", name);
+    }
+    let incoming = Incoming { dialect, named: None, headers, body: request };
+    let (call, model, digest, fate) = begin(provider, incoming)?;
+    let outcome = Outcome::of(fate.fault);
+    if let Some(fault) = fate.fault.filter(|fault| *fault != Fault::Slow) {
+        call.failed(outcome);
+        return Err(wrong(fault, &model));
+    }
+    let answer = serde_json::from_slice(&body(&call, &model, digest, &fate, dialect)?).map_err(|_| Wrong::Server)?;
+    call.answered_for(outcome, &fate.usage, price_percent);
+    Ok(answer)
 }
 
 /// The answer that the model it replays really gave, as far as it is known.

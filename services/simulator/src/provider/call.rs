@@ -49,8 +49,13 @@ impl Running {
     }
 
     /// A correct answer.
-    pub(crate) fn answered(mut self, outcome: Outcome, usage: &Usage) {
-        let cost = self.model.behaviour.price.map_or(0, |price| price.of(usage));
+    pub(crate) fn answered(self, outcome: Outcome, usage: &Usage) {
+        self.answered_for(outcome, usage, 100);
+    }
+
+    /// The same, charged in percent of the price.
+    pub(crate) fn answered_for(mut self, outcome: Outcome, usage: &Usage, price_percent: u64) {
+        let cost = self.model.behaviour.price.map_or(0, |price| price.of_percent(usage, price_percent));
         self.model.counters.charge(usage, cost);
         (self.outcome, self.charged) = (outcome, Some((*usage, cost)));
     }

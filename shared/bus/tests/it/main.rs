@@ -4,6 +4,7 @@
 mod support;
 
 mod accept;
+mod collect;
 mod dead_letters;
 mod events;
 mod gather;

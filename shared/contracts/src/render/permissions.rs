@@ -3,6 +3,7 @@
 
 use crate::{
     Message as _,
+    batch::{BatchItem, BatchState},
     catalogue::CATALOGUE,
     delivery::DeliveryRequested,
     event::EventPublished,
@@ -11,7 +12,7 @@ use crate::{
     query::{QUERIES, Query as _, SpendQuery, TaskQuery, redact::RedactQuery, run::RunQuery, workflow::WorkflowsQuery},
     run::RunSubmitted,
     signal::{SIGNALS, STREAM_CHUNK, TASK_CANCEL},
-    subject::Namespace,
+    subject::{Namespace, stem},
     task::TaskSubmitted,
     topology::{
         AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, GOVERNANCE_FINISHED, LEASE_BUCKET, LISTENS_BUCKET,
@@ -100,6 +101,7 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
     match service {
         Service::Executor => {
             executing(publish, namespace);
+            publish.extend(batching(namespace, None));
             publish.extend(driving_runs(namespace));
         }
         Service::Governance => {
@@ -124,6 +126,8 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
             publish.insert(format!("$JS.API.DIRECT.GET.KV_{}.>", namespace.resource(STARTED_BUCKET)));
             let timers = namespace.resource(StreamName::Timers.as_str());
             publish.insert(format!("$JS.API.STREAM.MSG.GET.{timers}"));
+            // Or in a batch: its subject is in the list of what waits there.
+            publish.insert(format!("$JS.API.STREAM.INFO.{}", namespace.resource(StreamName::Batches.as_str())));
             // Only runs have anything redacted.
             let asked = QUERIES.iter().filter(|query| query.subject != RedactQuery::SUBJECT);
             publish.extend(asked.map(|query| namespace.wildcard(query.subject)));
@@ -164,7 +168,12 @@ pub fn of_executor(namespace: &Namespace, zone: Zone) -> Permissions {
     permissions.publish.retain(|subject| !of_runs.contains(subject));
     permissions.subscribe.remove(&namespace.wildcard(RunQuery::SUBJECT));
     permissions.subscribe.remove(&namespace.wildcard(WorkflowsQuery::SUBJECT));
-    let own = [format!("executor-{zone}-realtime"), format!("executor-{zone}-batch")];
+    // It reads no item of a batch of another zone.
+    for subject in batching(namespace, None) {
+        permissions.publish.remove(&subject);
+    }
+    permissions.publish.extend(batching(namespace, Some(zone)));
+    let own = ["realtime", "batch", "batches"].map(|work| format!("executor-{zone}-{work}"));
     let of_executors = CONSUMERS.iter().filter(|consumer| consumer.service == Service::Executor);
     for consumer in of_executors.filter(|consumer| own.iter().all(|own| own != consumer.name)) {
         let mut theirs = BTreeSet::new();
@@ -229,6 +238,24 @@ fn executing(publish: &mut BTreeSet<String>, namespace: &Namespace) {
         publish.insert(format!("$KV.{bucket}.>"));
         publish.insert(format!("$JS.API.DIRECT.GET.KV_{bucket}.>"));
     }
+}
+
+/// Driving batches: which tasks are in them, reading items and states, of one zone or of all, and taking them out.
+fn batching(namespace: &Namespace, zone: Option<Zone>) -> impl Iterator<Item = String> {
+    let stream = namespace.resource(StreamName::Batches.as_str());
+    let get = format!("$JS.API.DIRECT.GET.{stream}");
+    let reading = match zone {
+        None => vec![format!("{get}.>")],
+        Some(zone) => [BatchItem::SUBJECT, BatchState::SUBJECT]
+            .map(|pattern| format!("{get}.{}.{zone}.>", stem_of(namespace, pattern)))
+            .into(),
+    };
+    let looking = [format!("$JS.API.STREAM.INFO.{stream}"), format!("$JS.API.STREAM.MSG.DELETE.{stream}")];
+    reading.into_iter().chain(looking)
+}
+
+fn stem_of(namespace: &Namespace, pattern: &str) -> String {
+    format!("{namespace}.{}", stem(pattern))
 }
 
 /// Driving runs: reading their logs again, clearing their timers, noting who listens, and what only runs ask for.

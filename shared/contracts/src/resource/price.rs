@@ -65,6 +65,28 @@ impl PriceSpec {
         }
     }
 
+    /// The prices in so many percent of themselves, as batches are charged; exact down to 10⁻¹⁰ US dollars.
+    #[must_use]
+    pub fn percent(&self, percent: u32) -> Self {
+        let part = |price: PicoUsd| PicoUsd(price.0.saturating_mul(i64::from(percent)) / 100);
+        let long_context = self.long_context.map(|long| LongContextSpec {
+            above_input_tokens: long.above_input_tokens,
+            input_usd_per_mtok: part(long.input_usd_per_mtok),
+            cached_input_usd_per_mtok: long.cached_input_usd_per_mtok.map(part),
+            cache_write_usd_per_mtok: long.cache_write_usd_per_mtok.map(part),
+            cache_write_hour_usd_per_mtok: long.cache_write_hour_usd_per_mtok.map(part),
+            output_usd_per_mtok: part(long.output_usd_per_mtok),
+        });
+        Self {
+            input_usd_per_mtok: part(self.input_usd_per_mtok),
+            cached_input_usd_per_mtok: self.cached_input_usd_per_mtok.map(part),
+            cache_write_usd_per_mtok: self.cache_write_usd_per_mtok.map(part),
+            cache_write_hour_usd_per_mtok: self.cache_write_hour_usd_per_mtok.map(part),
+            output_usd_per_mtok: part(self.output_usd_per_mtok),
+            long_context,
+        }
+    }
+
     /// The dearest an input token can be.
     #[must_use]
     pub fn dearest_input(&self) -> PicoUsd {

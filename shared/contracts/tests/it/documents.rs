@@ -112,7 +112,15 @@ fn an_executor_of_one_zone_is_handed_out_no_work_of_another() {
         let asked: Vec<&String> =
             permissions.publish.iter().filter(|subject| subject.contains("CONSUMER.MSG.NEXT")).collect();
         let stage = "$JS.API.CONSUMER.MSG.NEXT.NEPTUNE_STAGE";
-        assert_eq!(asked, [&format!("{stage}.executor-{zone}-batch"), &format!("{stage}.executor-{zone}-realtime")]);
+        let timers = "$JS.API.CONSUMER.MSG.NEXT.NEPTUNE_TIMERS";
+        let own = [(stage, "batch"), (stage, "realtime"), (timers, "batches")];
+        let own = own.map(|(stream, work)| format!("{stream}.executor-{zone}-{work}"));
+        assert_eq!(asked, own.iter().collect::<Vec<_>>());
+        let reads_waiting = |subject: &&String| subject.starts_with("$JS.API.DIRECT.GET.NEPTUNE_BATCHES");
+        let waiting: Vec<&String> = permissions.publish.iter().filter(reads_waiting).collect();
+        let of_zone = ["item", "state"]
+            .map(|kind| format!("$JS.API.DIRECT.GET.NEPTUNE_BATCHES.neptune.batch.{kind}.v1.{zone}.>"));
+        assert_eq!(waiting, of_zone.iter().collect::<Vec<_>>());
         let all = of_service(&namespace(), Service::Executor);
         let taken: Vec<&String> = all.publish.difference(&permissions.publish).collect();
         let is_of_runs = |subject: &&&String| {
@@ -121,7 +129,8 @@ fn an_executor_of_one_zone_is_handed_out_no_work_of_another() {
                 .any(|part| subject.contains(part))
         };
         let of_zones: Vec<&&String> = taken.iter().filter(|subject| !is_of_runs(subject)).collect();
-        assert_eq!(of_zones.len(), 4, "nothing else is taken: {of_zones:?}");
+        // Two of each of the two other zones, and two of each for its batches; and reading all that waits for one.
+        assert_eq!(of_zones.len(), 9, "nothing else is taken: {of_zones:?}");
         assert!(!permissions.publish.iter().any(|subject| subject.contains(".run.") || subject.contains("_RUN")));
     }
 }

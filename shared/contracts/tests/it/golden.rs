@@ -5,6 +5,7 @@ use neptune_contracts::{
     Message,
     admission::TaskAdmitted,
     attempt::AttemptFailed,
+    batch::{BatchDue, BatchItem, BatchState, BatchTimer},
     catalogue::CATALOGUE,
     dead::DeadLetter,
     delivery::{DeliveryAdmitted, DeliveryAttempted, DeliveryFinished, DeliveryRequested},
@@ -58,6 +59,10 @@ fn check<M: Message>() {
 #[test]
 fn every_message_has_a_sample_that_decodes() {
     check::<TaskSubmitted>();
+    check::<BatchItem>();
+    check::<BatchState>();
+    check::<BatchTimer>();
+    check::<BatchDue>();
     check::<TaskAdmitted>();
     check::<TaskRouted>();
     check::<TaskParked>();

@@ -198,12 +198,13 @@ static CAP: Shape = Shape::Either(&[Shape::Number(0, AMOUNT_USD), Shape::Form(&A
 pub(super) static WORKFLOW_SETTINGS: Record = record(
     "metadata.neptune of a workflow",
     &[&[
-        may("team", &TEXT).saying("The team whose workflow it is."),
+        may("team", &TEXT).saying("The team whose workflow it is, and nobody else's; a schedule needs one."),
         may("maxCostUsd", &CAP).saying("What a run may cost; one that would cost more ends as `budget_exhausted`."),
         may("concurrency", &Shape::Record(&CONCURRENCY)).saying("How many runs there may be at once."),
         may("priority", &Shape::Whole(i64::MIN, i64::MAX))
-            .saying("Runs with a higher number go first; 0 unless given."),
+            .saying("Runs with a higher number go first; 0 unless given. Below 0 their tasks are batch work."),
         may("idempotencyKey", &ANYTHING).saying("Inputs that make the same of this expression are the same run."),
+        may("paused", &Shape::Flag).saying("Whether its schedule starts nothing."),
     ]],
 );
 

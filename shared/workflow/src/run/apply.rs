@@ -59,8 +59,8 @@ impl Run {
                 }
             }
             Change::Became { instance, doing } => self.become_(*instance, doing, actions),
-            Change::Answered { instance, cost_pico_usd, sensitivity, .. } => {
-                self.sensitivity = self.sensitivity.max(*sensitivity);
+            Change::Answered { instance, cost_pico_usd, sensitivity, seen, .. } => {
+                self.sensitivity = self.sensitivity.max(*sensitivity).max(*seen);
                 self.spent_pico_usd = self.spent_pico_usd.saturating_add(*cost_pico_usd);
                 self.frames.entry(*instance).and_modify(|frame| frame.answered(*sensitivity));
             }

@@ -61,6 +61,9 @@ pub enum Change {
         /// How sensitive the answer is.
         #[serde(default)]
         sensitivity: Sensitivity,
+        /// How sensitive what it was made of was found to be, where that is more.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        seen: Sensitivity,
         /// What else came with the answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Value>,
@@ -241,6 +244,11 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Arc<Valu
     Arc::deserialize(deserializer).map(Some)
 }
 
+/// Whether a number is left out.
+pub(super) const fn is_zero(number: &Sensitivity) -> bool {
+    *number == 0
+}
+
 impl Change {
     /// The cost and note of an answer.
     #[must_use]
@@ -249,6 +257,7 @@ impl Change {
             instance,
             cost_pico_usd: answer.cost_pico_usd,
             sensitivity: answer.sensitivity,
+            seen: answer.seen,
             note: answer.note.clone(),
         }
     }

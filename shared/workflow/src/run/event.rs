@@ -97,6 +97,9 @@ pub struct Answer {
     /// How sensitive the output is.
     #[serde(default)]
     pub sensitivity: Sensitivity,
+    /// How sensitive what it was made of was found to be, where that is more: the run has seen it.
+    #[serde(default, skip_serializing_if = "super::change::is_zero")]
+    pub seen: Sensitivity,
     /// What else the history of the run shall hold: the task, the model, attempts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Value>,
@@ -116,13 +119,13 @@ impl Answer {
     /// An output that cost nothing.
     #[must_use]
     pub fn output(output: Value) -> Self {
-        Self { outcome: Outcome::Output(output), cost_pico_usd: 0, sensitivity: 0, note: None }
+        Self { outcome: Outcome::Output(output), cost_pico_usd: 0, sensitivity: 0, seen: 0, note: None }
     }
 
     /// A problem that cost nothing.
     #[must_use]
     pub fn problem(problem: Problem) -> Self {
-        Self { outcome: Outcome::Problem(problem), cost_pico_usd: 0, sensitivity: 0, note: None }
+        Self { outcome: Outcome::Problem(problem), cost_pico_usd: 0, sensitivity: 0, seen: 0, note: None }
     }
 }
 

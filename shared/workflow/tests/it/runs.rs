@@ -4,7 +4,7 @@ use neptune_workflow::{
     compiler,
     definition::{Definition, Delivery, OnConflict},
     run::{
-        Action, Answer, Arrival, Change, Control, Correlator, Ending, Event, Outcome, Phase, Problem, Record, Request,
+        Action, Answer, Arrival, Change, Control, Correlator, Ending, Event, Phase, Problem, Record, Request,
         Run, Standard, admission, secrets, timeline,
     },
 };
@@ -67,12 +67,7 @@ impl Stage {
 }
 
 fn costing(pico_usd: i64) -> Answer {
-    Answer {
-        outcome: Outcome::Output(json!({})),
-        cost_pico_usd: pico_usd,
-        sensitivity: 0,
-        note: Some(json!({"task": "t"})),
-    }
+    Answer { cost_pico_usd: pico_usd, note: Some(json!({"task": "t"})), ..Answer::output(json!({})) }
 }
 
 #[test]

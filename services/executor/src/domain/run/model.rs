@@ -128,7 +128,7 @@ pub fn answer(request: &Request, fact: &TaskFinished) -> Answer {
         Err(problem) => Outcome::Problem(problem),
     };
     let sensitivity = fact.admission.as_ref().map_or(0, |admission| class::rank(admission.class));
-    Answer { outcome, cost_pico_usd: fact.cost_usd.0, sensitivity, note: Some(note(fact)) }
+    Answer { outcome, cost_pico_usd: fact.cost_usd.0, sensitivity, seen: 0, note: Some(note(fact)) }
 }
 
 fn outcome(request: &Request, fact: &TaskFinished) -> Result<Value, Problem> {

@@ -75,5 +75,5 @@ pub fn answer(fact: &DeliveryFinished) -> Answer {
         DeliveryOutcome::Rejected => Outcome::Problem(Problem::new(Standard::Authorization, detail)),
     };
     let note = json!({"delivery": fact.id, "channel": fact.channel, "outcome": fact.outcome, "tries": fact.attempts});
-    Answer { outcome, cost_pico_usd: fact.cost_usd.0, sensitivity: 0, note: Some(note) }
+    Answer { outcome, cost_pico_usd: fact.cost_usd.0, sensitivity: 0, seen: 0, note: Some(note) }
 }

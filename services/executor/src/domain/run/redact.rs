@@ -7,7 +7,7 @@ use neptune_contracts::{
 };
 use neptune_workflow::{
     call::redact,
-    run::{Answer, Outcome, Problem, Request},
+    run::{Answer, Problem, Request},
 };
 use serde_json::{Map, Value, json};
 
@@ -32,6 +32,10 @@ pub fn answer(request: &Request, reply: RedactReply) -> Answer {
         ("findings".to_owned(), json!(reply.findings)),
         ("class".to_owned(), json!(reply.class)),
     ]);
-    let outcome = Outcome::Output(Value::Object(output));
-    Answer { outcome, cost_pico_usd: 0, sensitivity: class::rank(reply.class), note: Some(note) }
+    Answer {
+        sensitivity: class::rank(reply.class),
+        seen: class::rank(reply.found_class),
+        note: Some(note),
+        ..Answer::output(Value::Object(output))
+    }
 }

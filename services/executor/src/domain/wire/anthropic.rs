@@ -6,7 +6,7 @@ mod request;
 
 use super::{Asked, Outgoing, Pieces, Wire, written};
 use crate::domain::{answer::Answer, failure::Failure};
-use neptune_contracts::Timestamp;
+use neptune_contracts::{Timestamp, resource::ModelSpec};
 
 /// The only version there is.
 const API_VERSION: &str = "2023-06-01";
@@ -31,16 +31,14 @@ impl Wire for Anthropic {
     }
 }
 
+pub(super) fn version(model: &ModelSpec) -> (&'static str, String) {
+    ("anthropic-version", model.api_version.as_deref().unwrap_or(API_VERSION).to_owned())
+}
+
 fn outgoing(asked: &Asked<'_>, is_streamed: bool) -> Result<Outgoing, Failure> {
     let (mut body, warnings) = request::body(asked)?;
     if let (true, Some(fields)) = (is_streamed, body.as_object_mut()) {
         fields.insert("stream".into(), true.into());
     }
-    let version = asked.model.api_version.as_deref().unwrap_or(API_VERSION);
-    Ok(Outgoing {
-        path: "messages".into(),
-        headers: vec![("anthropic-version", version.to_owned())],
-        body: written(&body)?,
-        warnings,
-    })
+    Ok(Outgoing { path: "messages".into(), headers: vec![version(asked.model)], body: written(&body)?, warnings })
 }
