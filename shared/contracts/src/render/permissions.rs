@@ -97,7 +97,6 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
     }
     following(publish, namespace, CONFIG_BUCKET);
     publish.extend(large_bodies(namespace, PAYLOADS_STORE));
-    let results = namespace.resource(StreamName::Results.as_str());
     match service {
         Service::Executor => {
             executing(publish, namespace);
@@ -121,18 +120,7 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
             publish.insert(namespace.wildcard(TaskQuery::SUBJECT));
         }
         Service::Ingress => {
-            publish.insert(format!("$JS.API.DIRECT.GET.{results}.>"));
-            // Whether a task without a result is under way: begun, or waiting on a timer.
-            publish.insert(format!("$JS.API.DIRECT.GET.KV_{}.>", namespace.resource(STARTED_BUCKET)));
-            let timers = namespace.resource(StreamName::Timers.as_str());
-            publish.insert(format!("$JS.API.STREAM.MSG.GET.{timers}"));
-            // Or in a batch: its subject is in the list of what waits there.
-            publish.insert(format!("$JS.API.STREAM.INFO.{}", namespace.resource(StreamName::Batches.as_str())));
-            // Only runs have anything redacted.
-            let asked = QUERIES.iter().filter(|query| query.subject != RedactQuery::SUBJECT);
-            publish.extend(asked.map(|query| namespace.wildcard(query.subject)));
-            // Signals for runs.
-            publish.extend(large_bodies(namespace, RUN_PAYLOADS_STORE));
+            publish.extend(letting_in(namespace));
             permissions.subscribe.insert(format!("{namespace}.reply.ingress.>"));
         }
         _ => {}
@@ -149,6 +137,24 @@ pub fn of_service(namespace: &Namespace, service: Service) -> Permissions {
         permissions.subscribe.insert(namespace.wildcard(crate::attempt::AttemptFailed::SUBJECT));
     }
     permissions
+}
+
+/// What the ingress looks up for callers: what became of tasks, and what other services know.
+fn letting_in(namespace: &Namespace) -> impl Iterator<Item = String> {
+    let of = |stream: StreamName| namespace.resource(stream.as_str());
+    let looking = [
+        format!("$JS.API.DIRECT.GET.{}.>", of(StreamName::Results)),
+        // Whether a task without a result is under way: begun, or waiting on a timer.
+        format!("$JS.API.DIRECT.GET.KV_{}.>", namespace.resource(STARTED_BUCKET)),
+        format!("$JS.API.STREAM.MSG.GET.{}", of(StreamName::Timers)),
+        // Or in a batch: its subject is in the list of what waits there.
+        format!("$JS.API.STREAM.INFO.{}", of(StreamName::Batches)),
+    ];
+    // Only runs have anything redacted.
+    let asked = QUERIES.iter().filter(|query| query.subject != RedactQuery::SUBJECT);
+    let asked: Vec<String> = asked.map(|query| namespace.wildcard(query.subject)).collect();
+    // Signals for runs may be large.
+    looking.into_iter().chain(asked).chain(large_bodies(namespace, RUN_PAYLOADS_STORE))
 }
 
 /// Budgets that Redis lost are filled from the ledger, once it has what was settled.

@@ -4,8 +4,8 @@ use neptune_workflow::{
     compiler,
     definition::{Definition, Delivery, OnConflict},
     run::{
-        Action, Answer, Arrival, Change, Control, Correlator, Ending, Event, Phase, Problem, Record, Request,
-        Run, Standard, admission, secrets, timeline,
+        Action, Answer, Arrival, Change, Control, Correlator, Ending, Event, Phase, Problem, Record, Request, Run,
+        Standard, admission, secrets, timeline,
     },
 };
 use serde_json::{Value, json};
