@@ -293,7 +293,8 @@ pub(super) fn document_submit(operation: TransformOperation<'_>) -> TransformOpe
         .description(
             "Stores the run and answers 202 with its id, or with `?wait=SECONDS` answers 200 with the run when it has \
              ended in time, however it ended: see `state`. A request of the same Idempotency-Key is the same run; one \
-             that says anything else is a 422.",
+             that says anything else is a 422. An input that is not what `input.schema` of the workflow says is a 400 \
+             whose `problems` name each place and rule.",
         )
         .input::<Query<Wait>>()
         .input::<openapi::Headers<openapi::SubmitHeaders>>()
