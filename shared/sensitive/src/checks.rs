@@ -20,7 +20,7 @@ pub(crate) fn is_card(text: &str) -> bool {
             (_, double) => double,
         })
         .sum();
-    (12..=19).contains(&count) && (2..=6).contains(&first) && sum % 10 == 0
+    (12..=19).contains(&count) && (2..=6).contains(&first) && sum.is_multiple_of(10)
 }
 
 /// The check digits of bank accounts (ISO 13616, modulo 97).
@@ -58,16 +58,27 @@ pub(crate) fn is_phone(text: &str) -> bool {
     let count = digits(text.split(['x', 'e']).next().unwrap_or(text)).count();
     let groups = text.split(|character: char| !character.is_ascii_digit()).filter(|group| !group.is_empty());
     let lengths: Vec<usize> = groups.map(str::len).collect();
-    // Years, months and days, and amounts in thousands.
-    let is_date = matches!(lengths.as_slice(), [4, 2, 2] | [2, 2, 4] | [1, 2, 4] | [2, 1, 4] | [1, 1, 4]);
-    let has_code = text.starts_with('+') || text.starts_with("00") || text.starts_with('(');
+    // Years, months and days, perhaps with a time behind them.
+    let is_date =
+        matches!(lengths.as_slice(), [4, 2, 2, ..] | [2, 2, 4, ..] | [1, 2, 4, ..] | [2, 1, 4, ..] | [1, 1, 4, ..]);
+    let has_code = text.starts_with('+') || text.starts_with("00") || (text.starts_with('(') && !is_date);
     let is_grouped = lengths.len() >= 3 && (9..=15).contains(&count) && lengths.iter().all(|length| *length >= 2);
     let is_local = matches!(lengths.as_slice(), [3, 4] | [3, 3, 4] | [3, 3, 4, _]);
-    !is_date && ((has_code && (7..=15).contains(&count)) || is_grouped || is_local)
+    (has_code && (7..=15).contains(&count)) || (is_grouped && !is_date) || is_local
 }
 
 /// Digits, letters of both cases or marks: no word of a sentence.
 pub(crate) fn is_password(text: &str) -> bool {
+    kinds(text) >= 2
+}
+
+/// Three kinds of characters, such as passwords must have.
+pub(crate) fn is_strong(text: &str) -> bool {
+    kinds(text) >= 3
+}
+
+/// How many kinds of characters a text has.
+fn kinds(text: &str) -> usize {
     let has = |is: fn(char) -> bool| text.chars().any(is);
     let kinds = [
         has(|one| one.is_ascii_digit()),
@@ -75,7 +86,7 @@ pub(crate) fn is_password(text: &str) -> bool {
         text.chars().skip(1).any(|one| one.is_ascii_uppercase()),
         has(|one| !one.is_alphanumeric()),
     ];
-    kinds.iter().filter(|is| **is).count() >= 2
+    kinds.iter().filter(|is| **is).count()
 }
 
 /// At least three digits, such as numbers of documents have.

@@ -25,6 +25,8 @@ const KEYS: &str = r"\b(?:sk-(?:ant-|proj-|or-)?[A-Za-z0-9_\-]{16,}|[spr]k_(?:li
 /// A drawn value behind a word that says it is secret.
 const ASSIGNED: &str = r#"(?i)(?:api[_\- ]?key|access[_\- ]?key|secret[_\- ]?key|client[_\- ]?secret|auth[_\- ]?token|access[_\- ]?token|api[_\- ]?token|secret|token)["'`]?\s*(?:[:=]|=>|:=|is)\s*["'`]?([A-Za-z0-9_\-+/.~]{16,}=*)"#;
 const PASSWORD: &str = r#"(?i)(?:password|passwort|passphrase|passcode|passwd|\bpwd|\bpass)["'`]?\s*(?::=|=>|[:=]|\bis\b:?|\bwas\b|\bto\b)\s*["'`]?([^\s"'`,;]{4,64})"#;
+/// Right behind the word only what can be no other word.
+const PASSWORD_BESIDE: &str = r#"(?i)(?:password|passcode|passphrase|passwd)\s+["'`]*([^\s"'`,;]{6,64})"#;
 const DATE: &str = r"(?i)(?:date of birth|birth ?date|birthday|\bd\.?o\.?b\b\.?|\bborn\b(?: on)?)[^\n\d]{0,20}?((?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4})|(?:\d{1,2}(?:st|nd|rd|th)?(?: of)? [a-z]{3,9},? \d{4})|(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* \d{1,2}(?:st|nd|rd|th)?,? \d{4}))";
 
 /// Every pattern; where two find the same place, the first of [`Kind::ALL`] is told.
@@ -36,12 +38,17 @@ pub(crate) static PATTERNS: &[Pattern] = &[
         checks::always,
     ),
     pattern(Kind::Jwt, &["eyj"], r"\beyJ[A-Za-z0-9_\-]{6,}\.[A-Za-z0-9_\-]{6,}(?:\.[A-Za-z0-9_\-]*)?", checks::always),
-    pattern(Kind::UrlCredential, &["://"], r"\b[A-Za-z][A-Za-z0-9+.\-]*://([^\s/:@?#]*:[^\s/@?#]+)@", checks::always),
+    pattern(
+        Kind::UrlCredential,
+        &["://"],
+        r#"\b[A-Za-z][A-Za-z0-9+.\-]*://[^\s/:@?#]*:[^\s/@?#]+@[^\s"'<>`)]*"#,
+        checks::always,
+    ),
     pattern(
         Kind::AuthHeader,
         &["bearer", "basic", "authorization"],
         r"(?i)\b(?:bearer|basic|token)\s+([A-Za-z0-9\-._~+/]{16,}=*)",
-        checks::is_drawn,
+        checks::is_password,
     ),
     pattern(
         Kind::ApiKey,
@@ -93,6 +100,7 @@ pub(crate) static PATTERNS: &[Pattern] = &[
     ),
     pattern(Kind::ApiKey, &["key", "secret", "token"], ASSIGNED, checks::is_drawn),
     pattern(Kind::Password, &["pass", "pwd"], PASSWORD, checks::is_password),
+    pattern(Kind::Password, &["pass"], PASSWORD_BESIDE, checks::is_strong),
     pattern(
         Kind::Email,
         &["@"],
@@ -121,13 +129,13 @@ pub(crate) static PATTERNS: &[Pattern] = &[
     pattern(
         Kind::DriverId,
         &["licen"],
-        r"(?i)(?:driver'?s?|driving|drivers)[ \-]licen[cs]e[^\n]{0,25}?\b([A-Z0-9][A-Z0-9\-]{4,17})\b",
+        r"(?i)(?:driver['’]?s?|driving)[ \-]licen[cs]e[^\n]{0,25}?\b([A-Z]{0,3}\d[A-Z0-9\-]{4,17})\b",
         checks::has_number,
     ),
     pattern(
         Kind::MedicalRecord,
         &["mrn", "medical record", "patient", "health", "insurance"],
-        r"(?i)(?:\bmrn|medical record|patient (?:id|number)|health (?:card|insurance)|insurance (?:id|number))[^\n]{0,20}?\b([A-Z0-9][A-Z0-9\-]{4,14})\b",
+        r"(?i)(?:\bmrn|medical record|patient (?:id|number)|health (?:card|insurance)|insurance (?:id|number|no\.?))[^\n]{0,20}?\b([A-Z]{0,4}-?\d[A-Z0-9\-]{3,14})\b",
         checks::has_number,
     ),
     pattern(

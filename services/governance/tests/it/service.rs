@@ -13,7 +13,7 @@ use neptune_contracts::{
     finished::Outcome,
     ids::TaskId,
     names::{Channel, DataClass, Origin},
-    query::BudgetQuery,
+    query::{BudgetQuery, redact::RedactQuery},
     resource::Manifest,
 };
 use neptune_governance::{domain::budget::hold_id, run, signing::Signer};
@@ -202,6 +202,25 @@ async fn a_changed_resource_counts_from_then_on() {
     .await;
     world.bus.delete_resource("budget/daily").await.unwrap();
     wait_until("the budget is gone", PATIENCE, async || world.budget("support").await.is_none()).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn sensitive_data_is_taken_out_for_a_team_that_there_is() {
+    let world = World::start(&[]).await;
+    let query = |team: &str, policy: Option<&str>| RedactQuery {
+        team: team.parse().unwrap(),
+        value: json!({"from": "ada@example.org", "card": "4111 1111 1111 1111"}),
+        policy: policy.map(str::to_owned),
+    };
+    let reply = world.bus.request(&query("support", None)).await.unwrap();
+    assert_eq!(reply.value, json!({"from": "[EMAIL_1]", "card": "[CREDIT_CARD_1]"}));
+    assert!(reply.found_class == DataClass::Restricted && reply.class < DataClass::Restricted);
+    let kept = world.bus.request(&query("support", Some("secrets"))).await.unwrap();
+    assert_eq!((kept.class, &kept.value["from"]), (DataClass::Restricted, &json!("ada@example.org")));
+    for (team, policy) in [("strangers", None), ("support", Some("some"))] {
+        assert!(world.bus.request(&query(team, policy)).await.is_err(), "{team} {policy:?}");
+    }
     world.stop().await;
 }
 

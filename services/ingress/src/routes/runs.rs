@@ -372,7 +372,8 @@ pub(super) fn document_submit(operation: TransformOperation<'_>) -> TransformOpe
             "Stores the run and answers 202 with its id, or with `?wait=SECONDS` answers 200 with the run when it has \
              ended in time, however it ended: see `state`; a run that was turned away because too many of its \
              concurrency key go on is a 409. A request of the same Idempotency-Key, or of which the workflow makes the \
-             same key, is the same run; one that says anything else is a 422.",
+             same key, is the same run; one that says anything else is a 422. An input that is not what \
+             `input.schema` of the workflow says is a 400 whose `problems` name each place and rule.",
         )
         .input::<Query<Wait>>()
         .input::<openapi::Headers<openapi::SubmitHeaders>>()

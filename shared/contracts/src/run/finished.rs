@@ -68,7 +68,7 @@ pub enum RunOutcome {
     TimedOut,
     /// There was no money left for what comes next.
     BudgetExhausted,
-    /// It never began: there is no such workflow, or no such definition can be run.
+    /// It never began: there is no such workflow, its definition cannot be run, or the input is not what it takes.
     Rejected,
 }
 

@@ -39,6 +39,9 @@ fn answers_fit_what_is_asked() {
 fn one_label_and_nothing_else_is_just_that() {
     let system = "Answer with exactly one of these labels and nothing else: Bug, Billing, Spam";
     assert_eq!(ask(system, TICKET), "Billing");
+    // Also where a ticket does not use the word.
+    assert_eq!(ask(system, "Our scanners lose the session, and the login fails."), "Bug");
+    assert_eq!(ask(system, "Our card was debited twice."), "Billing");
     let system = "Classify the support ticket. Answer with exactly one of: billing, bug, how-to.";
     assert_eq!(ask(system, TICKET), "billing");
 }
