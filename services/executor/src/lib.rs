@@ -67,8 +67,8 @@ use neptune_bus::{Bus, BusError, ConnectError, ConsumeError, Parts};
 use neptune_contracts::{
     names::{Lane, Service},
     topology::{
-        EXECUTOR_DELIVERY_FINISHED, EXECUTOR_EVENT, EXECUTOR_RUN_CALL, EXECUTOR_RUN_FINISHED, EXECUTOR_RUN_FIRED, EXECUTOR_RUN_INPUT,
-        EXECUTOR_RUN_SUBMITTED,
+        EXECUTOR_DELIVERY_FINISHED, EXECUTOR_EVENT, EXECUTOR_RUN_CALL, EXECUTOR_RUN_FINISHED, EXECUTOR_RUN_FIRED,
+        EXECUTOR_RUN_INPUT, EXECUTOR_RUN_SUBMITTED,
     },
 };
 use neptune_runtime::Shutdown;

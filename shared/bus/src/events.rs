@@ -16,12 +16,7 @@ impl Bus {
     ///
     /// # Errors
     /// The broker did not store it, or nobody knows.
-    pub async fn note_listener(
-        &self,
-        team: &Team,
-        (run, turn): (RunId, u32),
-        kind: &str,
-    ) -> Result<(), PublishError> {
+    pub async fn note_listener(&self, team: &Team, (run, turn): (RunId, u32), kind: &str) -> Result<(), PublishError> {
         let subject = format!("{}.{team}.{run}.{turn}.{kind}", self.listens());
         self.store(&Draft { subject, headers: HeaderMap::new(), body: Bytes::new() }).await.map(drop)
     }
@@ -41,7 +36,8 @@ impl Bus {
             let noted = stream.info_with_subjects(format!("{prefix}*.*.{kind}")).await;
             let mut noted = noted.map_err(|error| BusError::new(action, error))?;
             while let Some((subject, _)) = noted.try_next().await.map_err(|error| BusError::new(action, error))? {
-                let run: Option<RunId> = subject.strip_prefix(&prefix).and_then(|rest| rest.split('.').next()?.parse().ok());
+                let run: Option<RunId> =
+                    subject.strip_prefix(&prefix).and_then(|rest| rest.split('.').next()?.parse().ok());
                 runs.extend(run);
             }
         }

@@ -9,9 +9,9 @@ use async_nats::jetstream::{
 use neptune_contracts::{
     catalogue::CATALOGUE,
     topology::{
-        ACCEPT_BACKOFF_SECONDS, AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, LEASE_BUCKET,
-        LISTENS_BUCKET, MAX_BODY_BYTES, PAYLOADS_STORE, Retention, SHARED_BUCKET, STARTED_BUCKET, STARTED_SECONDS, STREAMS, Storage, StreamName,
-        StreamSpec,
+        ACCEPT_BACKOFF_SECONDS, AckPolicy, CONFIG_BUCKET, CONSUMERS, ConsumerSpec, LEASE_BUCKET, LISTENS_BUCKET,
+        MAX_BODY_BYTES, PAYLOADS_STORE, Retention, SHARED_BUCKET, STARTED_BUCKET, STARTED_SECONDS, STREAMS, Storage,
+        StreamName, StreamSpec,
     },
 };
 use std::{collections::HashMap, time::Duration};

@@ -14,11 +14,13 @@ pub mod decisions;
 pub mod quality;
 pub mod routing;
 pub mod run;
+pub mod runs;
 
 use decisions::DecisionsQuery;
 use quality::{Judgement, QualityQuery};
 use routing::RoutingQuery;
 use run::RunQuery;
+use runs::RunsQuery;
 
 /// A question one service answers.
 pub trait Query: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -243,6 +245,7 @@ pub const QUERIES: &[QueryEntry] = &[
     entry::<QualityQuery>(),
     entry::<RoutingQuery>(),
     entry::<DecisionsQuery>(),
+    entry::<RunsQuery>(),
     entry::<BudgetQuery>(),
     entry::<RunQuery>(),
 ];

@@ -21,11 +21,15 @@ pub async fn handle(runs: Arc<Runs>, incoming: Incoming<EventPublished>) -> Outc
     let listeners = match runs.bus.listeners(&team, &[&kind_token(&event.kind), ANY_KIND]).await {
         Ok(listeners) => listeners,
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "nobody knows who listens to an event, trying again");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "nobody knows who listens to an event, trying again"
+            );
             return Outcome::Retry { after: RETRY };
         }
     };
-    let heard = Heard::Event { id: event.name(), event: event.to_value(), class: event.class };
+    let emitted_by = event.run.zip(event.step);
+    let heard = Heard::Event { id: event.name(), event: event.to_value(), class: event.class, emitted_by };
     let telling = listeners.into_iter().map(|run| {
         let item = Item { heard: heard.clone(), delivered, made_of: None };
         runs.hear((team.clone(), run), item)

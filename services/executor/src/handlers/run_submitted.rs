@@ -9,9 +9,10 @@ use neptune_contracts::{
     Timestamp,
     ids::RunId,
     resource::workflow::meant,
-    run::{RunSubmitted, log::RunMadeOf},
+    run::{RunSubmitted, log::RunMadeOf, tags},
 };
 use neptune_workflow::run::{Problem, Standard};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Begins the run. One that cannot begin ends as rejected.
@@ -54,8 +55,16 @@ fn begin(runs: &Runs, submitted: &RunSubmitted, stored_at: Timestamp) -> Result<
         made_of.origin = submitted.origin;
         made_of.key.clone_from(&submitted.key);
         made_of.metadata.clone_from(&submitted.metadata);
+        made_of.tags = tags(&workflow.document, &submitted.tags);
         made_of.parent.clone_from(&submitted.parent);
     });
     let read = runs.definitions.of(&made_of);
     read.map(|_| made_of).map_err(|detail| Problem::new(Standard::Configuration, detail))
+}
+
+/// The workflow's tags and the caller's.
+fn tags(document: &Value, submitted: &[String]) -> Vec<String> {
+    let own = document.pointer("/document/metadata/neptune/tags").and_then(Value::as_array);
+    let own = own.into_iter().flatten().filter_map(Value::as_str);
+    tags::together(own.chain(submitted.iter().map(String::as_str)))
 }

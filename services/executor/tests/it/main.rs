@@ -20,6 +20,7 @@ mod output;
 mod provider;
 mod run_events;
 mod run_kills;
+mod run_views;
 mod runs;
 mod streams;
 mod watch;

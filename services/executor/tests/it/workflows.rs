@@ -56,6 +56,7 @@ impl World {
             workflow: workflow.to_owned(),
             input,
             metadata: json!({"ticket": "T-1"}).as_object().cloned().unwrap(),
+            tags: vec!["urgent".to_owned()],
             parent: None,
         };
         self.operator.publish(&run, &Cause::root()).await.unwrap();

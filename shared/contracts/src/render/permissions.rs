@@ -234,7 +234,8 @@ fn driving_runs(namespace: &Namespace) -> impl Iterator<Item = String> {
     ];
     let asked = CATALOGUE.iter().filter(|entry| {
         let is_of_runs = entry.subject.starts_with("run.");
-        let is_asked_by_runs = [DeliveryRequested::SUBJECT, FeedbackGiven::SUBJECT, EventPublished::SUBJECT].contains(&entry.subject);
+        let is_asked_by_runs =
+            [DeliveryRequested::SUBJECT, FeedbackGiven::SUBJECT, EventPublished::SUBJECT].contains(&entry.subject);
         (is_of_runs || is_asked_by_runs) && entry.producers.contains(&Service::Executor)
     });
     let asked: Vec<String> = asked.map(|entry| namespace.wildcard(entry.subject)).collect();

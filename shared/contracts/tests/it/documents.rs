@@ -116,7 +116,9 @@ fn an_executor_of_one_zone_is_handed_out_no_work_of_another() {
         let all = of_service(&namespace(), Service::Executor);
         let taken: Vec<&String> = all.publish.difference(&permissions.publish).collect();
         let is_of_runs = |subject: &&&String| {
-            ["run-", ".run.", "_RUNS", "PURGE", "delivery", "feedback", "event", "_LISTENS"].iter().any(|part| subject.contains(part))
+            ["run-", ".run.", "_RUNS", "PURGE", "delivery", "feedback", "event", "_LISTENS"]
+                .iter()
+                .any(|part| subject.contains(part))
         };
         let of_zones: Vec<&&String> = taken.iter().filter(|subject| !is_of_runs(subject)).collect();
         assert_eq!(of_zones.len(), 4, "nothing else is taken: {of_zones:?}");

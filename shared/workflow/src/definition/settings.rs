@@ -16,6 +16,8 @@ pub struct Settings {
     pub priority: i64,
     /// Inputs that make the same of this are the same run.
     pub idempotency_key: Option<Template>,
+    /// Words by which its runs are found.
+    pub tags: Vec<String>,
 }
 
 /// How many runs there may be at once.
