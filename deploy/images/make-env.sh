@@ -18,6 +18,7 @@ for user in OPERATOR INGRESS GOVERNANCE ROUTER EXECUTOR EXECUTOR_EXTERNAL EXECUT
 done
 echo "NEPTUNE_POSTGRES_PASSWORD=$(hex 24)"
 echo "NEPTUNE_KEY_PEPPER=$(hex 32)"
+echo "NEPTUNE_APPROVAL_SECRET=$(hex 32)"
 echo "NEPTUNE_WEBHOOK_SECRET=whsec_$(openssl rand -base64 32)"
 
 # An Ed25519 private key is these 16 bytes of PKCS #8 and the 32 of the seed.

@@ -78,3 +78,70 @@ async fn a_workflow_is_applied_started_answered_and_paid_for_by_the_command() {
     let late = stack.post(&format!("{path}/cancel")).json(&json!({})).send().await.unwrap();
     assert_eq!(late.status(), 409, "it has ended");
 }
+
+const HEARS: &str = r"
+document: {dsl: '1.0.3', namespace: support, name: hears, version: '1.0.0', metadata: {neptune: {tags: [listener]}}}
+do:
+  - hear: {listen: {to: {one: {with: {type: order.paid}}}}}
+  - may: {call: 'approval:1.0.0@default', with: {channel: email, to: ann@example.com, subject: Refund, text: 'Refund it?'}}
+output: {as: '${ {by, via: .via.to} }'}
+";
+const EMITS: &str = r"
+document: {dsl: '1.0.3', namespace: support, name: emits, version: '1.0.0'}
+do:
+  - say: {emit: {event: {with: {source: /shop, type: order.paid, data: '${ . }'}}}}
+";
+
+/// The link of the newest mail; quoted-printable breaks long lines by `=`.
+fn link_in(mails: &[Value]) -> Option<String> {
+    let fields = mails.iter().filter_map(Value::as_object).flat_map(|mail| mail.values().filter_map(Value::as_str));
+    let text = fields.collect::<String>().replace("=\r\n", "").replace("=\n", "");
+    let (_, after) = text.rsplit_once("/v1/approvals/")?;
+    let token: String =
+        after.chars().take_while(|sign| sign.is_ascii_alphanumeric() || "-_.".contains(*sign)).collect();
+    Some(format!("/v1/approvals/{token}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_hears_another_asks_by_mail_and_is_answered_by_the_link_and_found() {
+    let stack = Stack::start().await;
+    for (name, text) in [("hears", HEARS), ("emits", EMITS)] {
+        let file = stack.folder.path().join(format!("{name}.yaml"));
+        std::fs::write(&file, text).unwrap();
+        said(&stack.neptune(&["apply", "-f", file.to_str().unwrap()]).await);
+    }
+    let start = ["run", "start", "support/hears", "--tag", "urgent", "--idempotency-key", "h-1"];
+    let known = || async { command(&stack, &start).await.status.success() };
+    wait_until("the ingress knows the workflow", SOON, known).await;
+    let id = said(&command(&stack, &start).await).trim().to_owned();
+    // Submitted a moment ago, it is found by either tag, and by its state.
+    let list = ["run", "list", "--state", "running", "--tag", "urgent", "--tag", "listener"];
+    let found = || async { said(&stack.neptune(&list).await).contains(&id) };
+    wait_until("it is found", std::time::Duration::from_secs(2), found).await;
+    let listens =
+        || async { said(&stack.neptune(&["run", "show", &id]).await).contains("waits for one of order.paid") };
+    wait_until("it listens", SOON, listens).await;
+    let body = json!({"workflow": "support/emits", "input": {"order": "o-1"}});
+    let known = || async { stack.post("/v1/runs?wait=20").json(&body).send().await.unwrap().status() == 200 };
+    wait_until("the other run has ended", SOON, known).await;
+    let asked = || async { link_in(&stack.mails().await).is_some() };
+    wait_until("the mail is there", SOON, asked).await;
+    let link = link_in(&stack.mails().await).unwrap();
+    let page = stack.get(&link).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("Refund it?"), "{page}");
+    assert!(said(&stack.neptune(&["run", "show", &id]).await).contains("asks: Refund it?"), "looking decides nothing");
+    let form =
+        stack.post(&link).header("content-type", "application/x-www-form-urlencoded").body("decision=approve&by=Ann");
+    let answer = form.send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    let ended = || async { said(&stack.neptune(&["run", "show", &id]).await).contains("state     completed") };
+    wait_until("it has ended", SOON, ended).await;
+    let tree = said(&stack.neptune(&["run", "show", &id]).await);
+    assert!(tree.contains("approved by Ann by the link sent to ann@example.com"), "{tree}");
+    let search = "/v1/runs?workflow=support/hears&state=completed&tag=urgent&totals=true";
+    let found = || async {
+        let report: Value = stack.get(search).send().await.unwrap().json().await.unwrap();
+        report["runs"][0]["id"] == json!(id) && report["totals"][0]["workflow"] == "support/hears"
+    };
+    wait_until("its end is found", SOON, found).await;
+}

@@ -25,6 +25,7 @@ use tempfile::TempDir;
 pub const SERVICES: [&str; 6] = ["governance", "router", "executor", "metering", "notifier", "ingress"];
 
 const SEED: [u8; 32] = [7; 32];
+const APPROVAL_SECRET: &str = "links of tests are signed by this secret";
 const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
 /// A whole system.
@@ -116,7 +117,11 @@ impl Stack {
         let seed = Ed25519KeyPair::from_seed_unchecked(&SEED).unwrap();
         let own: Vec<(&str, String)> = match service {
             "ingress" => {
-                vec![("NEPTUNE_INGRESS_LISTEN", format!("127.0.0.1:{ingress}")), ("NEPTUNE_KEY_PEPPER", PEPPER.into())]
+                vec![
+                    ("NEPTUNE_INGRESS_LISTEN", format!("127.0.0.1:{ingress}")),
+                    ("NEPTUNE_KEY_PEPPER", PEPPER.into()),
+                    ("NEPTUNE_APPROVAL_SECRET", APPROVAL_SECRET.into()),
+                ]
             }
             "governance" => vec![
                 ("NEPTUNE_GOVERNANCE_REDIS_URL", self.redis.url()),
@@ -130,6 +135,8 @@ impl Stack {
             "metering" => vec![("NEPTUNE_METERING_DATABASE_URL", self.postgres.url())],
             _ => vec![
                 ("NEPTUNE_WEBHOOK_SECRET", WEBHOOK_SECRET.into()),
+                ("NEPTUNE_APPROVAL_SECRET", APPROVAL_SECRET.into()),
+                ("NEPTUNE_NOTIFIER_LINK_URL", format!("http://127.0.0.1:{ingress}")),
                 ("NEPTUNE_SMTP_URL", format!("smtp://127.0.0.1:{smtp}")),
             ],
         };

@@ -96,7 +96,7 @@ fn each_library_has_one_home() {
 #[test]
 fn subjects_are_written_only_in_contracts() {
     let away = |source: &Source| !source.path.starts_with("shared/contracts/");
-    let nouns = ["task.", "attempt.", "delivery.", "dead.", "run.", "timer.", "feedback.", "alert."];
+    let nouns = ["task.", "attempt.", "delivery.", "dead.", "run.", "timer.", "event.", "feedback.", "alert."];
     let is_subject = |line: &str| {
         nouns
             .iter()

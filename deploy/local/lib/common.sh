@@ -106,6 +106,7 @@ make_secrets() {
       keep_secret "NEPTUNE_NATS_PASSWORD_$user" "p$(random_hex 24)"
     done
     keep_secret NEPTUNE_KEY_PEPPER "$(random_hex 32)"
+    keep_secret NEPTUNE_APPROVAL_SECRET "$(random_hex 32)"
     keep_secret NEPTUNE_GOVERNANCE_SIGNING_KEY "$(random_base64 32)"
     keep_secret NEPTUNE_WEBHOOK_SECRET "whsec_$(random_base64 32)"
   )

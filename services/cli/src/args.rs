@@ -80,7 +80,7 @@ pub enum Command {
     /// Run Neptune's decisions over recorded or labelled input, without a stack.
     #[command(subcommand)]
     Eval(Eval),
-    /// Runs of workflows: start, see, cancel, pause, resume, retry, signal.
+    /// Runs of workflows: start, see, list, cancel, pause, resume, retry, signal.
     #[command(subcommand)]
     Run(Run),
     /// Look at definitions of workflows, without a stack.

@@ -13,6 +13,7 @@ pub mod program;
 pub mod references;
 pub mod request;
 pub mod routing_report;
+pub mod run_list;
 pub mod run_state;
 pub mod run_tree;
 pub mod since;

@@ -94,6 +94,7 @@ impl Stack {
         let hex = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let made = [
             ("NEPTUNE_KEY_PEPPER", hex(rand::random())),
+            ("NEPTUNE_APPROVAL_SECRET", hex(rand::random())),
             ("NEPTUNE_GOVERNANCE_SIGNING_KEY", BASE64_STANDARD.encode(rand::random::<[u8; 32]>())),
             ("NEPTUNE_WEBHOOK_SECRET", format!("whsec_{}", BASE64_STANDARD.encode(rand::random::<[u8; 32]>()))),
         ];

@@ -23,6 +23,13 @@
 //! **Before it begins** a run may have to wait for a place under a limit of runs at once ([`gates`]): it then has a log
 //! with what it is made of and nothing else, and is in no executor's memory.
 //!
+//! **Events** of the team are for whoever listens when they come. Which types a run listens to is noted on the broker
+//! *before* the log says that it listens ([`carry`]), and whoever is handed an event asks anew who is noted and tells each
+//! of them ([`crate::handlers::event_published`]); it is acknowledged when all of them have decided about it. So an event
+//! that is stored after the log says so is heard, whoever dies; one that came before is not; and one that is handed out
+//! again is known by its name to the runs that heard it. A note without a listener costs a look in vain, and goes with
+//! the end of its run.
+//!
 //! **Waiting** holds nothing: timers are the broker's, and a run that waits is some messages on a disk. What is kept of
 //! runs in memory is only a copy, bounded, and read anew where it is not the newest.
 

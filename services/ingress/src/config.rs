@@ -2,6 +2,7 @@
 
 use crate::domain::keys::Keys;
 use neptune_bus::BusConfig;
+use neptune_contracts::approval::LinkSigner;
 use neptune_runtime::config::{ConfigError, Values, Variable};
 use std::{path::PathBuf, time::Duration};
 
@@ -28,6 +29,11 @@ pub const VARIABLES: &[Variable] = &[
         help: "how long open requests may go on after a stop was asked for",
     },
     Variable { name: "NEPTUNE_KEY_PEPPER", default: None, help: "secret under which API keys are hashed" },
+    Variable {
+        name: "NEPTUNE_APPROVAL_SECRET",
+        default: Some(""),
+        help: "secret of links to approvals, the notifier's too; without it there are none",
+    },
 ];
 
 /// How an ingress is set up.
@@ -44,6 +50,8 @@ pub struct Config {
     pub drain: Duration,
     /// Checks API keys.
     pub keys: Keys,
+    /// Reads links to approvals.
+    pub approvals: Option<LinkSigner>,
 }
 
 impl Config {
@@ -58,7 +66,14 @@ impl Config {
             address_file: values.optional("NEPTUNE_INGRESS_ADDRESS_FILE")?,
             wait: Duration::from_secs(values.get("NEPTUNE_INGRESS_WAIT_SECONDS")?),
             drain: Duration::from_secs(values.get("NEPTUNE_INGRESS_DRAIN_SECONDS")?),
+            approvals: approvals(values)?,
             keys: Keys::new(values.secret("NEPTUNE_KEY_PEPPER")?.expose()),
         })
     }
+}
+
+fn approvals(values: &Values) -> Result<Option<LinkSigner>, ConfigError> {
+    let name = "NEPTUNE_APPROVAL_SECRET";
+    let signer = values.optional_secret(name)?.map(|secret| LinkSigner::new(secret.expose()));
+    signer.transpose().map_err(|error| ConfigError::unusable(name, error))
 }

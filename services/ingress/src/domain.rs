@@ -1,8 +1,10 @@
 //! What the ingress decides, without any I/O.
 
 pub mod answer;
+pub mod approval;
 pub mod catalogue;
 pub mod embeddings;
+pub mod event;
 pub mod hints;
 pub mod json;
 pub mod keys;
@@ -11,5 +13,6 @@ pub mod pieces;
 pub mod repeat;
 pub mod responses;
 pub mod run;
+pub mod run_search;
 pub mod submit;
 pub mod wait;

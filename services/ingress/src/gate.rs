@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, header};
 use neptune_bus::{Bus, Replies};
 use neptune_contracts::{
     Timestamp,
+    approval::LinkSigner,
     resource::{KeyRole, Resources},
 };
 use neptune_runtime::Shutdown;
@@ -58,6 +59,8 @@ pub struct Door {
     pub resources: watch::Receiver<Arc<Resources>>,
     /// Checks API keys.
     pub keys: Keys,
+    /// Reads links to approvals, where they are set up.
+    pub approvals: Option<LinkSigner>,
     /// Why tasks could not be stored lately, until one is again.
     pub refused: Refused,
     /// How long a completion waits.

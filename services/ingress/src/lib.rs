@@ -104,8 +104,8 @@ async fn open(
     let replies = bus.replies().await?;
     let (shutdown, closing) = (shutdown.clone(), closing.clone());
     let stop = shutdown.clone();
-    let (keys, refused, wait) = (config.keys, Refused::default(), config.wait);
-    gate.open(Door { bus: bus.clone(), replies, resources, keys, refused, wait, shutdown, closing });
+    let (keys, approvals, refused, wait) = (config.keys, config.approvals, Refused::default(), config.wait);
+    gate.open(Door { bus: bus.clone(), replies, resources, keys, approvals, refused, wait, shutdown, closing });
     if let Some(file) = config.address_file {
         let written = tokio::fs::write(&file, address.to_string()).await;
         written.map_err(|source| Error::AddressFile { file, source })?;

@@ -1,14 +1,17 @@
 //! HTTP routes. Nothing is decided here: a body becomes a message, a fact becomes an answer.
 
+pub mod approvals;
 pub mod cancel;
 pub mod completions;
 pub mod embeddings;
+pub mod events;
 pub mod feedback;
 pub mod health;
 pub mod messages;
 pub mod models;
 pub mod openapi;
 pub mod responses;
+pub mod run_search;
 pub mod runs;
 pub mod tasks;
 
@@ -27,6 +30,7 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, Uri},
     middleware,
     response::Response,
+    routing::get,
 };
 use neptune_contracts::finished::TaskFinished;
 
@@ -45,19 +49,25 @@ pub fn documented() -> (Router<Gate>, aide::openapi::OpenApi) {
         .api_route("/v1/tasks/{id}", get_with(tasks::read, tasks::document_read))
         .api_route("/v1/tasks/{id}/feedback", post_with(feedback::give, feedback::document))
         .api_route("/v1/tasks/{id}/cancel", post_with(cancel::cancel, cancel::document))
-        .api_route("/v1/runs", post_with(runs::submit, runs::document_submit))
+        .api_route(
+            "/v1/runs",
+            post_with(runs::submit, runs::document_submit).get_with(run_search::list, run_search::document),
+        )
         .api_route("/v1/runs/{id}", get_with(runs::read, runs::document_read))
         .api_route("/v1/runs/{id}/cancel", post_with(runs::cancel, runs::document_cancel))
         .api_route("/v1/runs/{id}/pause", post_with(runs::pause, runs::document_pause))
         .api_route("/v1/runs/{id}/resume", post_with(runs::resume, runs::document_resume))
         .api_route("/v1/runs/{id}/retry", post_with(runs::retry, runs::document_retry))
         .api_route("/v1/runs/{id}/signals", post_with(runs::signal, runs::document_signal))
+        .api_route("/v1/events", post_with(events::publish, events::document))
         .api_route("/v1/chat/completions", post_with(completions::complete, completions::document))
         .api_route("/v1/messages", post_with(messages::create, messages::document))
         .api_route("/v1/embeddings", post_with(embeddings::create, embeddings::document))
         .api_route("/v1/responses", post_with(responses::create, responses::document))
         .api_route("/v1/models", get_with(models::list, models::document))
         .api_route("/v1/models/{*id}", get_with(models::retrieve, models::document_retrieve))
+        // A page for people, so no part of the document for programs.
+        .route("/v1/approvals/{token}", get(approvals::show).post(approvals::decide))
         .api_route("/healthz", get_with(health::alive, health::document_alive))
         .api_route("/readyz", get_with(health::ready, health::document_ready))
         .finish_api_with(&mut document, openapi::finish)
@@ -82,10 +92,10 @@ async fn no_such_method(method: Method, uri: Uri) -> Response {
 }
 
 /// The shape of errors on a path that is not served: below `/v1/` it is asked for by an OpenAI
-/// client, unless it is about messages, which are Anthropic's, or tasks and runs, which are Neptune's own.
+/// client, unless it is about messages, which are Anthropic's, or tasks, runs and events, which are Neptune's own.
 fn shape_of(path: &str) -> Shape {
     match path.strip_prefix("/v1/").and_then(|path| path.split('/').next()) {
-        None | Some("tasks" | "runs") => Shape::Problem,
+        None | Some("tasks" | "runs" | "events") => Shape::Problem,
         Some("messages") => Shape::Anthropic,
         Some(_) => Shape::Openai,
     }

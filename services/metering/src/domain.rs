@@ -5,4 +5,5 @@ pub mod decided;
 pub mod partition;
 pub mod records;
 pub mod row;
+pub mod runs;
 pub mod spend;

@@ -4,6 +4,8 @@ mod attempt_failed;
 mod delivery_attempted;
 mod delivery_finished;
 mod feedback_given;
+mod run_changed;
+mod run_finished;
 mod task_finished;
 
 use crate::{
@@ -16,7 +18,7 @@ use neptune_contracts::{
     Message,
     topology::{
         ConsumerSpec, METERING_DELIVERY_ATTEMPTED, METERING_DELIVERY_FINISHED, METERING_FAILED, METERING_FEEDBACK,
-        METERING_FINISHED,
+        METERING_FINISHED, METERING_RUN_CHANGED, METERING_RUN_FINISHED,
     },
 };
 
@@ -29,6 +31,8 @@ pub(crate) fn consume_all(parts: &mut Parts, writer: &Writer) {
     consume(parts, &METERING_DELIVERY_ATTEMPTED, writer, delivery_attempted::records);
     consume(parts, &METERING_DELIVERY_FINISHED, writer, delivery_finished::records);
     consume(parts, &METERING_FEEDBACK, writer, feedback_given::records);
+    consume(parts, &METERING_RUN_CHANGED, writer, run_changed::records);
+    consume(parts, &METERING_RUN_FINISHED, writer, run_finished::records);
 }
 
 type ToRecords<M> = fn(M) -> Result<Records, Unrecordable>;

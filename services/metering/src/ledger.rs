@@ -3,7 +3,7 @@
 use crate::{
     database::is_about_data,
     domain::{partition::partitions, records::Records, row::Row},
-    ledger::table::{DELIVERY, DELIVERY_ATTEMPT, FEEDBACK, LEDGER_ENTRY, TASK, Table},
+    ledger::table::{DELIVERY, DELIVERY_ATTEMPT, FEEDBACK, LEDGER_ENTRY, RUN, TASK, Table},
 };
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement, TransactionTrait as _,
@@ -65,12 +65,14 @@ impl Ledger {
         let deliveries = batch.iter().flat_map(|records| &records.deliveries).collect();
         let tries = batch.iter().flat_map(|records| &records.tries).collect();
         let feedback = batch.iter().flat_map(|records| &records.feedback).collect();
+        let runs = batch.iter().flat_map(|records| &records.runs).collect();
         let transaction = self.database.begin().await?;
         insert_entries(&transaction, entries).await?;
         insert(&transaction, &TASK, tasks).await?;
         insert(&transaction, &DELIVERY, deliveries).await?;
         insert(&transaction, &DELIVERY_ATTEMPT, tries).await?;
         insert(&transaction, &FEEDBACK, feedback).await?;
+        upsert_runs(&transaction, runs).await?;
         transaction.commit().await
     }
 
@@ -132,6 +134,16 @@ async fn insert(transaction: &DatabaseTransaction, table: &Table, rows: Vec<&Row
         return Ok(());
     }
     transaction.execute_raw(statement(table.insert(), &Row::array(rows))).await?;
+    Ok(())
+}
+
+/// Of several messages about a run, in one batch or in many and in any order, the last change stands.
+async fn upsert_runs(transaction: &DatabaseTransaction, rows: Vec<&Row>) -> Result<(), DbErr> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = RUN.upsert(&["team", "id"], "change");
+    transaction.execute_raw(statement(sql, &Row::array(rows))).await?;
     Ok(())
 }
 

@@ -1,11 +1,11 @@
 //! Metering: counts what was done and what it cost. The only service that talks to Postgres.
 //!
-//! **In:** `task.finished`, `attempt.failed`, `delivery.attempted`, `delivery.finished`, `feedback.given`.
-//! **Out:** nothing; answers the queries `task`, `spend`, `attempts`, `quality`, `routing` and
-//! `decisions`.
+//! **In:** `task.finished`, `attempt.failed`, `delivery.attempted`, `delivery.finished`, `feedback.given`,
+//! `run.changed`, `run.finished`.
+//! **Out:** nothing; answers the queries `task`, `spend`, `attempts`, `quality`, `routing`, `decisions` and `runs`.
 //! **Owns:** the ledger (append-only, one entry per model call or delivery), what was said about
 //! answers (append-only too; the view `judged_task` says which of it counts) and the projections
-//! `task`, `delivery` and `delivery_attempt`. Never inputs or outputs.
+//! `task`, `delivery`, `delivery_attempt` and `run`. Never inputs or outputs.
 //!
 //! **Guarantee.** Each message is acknowledged after the transaction with its rows was committed,
 //! and every row has a key that follows from the message, so a redelivery changes nothing: the

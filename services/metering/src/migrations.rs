@@ -4,6 +4,7 @@ mod m0001_ledger;
 mod m0002_saved;
 mod m0003_feedback;
 mod m0004_shadow;
+mod m0005_runs;
 
 use sea_orm_migration::prelude::*;
 
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_saved::Migration),
             Box::new(m0003_feedback::Migration),
             Box::new(m0004_shadow::Migration),
+            Box::new(m0005_runs::Migration),
         ]
     }
 }

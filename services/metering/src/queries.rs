@@ -4,6 +4,7 @@ mod attempts;
 mod decisions;
 mod quality;
 mod routing;
+mod runs;
 mod shadows;
 mod spend;
 mod task;
@@ -11,7 +12,7 @@ mod task;
 use crate::{Parts, ledger::Ledger};
 use neptune_contracts::query::{
     AttemptsQuery, Query, QueryError, SpendQuery, TaskQuery, decisions::DecisionsQuery, quality::QualityQuery,
-    routing::RoutingQuery,
+    routing::RoutingQuery, runs::RunsQuery,
 };
 use sea_orm::DbErr;
 use std::{error::Error as StdError, time::Duration};
@@ -26,6 +27,7 @@ pub(crate) fn serve_all(parts: &mut Parts, ledger: &Ledger) {
     parts.serve::<QualityQuery, _, _, _>(ledger, |ledger, query| answer(ledger, query, quality::answer));
     parts.serve::<RoutingQuery, _, _, _>(ledger, |ledger, query| answer(ledger, query, routing::answer));
     parts.serve::<DecisionsQuery, _, _, _>(ledger, |ledger, query| answer(ledger, query, decisions::answer));
+    parts.serve::<RunsQuery, _, _, _>(ledger, |ledger, query| answer(ledger, query, runs::answer));
 }
 
 /// Why a query has no answer.

@@ -4,7 +4,10 @@ pub mod email;
 pub mod http;
 pub mod webhook;
 
-use crate::{config::Environment, domain::verdict::Verdict};
+use crate::{
+    config::Environment,
+    domain::{approval::Links, verdict::Verdict},
+};
 use email::Email;
 use neptune_contracts::{
     delivery::Delivery,
@@ -19,6 +22,7 @@ use webhook::Webhook;
 pub struct Channels {
     resources: watch::Receiver<Arc<Resources>>,
     environment: Environment,
+    links: Option<Links>,
     webhook: Webhook,
     email: Email,
 }
@@ -28,13 +32,20 @@ impl Channels {
     ///
     /// # Errors
     /// The HTTP clients cannot be made.
-    pub fn new(resources: watch::Receiver<Arc<Resources>>, environment: Environment) -> Result<Self, reqwest::Error> {
-        Ok(Self { resources, environment, webhook: Webhook::new()?, email: Email::default() })
+    pub fn new(
+        resources: watch::Receiver<Arc<Resources>>,
+        environment: Environment,
+        links: Option<Links>,
+    ) -> Result<Self, reqwest::Error> {
+        Ok(Self { resources, environment, links, webhook: Webhook::new()?, email: Email::default() })
     }
 
     /// Makes one try. A channel that is not configured may be soon.
     pub async fn send(&self, delivery: &Delivery) -> Verdict {
         let channel = delivery.spec.channel;
+        // Links are made here and nowhere before, so that none lies on the broker.
+        let linked = self.links.as_ref().map(|links| links.with_link(delivery.clone()));
+        let delivery = linked.as_ref().unwrap_or(delivery);
         let resources = self.resources.borrow().clone();
         match (channel, resources.channels.get(channel.as_str())) {
             (Channel::Webhook, Some(ChannelSpec::Webhook { secret_env, allow_private })) => {

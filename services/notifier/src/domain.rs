@@ -1,5 +1,6 @@
 //! What is sent, whether it may be, and what follows from how it went; without I/O.
 
+pub mod approval;
 pub mod mail;
 pub mod request;
 pub mod retry;

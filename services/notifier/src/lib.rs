@@ -2,7 +2,8 @@
 //!
 //! **In:** `task.finished` (what was asked to be delivered) and `delivery.admitted` for webhook and
 //! e-mail. **Out:** `delivery.requested`, which governance admits or refuses; `delivery.attempted`
-//! per try; `delivery.finished` at the end. **Owns:** nothing that outlives it: which try is next is
+//! per try; `delivery.finished` at the end. What asks for an approval gets a signed link to the ingress, where whoever
+//! reads it answers without a key ([`domain::approval`]). **Owns:** nothing that outlives it: which try is next is
 //! the broker's count of how often it handed the delivery out.
 //!
 //! **Guarantee: at least once.** A delivery is acknowledged after its end was stored. If the
@@ -60,7 +61,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let bus = Bus::connect(&config.bus, Service::Notifier).await?;
     // Nothing but the shutdown ends this wait.
     let Ok(resources) = bus.resources(&shutdown).await else { return Ok(()) };
-    let channels = Channels::new(resources, config.environment.clone())?;
+    let channels = Channels::new(resources, config.environment.clone(), config.links)?;
     let deliverer = Arc::new(Deliverer { bus: bus.clone(), channels, schedule: config.schedule });
     let mut parts = Parts::<Error>::new(&bus, &shutdown);
     for spec in [&NOTIFIER_WEBHOOK, &NOTIFIER_EMAIL] {

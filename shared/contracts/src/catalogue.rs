@@ -15,6 +15,7 @@ use crate::{
     run::{
         RunSubmitted,
         call::RunCall,
+        changed::RunChanged,
         finished::RunFinished,
         input::RunInput,
         log::RunLogged,
@@ -116,6 +117,7 @@ pub const CATALOGUE: &[Entry] = &[
     entry::<RunCall>("RunCall"),
     entry::<RunTimer>("RunTimer"),
     entry::<RunFired>("RunFired"),
+    entry::<RunChanged>("RunChanged"),
     entry::<RunFinished>("RunFinished"),
     entry::<EventPublished>("EventPublished"),
     entry::<DeliveryRequested>("DeliveryRequested"),

@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod admission;
+pub mod approval;
 pub mod attempt;
 pub mod batch;
 pub mod catalogue;

@@ -15,6 +15,7 @@ pub mod quality;
 pub mod redact;
 pub mod routing;
 pub mod run;
+pub mod runs;
 pub mod workflow;
 
 use decisions::DecisionsQuery;
@@ -22,6 +23,7 @@ use quality::{Judgement, QualityQuery};
 use redact::RedactQuery;
 use routing::RoutingQuery;
 use run::RunQuery;
+use runs::RunsQuery;
 use workflow::WorkflowsQuery;
 
 /// A question one service answers.
@@ -247,6 +249,7 @@ pub const QUERIES: &[QueryEntry] = &[
     entry::<QualityQuery>(),
     entry::<RoutingQuery>(),
     entry::<DecisionsQuery>(),
+    entry::<RunsQuery>(),
     entry::<BudgetQuery>(),
     entry::<RedactQuery>(),
     entry::<RunQuery>(),

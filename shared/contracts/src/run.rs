@@ -7,10 +7,12 @@
 //! follows from it is in the log and asked for.
 
 pub mod call;
+pub mod changed;
 pub mod finished;
 pub mod input;
 pub mod log;
 pub mod start;
+pub mod tags;
 pub mod timer;
 
 use crate::{
@@ -56,6 +58,9 @@ pub struct RunSubmitted {
     /// The caller's own labels, kept with the run and its tasks.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
+    /// Words by which it is found, besides those of its workflow ([`tags`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// The run whose step it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentRef>,

@@ -428,6 +428,16 @@ pub const METERING_FEEDBACK: ConsumerSpec = ConsumerSpec {
     gather_ms: GATHER_MS,
     ..consumer("metering-feedback", Service::Metering, StreamName::Facts, "feedback.given.v1.<team>")
 };
+/// Runs that are in another state, to be searched.
+pub const METERING_RUN_CHANGED: ConsumerSpec = ConsumerSpec {
+    gather_ms: GATHER_MS,
+    ..consumer("metering-run-changed", Service::Metering, StreamName::Facts, "run.changed.v1.<team>")
+};
+/// Runs that have ended, to be searched.
+pub const METERING_RUN_FINISHED: ConsumerSpec = ConsumerSpec {
+    gather_ms: GATHER_MS,
+    ..consumer("metering-run-finished", Service::Metering, StreamName::Results, "run.finished.v1.<team>.<run>")
+};
 /// Finished tasks, to request their deliveries.
 pub const NOTIFIER_FINISHED: ConsumerSpec = finished("notifier-finished", Service::Notifier);
 /// Webhooks to send.
@@ -473,6 +483,8 @@ pub const CONSUMERS: &[ConsumerSpec] = &[
     METERING_DELIVERY_ATTEMPTED,
     METERING_DELIVERY_FINISHED,
     METERING_FEEDBACK,
+    METERING_RUN_CHANGED,
+    METERING_RUN_FINISHED,
     NOTIFIER_FINISHED,
     NOTIFIER_WEBHOOK,
     NOTIFIER_EMAIL,

@@ -1,12 +1,21 @@
 //! `neptune run`: runs of workflows, over HTTP with the caller's key; `show` asks over the bus.
 
 use super::{ledger::ask, submit};
-use crate::{Context, connection, domain::run_tree, error::Error, output};
+use crate::{
+    Context, connection,
+    domain::{run_list, run_tree, since},
+    error::Error,
+    output,
+};
 use clap::{Args, Subcommand};
 use neptune_contracts::{
     Timestamp,
     ids::RunId,
-    query::run::{RunQuery, RunView},
+    names::Team,
+    query::{
+        run::{RunQuery, RunView},
+        runs::RunsQuery,
+    },
 };
 use serde_json::{Map, Value, json};
 use std::{path::PathBuf, time::Duration};
@@ -25,10 +34,12 @@ pub enum Run {
     Show {
         /// The run.
         id: RunId,
-        /// Show it again whenever it changed, until it has ended.
+        /// Go on showing what is new until it has ended.
         #[arg(long)]
         follow: bool,
     },
+    /// List runs, the newest first: by workflow, state, team, time and tag.
+    List(ListArgs),
     /// End a run; what its definition says how to undo is undone.
     Cancel {
         /// The run.
@@ -68,6 +79,9 @@ pub struct StartArgs {
     /// A file with its input as JSON; `-` reads standard input.
     #[arg(long, value_name = "FILE")]
     pub input_file: Option<PathBuf>,
+    /// A word by which the run is found. Repeatable.
+    #[arg(long = "tag", value_name = "TAG", value_delimiter = ',')]
+    pub tags: Vec<String>,
     /// A label kept with the run and its tasks. Repeatable.
     #[arg(long = "label", value_name = "NAME=VALUE")]
     pub labels: Vec<String>,
@@ -77,6 +91,38 @@ pub struct StartArgs {
     /// Seconds to wait for its end; 0 returns when the run is accepted.
     #[arg(long, default_value_t = 0, value_name = "SECONDS")]
     pub wait: u64,
+}
+
+/// Which runs to list.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Only of this workflow: namespace/name for all its versions, or namespace/name:version.
+    #[arg(long, value_name = "WORKFLOW")]
+    pub workflow: Option<String>,
+    /// Only in this state, such as running, paused, completed or faulted. Repeatable.
+    #[arg(long = "state", value_name = "STATE", value_delimiter = ',')]
+    pub states: Vec<String>,
+    /// Only of this team.
+    #[arg(long)]
+    pub team: Option<Team>,
+    /// Only submitted since then: a time, or how long ago (90m, 24h, 7d).
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only submitted before then.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Only with this tag. Repeatable: with all of them.
+    #[arg(long = "tag", value_name = "TAG", value_delimiter = ',')]
+    pub tags: Vec<String>,
+    /// Most runs, 1 to 500.
+    #[arg(long, default_value_t = 50, value_name = "COUNT")]
+    pub limit: u32,
+    /// Only those after a page before, which told it.
+    #[arg(long, value_name = "CURSOR")]
+    pub cursor: Option<String>,
+    /// Tell what all of them cost too, by workflow.
+    #[arg(long)]
+    pub totals: bool,
 }
 
 /// An event to send.
@@ -114,6 +160,7 @@ pub struct SignalArgs {
 pub async fn run(context: &Context, run: Run) -> Result<(), Error> {
     match run {
         Run::Start(args) => start(context, args).await,
+        Run::List(args) => list(context, args).await,
         Run::Show { id, follow } => show(context, id, follow).await,
         Run::Cancel { id, reason } => tell(context, id, "cancel", &json!({"reason": reason})).await,
         Run::Pause { id } => tell(context, id, "pause", &json!({})).await,
@@ -129,7 +176,7 @@ async fn start(context: &Context, args: StartArgs) -> Result<(), Error> {
         (None, Some(file)) => submit::read_json(file)?,
         (None, None) => Value::Null,
     };
-    let body = json!({"workflow": args.workflow, "input": input, "labels": labels(&args.labels)?});
+    let body = json!({"workflow": args.workflow, "input": input, "labels": labels(&args.labels)?, "tags": args.tags});
     let query = if args.wait == 0 { String::new() } else { format!("?wait={}", args.wait) };
     let wait = Duration::from_secs(args.wait);
     let (is_ended, answer) =
@@ -183,20 +230,45 @@ fn ended(context: &Context, view: &RunView) -> Result<(), Error> {
 
 async fn show(context: &Context, id: RunId, follow: bool) -> Result<(), Error> {
     let bus = connection::operator(&context.stack).await?;
-    let mut told = String::new();
+    let mut seen: Option<RunView> = None;
     loop {
         let view = ask(&bus, &RunQuery { id, team: None }).await?;
-        // Times of what goes on change all the time; what counts is what the run did.
-        let now = serde_json::to_string(&view).unwrap_or_default();
-        if now != told {
-            output::say_either(context.json, &view, |view| run_tree::render(view, Timestamp::now()));
+        match &seen {
+            None => output::say_either(context.json, &view, |view| run_tree::render(view, Timestamp::now())),
+            // Times of what goes on change all the time; what counts is what the run did.
+            Some(before) if *before == view => {}
+            Some(before) => output::say_either(context.json, &view, |view| {
+                run_tree::news(before, view, Timestamp::now()).join("\n")
+            }),
         }
         if !follow || view.ended_at.is_some() {
             return Ok(());
         }
-        told = now;
+        seen = Some(view);
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+async fn list(context: &Context, args: ListArgs) -> Result<(), Error> {
+    let time = |option: &str, text: Option<String>| {
+        let read = text.map(|text| since::parse(&text, Timestamp::now())).transpose();
+        read.map_err(|error| Error::Input(format!("{option}: {error}")))
+    };
+    let query = RunsQuery {
+        team: args.team,
+        workflow: args.workflow,
+        states: args.states,
+        tags: args.tags,
+        since: time("--since", args.since)?,
+        until: time("--until", args.until)?,
+        limit: args.limit,
+        cursor: args.cursor,
+        totals: args.totals,
+    };
+    let bus = connection::operator(&context.stack).await?;
+    let report = ask(&bus, &query).await?;
+    output::say_either(context.json, &report, |report| run_list::render(report, Timestamp::now()));
+    Ok(())
 }
 
 async fn tell(context: &Context, id: RunId, what: &str, body: &Value) -> Result<(), Error> {

@@ -27,6 +27,11 @@ pub async fn run(context: &Context) -> Result<(), Error> {
     let servers_run = report.servers.iter().all(|server| server.state == "running");
     if report.ready && servers_run {
         Ok(())
+    } else if report.supervisor.is_none() && report.services.is_empty() {
+        // Most often somebody asks from another folder than the one it was started in.
+        let folder = context.stack.folder.display();
+        let remedy = "go to the folder it was started in, name its state directory by --state-dir or NEPTUNE_STATE_DIR, or start one by `neptune up`";
+        Err(Error::NotReady(format!("no stack was ever started with the state directory {folder}; {remedy}")))
     } else {
         Err(Error::NotReady("not everything runs; `neptune up` starts it".into()))
     }

@@ -86,6 +86,7 @@ const PROXIES: &[&str] =
 const RESERVED: &[&str] = &[
     "NEPTUNE_NATS_",
     "NEPTUNE_KEY_",
+    "NEPTUNE_APPROVAL_",
     "NEPTUNE_GOVERNANCE_",
     "NEPTUNE_DATABASE_",
     "NEPTUNE_REDIS_",
@@ -96,6 +97,7 @@ const SIGNING_KEY: &str = "NEPTUNE_GOVERNANCE_SIGNING_KEY";
 const PUBLIC_KEY: &str = "NEPTUNE_GOVERNANCE_PUBLIC_KEY";
 const SIMULATOR_URL: &str = "NEPTUNE_SIMULATOR_URL";
 const WEBHOOK_SECRET: &str = "NEPTUNE_WEBHOOK_SECRET";
+const APPROVAL_SECRET: &str = "NEPTUNE_APPROVAL_SECRET";
 const SMTP_URL: &str = "NEPTUNE_SMTP_URL";
 
 /// The environment of `program`.
@@ -112,6 +114,7 @@ pub fn of(program: Program, sources: &Sources) -> Result<Variables, EnvironmentF
     match program {
         Program::Ingress => {
             set("NEPTUNE_KEY_PEPPER", secret(sources, "NEPTUNE_KEY_PEPPER")?);
+            set(APPROVAL_SECRET, secret(sources, APPROVAL_SECRET)?);
             set("NEPTUNE_INGRESS_LISTEN", &sources.ingress_listen);
         }
         Program::Governance => {
@@ -128,7 +131,11 @@ pub fn of(program: Program, sources: &Sources) -> Result<Variables, EnvironmentF
             variables.extend(for_models(sources));
         }
         Program::Metering => set("NEPTUNE_METERING_DATABASE_URL", &sources.database_url),
-        Program::Notifier => variables.extend(for_channels(sources)),
+        Program::Notifier => {
+            set(APPROVAL_SECRET, secret(sources, APPROVAL_SECRET)?);
+            set("NEPTUNE_NOTIFIER_LINK_URL", &format!("http://{}", sources.ingress_listen));
+            variables.extend(for_channels(sources));
+        }
         Program::Simulator => set("NEPTUNE_SIMULATOR_LISTEN", &sources.simulator_listen),
         Program::Sink => variables.extend(for_sink(sources)),
     }
@@ -253,6 +260,7 @@ mod tests {
         };
         let mut secrets: Variables = map(&[
             ("NEPTUNE_KEY_PEPPER", "s-pepper"),
+            (APPROVAL_SECRET, "s-approval"),
             (SIGNING_KEY, SEED),
             (WEBHOOK_SECRET, "s-webhook"),
             ("NEPTUNE_NATS_PASSWORD_OPERATOR", "s-operator"),
@@ -306,12 +314,12 @@ mod tests {
     #[test]
     fn each_program_knows_only_its_own_secrets() {
         for (program, expected) in [
-            (Program::Ingress, ["s-nats-ingress", "s-pepper"].as_slice()),
+            (Program::Ingress, ["s-approval", "s-nats-ingress", "s-pepper"].as_slice()),
             (Program::Governance, &[SEED, "redis://s-redis", "s-nats-governance"]),
             (Program::Router, &["redis://s-redis", "s-nats-router"]),
             (Program::Executor, &["s-nats-executor", "s-openai", "s-vendor"]),
             (Program::Metering, &["postgres://s-database", "s-nats-metering"]),
-            (Program::Notifier, &["s-nats-notifier", "s-webhook", "smtp://s-smtp"]),
+            (Program::Notifier, &["s-approval", "s-nats-notifier", "s-webhook", "smtp://s-smtp"]),
             (Program::Simulator, &[]),
             (Program::Sink, &[]),
         ] {

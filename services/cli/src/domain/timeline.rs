@@ -19,7 +19,7 @@ pub fn render(lines: &[Line], ending: Option<&Ending>) -> String {
     let mut text: Vec<String> = lines
         .iter()
         .map(|line| {
-            let told = format!("{:width$}  {:7}  {:>9}{}", label(line), state(line.state), took(line), notes(line));
+            let told = format!("{:width$}  {:9}  {:>9}{}", label(line), state(line.state), took(line), notes(line));
             told.trim_end().to_owned()
         })
         .collect();
@@ -51,6 +51,7 @@ fn state(state: State) -> &'static str {
         State::Done => "done",
         State::Skipped => "skipped",
         State::Failed => "failed",
+        State::Cancelled => "cancelled",
         State::Dropped => "dropped",
     }
 }

@@ -293,7 +293,7 @@ async fn questions_nobody_answers_say_who_is_missing() {
         assert!(code == 6 && text.contains(&format!("the {service} service does not answer")), "{code} {text}");
     }
     let (code, text) = said(&stand.neptune(&["status"]));
-    assert!(code == 3 && text.contains("not everything runs"), "{code} {text}");
+    assert!(code == 3 && text.contains("no stack was ever started") && text.contains("--state-dir"), "{code} {text}");
     let (code, text) = said(&stand.neptune(&["submit", "--prompt", "x"]));
     assert!(code == 64 && text.contains("NEPTUNE_API_KEY is not set"), "{code} {text}");
 }

@@ -48,7 +48,8 @@ async fn tell(runs: &Arc<Runs>, team: &Team, event: &EventPublished, delivered: 
             return Outcome::Retry { after: RETRY };
         }
     };
-    let heard = Heard::Event { id: event.name(), event: event.to_value(), class: event.class };
+    let emitted_by = event.run.zip(event.step);
+    let heard = Heard::Event { id: event.name(), event: event.to_value(), class: event.class, emitted_by };
     let telling = listeners.into_iter().map(|run| {
         let item = Item { heard: heard.clone(), delivered, made_of: None };
         runs.hear((team.clone(), run), item)

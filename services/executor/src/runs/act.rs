@@ -60,6 +60,10 @@ impl Runs {
                 let event = event::published(course, instance, &event).map_err(PublishError::Encode)?;
                 self.bus.publish(&event, &Cause::root()).await.map(drop)
             }
+            Deed::Tell { state, change, at_ms } => {
+                let changed = finish::changed(course, state, (change, at_ms));
+                self.bus.publish(&changed, &Cause::root()).await.map(drop)
+            }
             Deed::End { ending } => {
                 self.clear(course, None).await;
                 self.forget_listening(course).await;
@@ -195,6 +199,7 @@ impl Runs {
             workflow: format!("{}/{}:{}", workflow.namespace, workflow.name, workflow.version),
             input: request.arguments.clone(),
             metadata: step.made_of.metadata.clone(),
+            tags: step.made_of.tags.clone(),
             parent: Some(parent),
             idempotency_key: None,
             priority: Some(step.made_of.priority).filter(|priority| *priority != 0),

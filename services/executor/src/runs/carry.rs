@@ -318,6 +318,7 @@ pub(crate) fn made_of(workflow: &str, definition: &Value, of: impl FnOnce(&mut R
         origin: neptune_contracts::names::Origin::Bus,
         key: None,
         metadata: serde_json::Map::new(),
+        tags: Vec::new(),
         parent: None,
         reply_to: None,
         priority: 0,

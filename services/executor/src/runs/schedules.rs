@@ -244,6 +244,7 @@ impl Runs {
             workflow: of.workflow.clone(),
             input,
             metadata: Map::new(),
+            tags: Vec::new(),
             parent: None,
             idempotency_key: None,
             priority: None,

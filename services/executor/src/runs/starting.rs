@@ -8,12 +8,12 @@ use super::{
 };
 use crate::domain::run::{
     class,
-    course::Heard,
+    course::{Course, Heard},
     finish,
     gate::{self, Entry, Place},
     refusal,
 };
-use neptune_bus::{Append, Outcome, PublishError};
+use neptune_bus::{Append, Cause, Outcome, PublishError};
 use neptune_contracts::{
     Timestamp,
     ids::RunId,
@@ -21,9 +21,11 @@ use neptune_contracts::{
     resource::workflow::meant,
     run::{
         RunSubmitted,
+        changed::RunState,
         finished::RunFinished,
         log::{RunLogged, RunMadeOf},
         start::RunGate,
+        tags,
     },
 };
 use neptune_workflow::{
@@ -56,6 +58,13 @@ struct Ready {
     on_conflict: OnConflict,
     /// Others may have asked for it before.
     is_keyed: bool,
+}
+
+/// The workflow's tags and the caller's.
+fn tags(document: &Value, submitted: &[String]) -> Vec<String> {
+    let own = document.pointer("/document/metadata/neptune/tags").and_then(Value::as_array);
+    let own = own.into_iter().flatten().filter_map(Value::as_str);
+    tags::together(own.chain(submitted.iter().map(String::as_str)))
 }
 
 /// What a definition says about a run with this input. Keys are made by expressions, which may take their time.
@@ -117,6 +126,7 @@ impl Runs {
             made_of.origin = submitted.origin;
             made_of.key.clone_from(&submitted.key);
             made_of.metadata.clone_from(&submitted.metadata);
+            made_of.tags = tags(&workflow.document, &submitted.tags);
             made_of.parent.clone_from(&submitted.parent);
             made_of.reply_to.clone_from(&asked.reply_to);
             made_of.start.clone_from(&submitted.start);
@@ -177,7 +187,15 @@ impl Runs {
             records: Vec::new(),
         };
         match self.bus.append_log(&logged, 0).await {
-            Ok(Append::Stored(_) | Append::Refused) => Ok(Outcome::Done),
+            Ok(Append::Stored(_) | Append::Refused) => {
+                // Whoever wrote it down before may have died before it was told.
+                if let Some(course) = self.read(&(team.clone(), *id)).await?.filter(Course::waits) {
+                    let at_ms = asked.stored_at.unix_micros() / 1_000;
+                    let changed = finish::changed(&course, RunState::Queued, (0, u64::try_from(at_ms).unwrap_or(0)));
+                    self.bus.publish(&changed, &Cause::root()).await.map_err(Fault::Publish)?;
+                }
+                Ok(Outcome::Done)
+            }
             Err(error @ (PublishError::TooLarge { .. } | PublishError::Encode(_))) => {
                 let detail = format!("the run cannot be kept while it waits: {error}; give it less input");
                 let outcome =

@@ -30,6 +30,7 @@ mod run_crashes;
 mod run_events;
 mod run_kills;
 mod run_poison;
+mod run_views;
 mod runs;
 mod schedules;
 mod streams;

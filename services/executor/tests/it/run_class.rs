@@ -92,6 +92,7 @@ async fn the_class_of_its_input_and_of_another_run_s_answer_are_the_runs_own() {
         workflow: "test/says:1.0.0".into(),
         input: Value::Null,
         metadata: Default::default(),
+        tags: Vec::new(),
         parent: None,
         idempotency_key: None,
         priority: None,

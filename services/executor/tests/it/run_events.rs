@@ -73,6 +73,7 @@ async fn what_a_run_emits_is_heard_by_the_runs_that_listen_then_and_by_no_others
     assert_eq!(heard[0]["neptunerun"], json!(emitter));
     world.events_are_read().await;
     assert!(listens(&world.view(other).await), "the other order is still waited for");
+    assert!(listens(&world.view(emitter).await), "it began to listen after its own event");
     world.publish_event(&event("order.paid", "2", json!({"order": "o-2"}))).await;
     assert_eq!(world.run_ended(other).await.outcome, RunOutcome::Completed);
     assert_eq!(world.run_ended(emitter).await.outcome, RunOutcome::Completed);

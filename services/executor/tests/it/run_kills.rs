@@ -13,6 +13,7 @@ use neptune_contracts::{
     names::{Origin, Service, Zone},
     run::{
         RunSubmitted,
+        changed::{RunChanged, RunState},
         finished::RunOutcome,
         log::{RunLogged, RunMadeOf},
     },
@@ -137,6 +138,7 @@ async fn append_and_die(bus: &Bus, incoming: &Incoming<RunSubmitted>, definition
         origin: Origin::Api,
         key: None,
         metadata: Default::default(),
+        tags: Vec::new(),
         parent: None,
         reply_to: None,
         priority: 0,
@@ -169,6 +171,7 @@ async fn what_was_decided_and_not_asked_for_is_asked_for_by_the_next() {
     world.apply(&text).await;
     let document = compiler::read(&text).unwrap().document;
     let mut emitted = world.operator.listen::<EventPublished>().await.unwrap();
+    let mut changes = world.operator.listen::<RunChanged>().await.unwrap();
     // The executor that dies is played by a reader of its consumer.
     let (bus, dying) = (world.bus(Service::Executor).await, Shutdown::new());
     let (reader, appended, stop) = (bus.clone(), Arc::new(Semaphore::new(0)), dying.clone());
@@ -195,6 +198,8 @@ async fn what_was_decided_and_not_asked_for_is_asked_for_by_the_next() {
     assert_eq!((fact.outcome, web.calls()), (RunOutcome::Completed, 1), "{fact:?}");
     let said = tokio::time::timeout(LONG, emitted.next()).await.unwrap().unwrap();
     assert_eq!((said.run, said.kind.as_str()), (Some(run), "ticket.seen"));
+    let begun = tokio::time::timeout(LONG, changes.next()).await.unwrap().unwrap();
+    assert_eq!((begun.id, begun.state, begun.change), (run, RunState::Running, 1));
     let view = world.view(run).await;
     let other = steps(&view, "other")[0].instance;
     assert_eq!(world.run_ended(run.child(other)).await.outcome, RunOutcome::Completed);

@@ -98,6 +98,7 @@ impl World {
             workflow: workflow.to_owned(),
             input,
             metadata: json!({"ticket": "T-1"}).as_object().cloned().unwrap(),
+            tags: vec!["urgent".to_owned()],
             parent: None,
             idempotency_key: None,
             priority: None,

@@ -13,6 +13,7 @@ use neptune_contracts::{
     run::{
         RunSubmitted,
         input::{RunInput, RunWish},
+        tags,
     },
     task::MAX_METADATA_BYTES,
 };
@@ -43,6 +44,10 @@ pub struct RunRequest {
     /// tasks are batch work.
     #[serde(default)]
     pub priority: Option<i64>,
+    /// Words by which the run is found, besides those of its workflow: at most 32, of 1 to 63 letters, digits and
+    /// -_.:/@ each.
+    #[serde(default)]
+    pub tags: Vec<String>,
 }
 
 /// An event that is sent to a run.
@@ -75,7 +80,7 @@ pub struct CancelRequest {
 /// # Errors
 /// Every fault of the body.
 pub fn run(body: &[u8], caller: &Caller, resources: &Resources) -> Result<RunSubmitted, Vec<Problem>> {
-    let RunRequest { workflow, input, labels, idempotency_key, priority } = json::read_strict(body, &[])?;
+    let RunRequest { workflow, input, labels, tags, idempotency_key, priority } = json::read_strict(body, &[])?;
     let mut faults = Vec::new();
     let name = meant(&workflow, resources.workflows.keys().map(String::as_str));
     if let Some((name, found)) = name.and_then(|name| resources.workflows.get_key_value(name)) {
@@ -98,6 +103,7 @@ pub fn run(body: &[u8], caller: &Caller, resources: &Resources) -> Result<RunSub
         let text = format!("{} bytes, the limit is 1 to {MAX_KEY_BYTES}", key.len());
         faults.push(Problem::new("idempotency_key", text, "send a UUID"));
     }
+    faults.extend(tags::problems(&tags));
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -109,6 +115,7 @@ pub fn run(body: &[u8], caller: &Caller, resources: &Resources) -> Result<RunSub
         workflow,
         input,
         metadata: labels,
+        tags,
         parent: None,
         idempotency_key,
         priority,
@@ -179,14 +186,21 @@ pub fn differences(asked: &RunSubmitted, view: &RunView) -> Vec<&'static str> {
 /// # Errors
 /// Why not, as the end of a sentence.
 pub fn may(wish: &RunWish, view: &RunView) -> Result<(), String> {
-    let is_over = view.ended_at.is_some();
-    let can_retry = ["faulted", "timed_out", "budget_exhausted"].contains(&view.state.as_str());
+    let (state, is_over) = (view.state.as_str(), view.ended_at.is_some());
     match wish {
-        RunWish::Retry if can_retry => Ok(()),
-        RunWish::Retry => Err(format!("it is {}; only a run that failed goes on where it failed", view.state)),
-        _ if is_over => Err(format!("it has ended as {}", view.state)),
-        RunWish::Pause | RunWish::Resume if view.state == "queued" => {
+        RunWish::Retry if view.can_retry => Ok(()),
+        RunWish::Retry if ["faulted", "timed_out", "budget_exhausted"].contains(&state) => Err(format!(
+            "it is {state}, and there is no failed step to go on with: what it did was undone, or it failed as a whole; start another"
+        )),
+        RunWish::Retry => Err(format!("it is {state}; only a run that failed goes on where it failed")),
+        _ if is_over => Err(format!("it has ended as {state}")),
+        RunWish::Pause | RunWish::Resume if state == "queued" => {
             Err("it waits for a place and did not begin; cancel it, or wait until it runs".to_owned())
+        }
+        RunWish::Pause if state != "running" => Err(format!("it is {state}; only a running one is paused")),
+        RunWish::Resume if state != "paused" => Err(format!("it is {state}; only a paused one is resumed")),
+        RunWish::Cancel { .. } if state == "compensating" => {
+            Err("it is undoing what it did already, and ends then".to_owned())
         }
         _ => Ok(()),
     }
@@ -245,6 +259,32 @@ mod tests {
         check(r#"{"workflow": "a/b:2.0.0"}"#, &["workflow"]);
         check(r#"{"workflow": "a/b", "inputs": 1}"#, &["inputs"]);
         check(r#"{"input": 1}"#, &["(body)"]);
+        check(r#"{"workflow": "a/c", "tags": ["fine", "not fine"]}"#, &["workflow", "tags[1]"]);
+    }
+
+    #[test]
+    fn a_run_is_told_what_it_can_do() {
+        let view = |state: &str, ended: bool, can_retry: bool| -> RunView {
+            let at = "2026-11-26T10:00:00Z";
+            serde_json::from_value(json!({"id": RunId::mint(), "team": "support", "workflow": "a/b:1", "state": state,
+                "cost_usd": "0", "submitted_at": at, "ended_at": ended.then_some(at), "can_retry": can_retry}))
+            .unwrap()
+        };
+        let cancel = RunWish::Cancel { reason: String::new() };
+        for (wish, view, wanted) in [
+            (&RunWish::Pause, view("running", false, false), true),
+            (&RunWish::Pause, view("paused", false, false), false),
+            (&RunWish::Resume, view("paused", false, false), true),
+            (&RunWish::Resume, view("running", false, false), false),
+            (&RunWish::Resume, view("completed", true, false), false),
+            (&RunWish::Retry, view("faulted", true, true), true),
+            (&RunWish::Retry, view("faulted", true, false), false),
+            (&RunWish::Retry, view("running", false, false), false),
+            (&cancel, view("paused", false, false), true),
+            (&cancel, view("compensating", false, false), false),
+        ] {
+            assert_eq!(may(wish, &view).is_ok(), wanted, "{wish:?} {}", view.state);
+        }
     }
 
     #[test]

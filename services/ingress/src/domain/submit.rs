@@ -44,7 +44,7 @@ pub fn task(
 /// # Errors
 /// The fault of the body.
 pub fn chat(body: &[u8]) -> Result<ChatRequest, Vec<Problem>> {
-    json::read(body).map_err(|problem| vec![problem])
+    json::read_whole(body)
 }
 
 /// The task of a chat completion, with the caller's labels. It has no id yet.

@@ -3,7 +3,7 @@
 use super::openapi;
 use crate::{
     domain::{
-        json,
+        approval, json,
         keys::Caller,
         run::{self, CancelRequest, RunRequest, SignalRequest},
         wait,
@@ -347,18 +347,22 @@ async fn tell_run(
     (key, wish): (Option<String>, RunWish),
 ) -> Result<Told, Fault> {
     let view = existing(door, caller, run).await?;
+    run::may(&wish, &view).map_err(|why| {
+        Fault::new(409, "invalid_request_error", "not_now", format!("the run cannot be told that: {why}"))
+    })?;
     let (name, what) = match wish {
         RunWish::Signal { event } => {
             let signal: SignalRequest = serde_json::from_value(event)
                 .map_err(|_| Fault::bad_request("(body)", "no signal", "send type and data"))?;
             let (id, event) = run::event(signal, caller, Timestamp::now());
+            let event = approval::by_key(event, &caller.key, &view).map_err(|why| {
+                let text = format!("the approval cannot be answered: {why}");
+                Fault::new(409, "invalid_request_error", "no_such_approval", text)
+            })?;
             (id, RunWish::Signal { event })
         }
         other => (key.unwrap_or_else(|| Uuid::now_v7().to_string()), other),
     };
-    run::may(&what, &view).map_err(|why| {
-        Fault::new(409, "invalid_request_error", "not_now", format!("the run cannot be told that: {why}"))
-    })?;
     let input = run::input(run, &caller.team, &name, what);
     let is_new = door.bus.publish_once(&input, &Cause::root()).await.map_err(|error| Fault::from(&error))?;
     Ok(Told { id: run, input: name, is_new })
@@ -431,7 +435,7 @@ pub(super) fn document_retry(operation: TransformOperation<'_>) -> TransformOper
 }
 
 pub(super) fn document_signal(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    let text =
-        "An event for a step that listens, or the answer to an approval (`neptune.approval`). An early one is kept.";
+    let text = "An event for a step that listens, kept when it is early; or the answer to an approval that waits (`neptune.approval`), \
+         which is a 409 when none does.";
     document_wish(operation, ("signalRun", "Send an event to a run", text)).input::<Json<SignalRequest>>()
 }

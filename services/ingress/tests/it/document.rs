@@ -26,6 +26,12 @@ fn the_document_describes_every_route() {
         ("/v1/tasks", "post", true, vec!["idempotency-key", "traceparent", "wait"]),
         ("/v1/tasks/{id}", "get", true, vec!["id"]),
         ("/v1/runs", "post", true, vec!["idempotency-key", "traceparent", "wait"]),
+        (
+            "/v1/runs",
+            "get",
+            true,
+            vec!["cursor", "limit", "since", "state", "tag", "team", "totals", "until", "workflow"],
+        ),
         ("/v1/runs/{id}", "get", true, vec!["id"]),
         (
             "/v1/chat/completions",

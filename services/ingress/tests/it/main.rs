@@ -8,9 +8,11 @@
     unreachable_pub
 )]
 
+mod approvals;
 mod completions;
 mod document;
 mod doors;
+mod events;
 mod feedback;
 mod fuzz;
 mod lifecycle;

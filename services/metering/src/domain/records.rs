@@ -28,6 +28,8 @@ pub struct Records {
     pub tries: Vec<Row>,
     /// Of `feedback`.
     pub feedback: Vec<Row>,
+    /// Of `run`.
+    pub runs: Vec<Row>,
 }
 
 /// What an entry of the ledger is about.
@@ -329,7 +331,7 @@ fn delivery_entry(finished: &DeliveryFinished) -> Result<Row, Unrecordable> {
         occurred_at: finished.finished_at,
         team: &finished.team,
         workflow: None,
-        run_id: None,
+        run_id: finished.run.as_ref().map(|step| step.run.0),
         step: None,
         task_id: finished.task,
         task_type: None,

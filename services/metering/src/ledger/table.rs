@@ -19,6 +19,24 @@ impl Table {
     }
 }
 
+impl Table {
+    /// The same for rows that change: of those with the same key the one with the highest `version` stands, whether it
+    /// is in the table or in the batch.
+    pub(super) fn upsert(&self, key: &[&str], version: &str) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        let typed: Vec<String> = self.columns.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
+        let changed = names.iter().filter(|name| !key.contains(name));
+        let changed: Vec<String> = changed.map(|name| format!("{name} = excluded.{name}")).collect();
+        let (table, key, names, typed) = (self.name, key.join(", "), names.join(", "), typed.join(", "));
+        format!(
+            "INSERT INTO {table} AS held ({names}) SELECT DISTINCT ON ({key}) {names} \
+             FROM json_to_recordset($1::json) AS given({typed}) ORDER BY {key}, {version} DESC \
+             ON CONFLICT ({key}) DO UPDATE SET {} WHERE held.{version} < excluded.{version}",
+            changed.join(", ")
+        )
+    }
+}
+
 pub(super) const LEDGER_ENTRY: Table = Table {
     name: "ledger_entry",
     columns: &[
@@ -120,5 +138,27 @@ pub(super) const FEEDBACK: Table = Table {
         ("given_by", "text"),
         ("strength", "smallint"),
         ("given_at", "timestamptz"),
+    ],
+};
+
+pub(super) const RUN: Table = Table {
+    name: "run",
+    columns: &[
+        ("team", "text"),
+        ("id", "uuid"),
+        ("change", "bigint"),
+        ("workflow", "text"),
+        ("name", "text"),
+        ("state", "text"),
+        ("origin", "text"),
+        ("key_id", "text"),
+        ("labels", "jsonb"),
+        ("tags", "jsonb"),
+        ("parent", "jsonb"),
+        ("cost_pico_usd", "bigint"),
+        ("error", "text"),
+        ("submitted_at", "timestamptz"),
+        ("changed_at", "timestamptz"),
+        ("ended_at", "timestamptz"),
     ],
 };

@@ -16,5 +16,6 @@ mod ingest;
 mod outage;
 mod queries;
 mod routing;
+mod runs;
 mod schema;
 mod shadow;

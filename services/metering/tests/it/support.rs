@@ -8,7 +8,7 @@ use neptune_contracts::{
     subject::Namespace,
     topology::{
         ConsumerSpec, METERING_DELIVERY_ATTEMPTED, METERING_DELIVERY_FINISHED, METERING_FAILED, METERING_FEEDBACK,
-        METERING_FINISHED,
+        METERING_FINISHED, METERING_RUN_CHANGED, METERING_RUN_FINISHED,
     },
 };
 use neptune_metering::{config::Config, run};
@@ -128,12 +128,14 @@ impl World {
     }
 }
 
-const OURS: [&ConsumerSpec; 5] = [
+const OURS: [&ConsumerSpec; 7] = [
     &METERING_FINISHED,
     &METERING_FAILED,
     &METERING_DELIVERY_ATTEMPTED,
     &METERING_DELIVERY_FINISHED,
     &METERING_FEEDBACK,
+    &METERING_RUN_CHANGED,
+    &METERING_RUN_FINISHED,
 ];
 
 async fn connect(nats: &Nats, namespace: &Namespace, service: Service) -> Bus {

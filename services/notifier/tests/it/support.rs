@@ -61,6 +61,7 @@ impl World {
             bus: BusConfig::open(self.nats.url(), self.namespace.clone()),
             concurrency: 8,
             schedule: SCHEDULE,
+            links: None,
             environment: Arc::new(self.environment.clone()),
         };
         let shutdown = self.shutdown.clone();

@@ -52,6 +52,9 @@ pub struct RunView {
     /// The caller's labels.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
+    /// Words by which it is found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// The run whose step it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentRef>,
@@ -64,6 +67,9 @@ pub struct RunView {
     /// The limit of runs at once that it is under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<ConcurrencyView>,
+    /// Whether it can be taken up again where it failed.
+    #[serde(default)]
+    pub can_retry: bool,
     /// When it was submitted.
     pub submitted_at: Timestamp,
     /// When it ended.
@@ -102,11 +108,21 @@ pub struct StepView {
     /// The iteration or branch of the step around it, from 0.
     #[serde(default)]
     pub slot: usize,
-    /// `running`, `done`, `skipped`, `failed` or `dropped`.
+    /// `running`, `done`, `skipped`, `failed`, `cancelled` or `dropped`.
     pub state: String,
     /// What a running step does, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doing: Option<String>,
+    /// What a step that waits for an approval asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<String>,
+    /// When the next thing is due that a running step waits for by itself: the end of a wait, the next try, or the end of
+    /// the time it may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// How often a step that is tried again when it fails was begun, when that was more than once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<u64>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.
@@ -117,7 +133,8 @@ pub struct StepView {
     pub problem: Option<String>,
     /// What it cost.
     pub cost_usd: PicoUsd,
-    /// What else came with the answer of its call: the task, the model, attempts; the delivery.
+    /// What else came with the answer of its call: the task, the model, each attempt (`tried`); the delivery, its
+    /// outcome and tries; who approved and by what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Value>,
 }

@@ -25,6 +25,10 @@ pub struct RunFinished {
     pub outcome: RunOutcome,
     /// Counts the ends of the run, from 1; 0 of a run that was put aside because its log cannot be used.
     pub turn: u32,
+    /// Counts the changes of the run's state, this end among them, as [`super::changed::RunChanged`] does; 0 in messages
+    /// of before it was counted.
+    #[serde(default)]
+    pub change: u32,
     /// Its output, when it completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
@@ -45,6 +49,9 @@ pub struct RunFinished {
     /// The caller's labels.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
+    /// Words by which it is found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// The run whose step it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentRef>,
@@ -91,7 +98,7 @@ impl Message for RunFinished {
     const SUBJECT: &'static str = "run.finished.v1.<team>.<run>";
     const STREAM: StreamName = StreamName::Results;
     const PRODUCERS: &'static [Service] = &[Service::Executor];
-    const CONSUMERS: &'static [Service] = &[Service::Ingress, Service::Client];
+    const CONSUMERS: &'static [Service] = &[Service::Metering, Service::Ingress, Service::Client];
 
     fn parameters(&self) -> Vec<String> {
         vec![self.team.to_string(), self.id.to_string()]

@@ -17,6 +17,7 @@ use neptune_contracts::{
     run::{
         RunSubmitted,
         call::RunCall,
+        changed::RunChanged,
         finished::RunFinished,
         input::RunInput,
         log::RunLogged,
@@ -76,6 +77,7 @@ fn every_message_has_a_sample_that_decodes() {
     check::<RunCall>();
     check::<RunTimer>();
     check::<RunFired>();
+    check::<RunChanged>();
     check::<RunFinished>();
     check::<EventPublished>();
     check::<DeliveryRequested>();

@@ -8,11 +8,15 @@ use crate::{
     source::{Content, Node},
 };
 
-const OF_WORKFLOWS: [&str; 6] = ["team", "maxCostUsd", "concurrency", "priority", "idempotencyKey", "paused"];
+const OF_WORKFLOWS: [&str; 7] = ["team", "maxCostUsd", "concurrency", "priority", "idempotencyKey", "paused", "tags"];
 const OF_TASKS: [&str; 5] = ["parallel", "onError", "compensate", "maxCostUsd", "delivery"];
 const OF_CONCURRENCY: [&str; 3] = ["key", "limit", "onConflict"];
 /// The most iterations that run at once.
 const PARALLEL: u64 = 1_000;
+/// Most tags.
+const TAGS: usize = 32;
+/// Most characters of a tag.
+const TAG_CHARACTERS: usize = 63;
 /// Digits of a dollar's fraction that a pico-dollar has.
 const FRACTION_DIGITS: usize = 12;
 
@@ -33,7 +37,25 @@ impl Compiler<'_> {
                 .field("idempotencyKey")
                 .map(|key| self.template(key, &below(pointer, "idempotencyKey"))),
             paused: self.flag(node, "paused", pointer),
+            tags: self.tags(node, &below(pointer, "tags")),
         }
+    }
+
+    fn tags(&mut self, node: &Node, pointer: &str) -> Vec<String> {
+        let Some(inner) = node.field("tags") else { return Vec::new() };
+        let tag = |item: &Node| match &item.content {
+            Content::Text(text) if is_tag(text) => Some(text.clone()),
+            _ => None,
+        };
+        let tags: Option<Vec<String>> = match &inner.content {
+            Content::List(items) if items.len() <= TAGS => items.iter().map(tag).collect(),
+            _ => None,
+        };
+        tags.unwrap_or_else(|| {
+            let message = format!("must be at most {TAGS} words of 1 to {TAG_CHARACTERS} letters, digits and -_.:/@");
+            self.fault(inner, pointer, message, Some("such as `tags: [billing, customer:acme]`".to_owned()));
+            Vec::new()
+        })
     }
 
     fn concurrency(&mut self, node: &Node, pointer: &str) -> Option<Concurrency> {
@@ -150,6 +172,11 @@ impl Compiler<'_> {
         }
         amount
     }
+}
+
+fn is_tag(text: &str) -> bool {
+    let allowed = |sign: char| sign.is_alphanumeric() || "-_.:/@".contains(sign);
+    (1..=TAG_CHARACTERS).contains(&text.chars().count()) && text.chars().all(allowed)
 }
 
 fn neptune(node: &Node) -> Option<&Node> {

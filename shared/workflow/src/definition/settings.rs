@@ -18,6 +18,8 @@ pub struct Settings {
     pub idempotency_key: Option<Template>,
     /// Its schedule starts nothing.
     pub paused: bool,
+    /// Words by which its runs are found.
+    pub tags: Vec<String>,
 }
 
 /// How many runs there may be at once.

@@ -195,6 +195,8 @@ pub(super) static TASK_METADATA: Shape = Shape::Beyond(
 
 static CAP: Shape = Shape::Either(&[Shape::Number(0, AMOUNT_USD), Shape::Form(&AMOUNT)]);
 
+static TAGS: Shape = Shape::List(&TEXT);
+
 pub(super) static WORKFLOW_SETTINGS: Record = record(
     "metadata.neptune of a workflow",
     &[&[
@@ -204,6 +206,8 @@ pub(super) static WORKFLOW_SETTINGS: Record = record(
         may("priority", &Shape::Whole(i64::MIN, i64::MAX))
             .saying("Runs with a higher number go first; 0 unless given. Below 0 their tasks are batch work."),
         may("idempotencyKey", &ANYTHING).saying("Inputs that make the same of this expression are the same run."),
+        may("tags", &TAGS)
+            .saying("Words by which its runs are found: 32 at most, of 1 to 63 letters, digits and -_.:/@ each."),
         may("paused", &Shape::Flag).saying("Whether its schedule starts nothing."),
     ]],
 );

@@ -59,6 +59,9 @@ pub enum Event {
         /// How sensitive that is.
         #[serde(default)]
         sensitivity: Sensitivity,
+        /// The task of this very run that emitted it: one that began to listen after it does not hear it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        emitted_by: Option<Instance>,
     },
     /// Somebody wants something of the run.
     Controlled {

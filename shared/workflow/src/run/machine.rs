@@ -101,7 +101,9 @@ impl<'a> Machine<'a> {
             }
             Event::TimerFired(timer) => self.fire(*timer),
             Event::Signalled { id, event, sensitivity } => self.signal(id, event, *sensitivity),
-            Event::Published { id, event, sensitivity } => self.published(id, event, *sensitivity),
+            Event::Published { id, event, sensitivity, emitted_by } => {
+                self.published(id, event, (*sensitivity, *emitted_by));
+            }
         }
     }
 

@@ -1,8 +1,9 @@
 //! The history of a run as a tree: which tasks were done when, for how long, and what came of them.
 
-use super::{Ending, Instance, Record, change::Change};
+use super::{Doing, Ending, Instance, Record, change::Change};
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A task of the history.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,6 +28,8 @@ pub struct Line {
     pub cost_pico_usd: i64,
     /// What else came with the answer of its call.
     pub note: Option<Value>,
+    /// How often what stands in it was begun, where it is tried again when that fails.
+    pub tries: u64,
 }
 
 /// What came of a task.
@@ -41,6 +44,8 @@ pub enum State {
     Skipped,
     /// It failed.
     Failed,
+    /// It was going on when somebody ended the run.
+    Cancelled,
     /// It was given up.
     Dropped,
 }
@@ -59,6 +64,8 @@ pub fn lines(records: &[Record]) -> Vec<Line> {
 struct Tree {
     lines: Vec<Line>,
     parents: Vec<Option<Instance>>,
+    /// What the end of the run ended, and when: it goes on when the run is taken up again.
+    cut: BTreeMap<Instance, u64>,
 }
 
 impl Tree {
@@ -89,15 +96,49 @@ impl Tree {
                 self.drop_inside(*instance, at_ms);
                 self.close(*instance, State::Dropped, at_ms);
             }
-            Change::Withdrawn { instance } => self.close(*instance, State::Dropped, at_ms),
-            Change::Ended { ending } => {
-                let is_done = matches!(**ending, Ending::Completed { .. });
-                self.close(0, if is_done { State::Done } else { State::Failed }, at_ms);
-                let open: Vec<Instance> =
-                    self.lines.iter().filter(|line| line.ended_ms.is_none()).map(|line| line.instance).collect();
-                open.into_iter().for_each(|instance| self.close(instance, State::Dropped, at_ms));
+            Change::Withdrawn { instance } => {
+                let at_ms = self.cut.get(instance).copied().unwrap_or(at_ms);
+                self.close(*instance, State::Dropped, at_ms);
             }
+            Change::Became { instance, doing: Doing::Try { turn, retry_ms: None, is_caught: false, .. } } => {
+                if let Some(line) = self.line(*instance) {
+                    line.tries = turn + 1;
+                }
+            }
+            Change::Compensating { ending } => self.cut(ending, |instance| instance != 0, at_ms),
+            Change::Ended { ending } => {
+                self.cut(ending, |_| true, at_ms);
+                let state = match **ending {
+                    Ending::Completed { .. } => State::Done,
+                    Ending::Cancelled { .. } => State::Cancelled,
+                    _ => State::Failed,
+                };
+                if let Some(line) = self.line(0) {
+                    line.state = state;
+                }
+            }
+            Change::Retried { .. } => self.take_up(),
             _ => {}
+        }
+    }
+
+    /// Ends what goes on, because the run ends so.
+    fn cut(&mut self, ending: &Ending, is_cut: impl Fn(Instance) -> bool, at_ms: u64) {
+        let state = if matches!(ending, Ending::Cancelled { .. }) { State::Cancelled } else { State::Dropped };
+        let open = self.lines.iter().filter(|line| line.ended_ms.is_none() && is_cut(line.instance));
+        let open: Vec<Instance> = open.map(|line| line.instance).collect();
+        for instance in open {
+            self.cut.insert(instance, at_ms);
+            self.close(instance, state, at_ms);
+        }
+    }
+
+    /// The run goes on with what its end had ended; what had failed stays so.
+    fn take_up(&mut self) {
+        for line in self.lines.iter_mut().filter(|line| self.cut.contains_key(&line.instance)) {
+            if line.instance == 0 || line.state != State::Failed {
+                (line.state, line.ended_ms) = (State::Running, None);
+            }
         }
     }
 
@@ -120,6 +161,7 @@ impl Tree {
             problem: None,
             cost_pico_usd: 0,
             note: None,
+            tries: 0,
         });
     }
 
@@ -145,7 +187,7 @@ impl Tree {
 
     /// Each task after the one it stands in, else in the order in which they began.
     fn sorted(self) -> Vec<Line> {
-        let mut children: std::collections::BTreeMap<Option<Instance>, Vec<Line>> = std::collections::BTreeMap::new();
+        let mut children: BTreeMap<Option<Instance>, Vec<Line>> = BTreeMap::new();
         for (line, parent) in self.lines.into_iter().zip(self.parents) {
             children.entry(parent).or_default().push(line);
         }

@@ -328,3 +328,55 @@ fn what_is_made_of_redacted_data_alone_is_not_as_sensitive_as_the_run() {
     let tried = "  - careful: {try: [a: {set: {u: '${ .text }'}}], catch: {}}\n";
     check_after_redaction(tried, "${ .u }", Some(1));
 }
+
+#[test]
+fn a_published_event_is_for_whoever_listens_then_and_is_not_kept() {
+    let text = "do:\n  - both:\n      fork:\n        branches:\n          - early: {listen: {to: {one: {with: {type: paid}}}}}\n          - late: {do: [before: CALL, hear: {listen: {to: {one: {with: {type: paid}}}}}]}\n";
+    let mut stage = Stage::new(text, json!({"n": 1}));
+    let published = |id: &str, kind: &str, emitted_by: Option<u64>| Event::Published {
+        id: id.to_owned(),
+        event: json!({"id": id, "type": kind, "data": {"id": id}}),
+        sensitivity: 2,
+        emitted_by,
+    };
+    // What nobody wants leaves no record, and raises nothing.
+    let before = stage.run.clone();
+    stage.take(published("e0", "sent", None));
+    assert_eq!((stage.run.clone(), stage.log.len()), (before, 1));
+    stage.take(published("e1", "paid", None));
+    assert_eq!((stage.run.outputs["early"].as_ref(), stage.run.sensitivity), (&json!([{"id": "e1"}]), 2));
+    // The branch that begins to listen afterwards does not hear it, nor a second time when it is handed out again.
+    stage.answer(0, Answer::output(json!({})));
+    stage.take(published("e1", "paid", None));
+    assert!(stage.run.ending().is_none() && stage.run.signals.is_empty());
+    let hear = stage.run.frames.iter().find(|(_, frame)| frame.name == "hear").map(|(instance, _)| *instance).unwrap();
+    // What a task of this run emitted that was begun before it listened is not for it.
+    stage.take(published("e2", "paid", Some(hear - 1)));
+    assert!(stage.run.ending().is_none());
+    stage.control("p", Control::Pause);
+    stage.take(published("e3", "paid", Some(hear + 1)));
+    assert!(stage.run.ending().is_none(), "held while the run is paused");
+    stage.control("r", Control::Resume);
+    assert!(matches!(stage.run.ending(), Some(Ending::Completed { .. })), "{:?}", stage.run.phase);
+    assert_eq!(Run::of(&stage.log), stage.run);
+}
+
+#[test]
+fn the_timeline_of_a_cancelled_run_says_so_and_of_one_taken_up_again_that_it_goes_on() {
+    let mut stage = Stage::new("do: [a: CALL, b: CALL]\n", json!({"n": 1}));
+    stage.answer(0, Answer::output(json!({"n": 2})));
+    stage.answer(1, Answer::problem(Problem::new(Standard::Communication, "broken")));
+    let states = |stage: &Stage| {
+        timeline::lines(&stage.log).iter().map(|line| (line.name.clone(), line.state)).collect::<Vec<_>>()
+    };
+    let line = |name: &str, state| (name.to_owned(), state);
+    use timeline::State::{Cancelled, Done, Failed, Running};
+    assert_eq!(states(&stage), [line("test", Failed), line("a", Done), line("b", Failed)]);
+    stage.now_ms += 60_000;
+    stage.control("again", Control::Retry);
+    assert_eq!(states(&stage), [line("test", Running), line("a", Done), line("b", Failed), line("b", Running)]);
+    let failed = &timeline::lines(&stage.log)[2];
+    assert_eq!(failed.ended_ms, Some(1_000_000), "it took no time from its failure to the next try");
+    stage.control("c", Control::Cancel { reason: "enough".to_owned() });
+    assert_eq!(states(&stage), [line("test", Cancelled), line("a", Done), line("b", Failed), line("b", Cancelled)]);
+}

@@ -1,8 +1,9 @@
 //! Approvals: a person is asked, and the run waits for the answer without holding anything.
 
-use super::{Step, class, notify};
+use super::{Step, class, finish::timestamp, notify};
 use neptune_contracts::{
     Timestamp,
+    approval::{APPROVAL_EVENT, ASKING_EVENT},
     delivery::{Delivery, DeliveryContent},
 };
 use neptune_workflow::{
@@ -12,8 +13,8 @@ use neptune_workflow::{
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// The type of the event by which somebody answers.
-pub const EVENT_TYPE: &str = "neptune.approval";
+/// What is asked when the arguments do not say.
+const ASKED: &str = "A workflow asks for your approval.";
 
 /// The message that asks for an approval; nothing when the arguments name no channel.
 ///
@@ -24,16 +25,26 @@ pub fn message(step: &Step<'_>, request: &Request, now: Timestamp) -> Result<Opt
     if arguments.get("channel").is_none_or(Value::is_null) {
         return Ok(None);
     }
-    let asked = arguments.get("text").or_else(|| arguments.get("message")).and_then(Value::as_str);
-    let asked = asked.unwrap_or("A workflow asks for your approval.");
+    let asked = asked(request);
     let how = format!(
-        "Answer by POST /v1/runs/{}/signals with {{\"type\": \"{EVENT_TYPE}\", \"data\": {{\"instance\": {}, \"approved\": true}}}}, or `neptune run signal`.",
+        "With a key: POST /v1/runs/{}/signals with {{\"type\": \"{APPROVAL_EVENT}\", \"data\": {{\"instance\": {}, \"approved\": true}}}}, or `neptune run signal`.",
         step.run, step.instance
     );
     let text =
         format!("{asked}\n\nWorkflow {}, step {}, run {}.\n{how}", step.made_of.workflow, request.step, step.run);
-    let data = json!({"run": step.run, "instance": step.instance, "step": request.step, "answer": EVENT_TYPE});
-    notify::addressed(step, arguments, DeliveryContent { event: "run.approval".into(), text, data }, now).map(Some)
+    let data = json!({
+        "run": step.run, "instance": step.instance, "step": request.step, "asks": asked, "answer": APPROVAL_EVENT,
+        "expires_at": request.deadline_ms.map(timestamp),
+    });
+    notify::addressed(step, arguments, DeliveryContent { event: ASKING_EVENT.into(), text, data }, now).map(Some)
+}
+
+/// What an approval asks.
+#[must_use]
+pub fn asked(request: &Request) -> &str {
+    let arguments = &request.arguments;
+    let asked = arguments.get("text").or_else(|| arguments.get("message")).and_then(Value::as_str);
+    asked.unwrap_or(ASKED)
 }
 
 /// Whether a call is an approval.
@@ -46,7 +57,7 @@ pub fn is_one(request: &Request) -> bool {
 /// one. Nothing when it is about no approval.
 #[must_use]
 pub fn answered(event: &Value, asked: &BTreeMap<Instance, Arc<Request>>) -> Option<Event> {
-    if event.get("type").and_then(Value::as_str) != Some(EVENT_TYPE) {
+    if event.get("type").and_then(Value::as_str) != Some(APPROVAL_EVENT) {
         return None;
     }
     let data = event.get("data").unwrap_or(&Value::Null);
@@ -57,7 +68,8 @@ pub fn answered(event: &Value, asked: &BTreeMap<Instance, Arc<Request>>) -> Opti
         (None, Some(step)) => waiting.find(|(_, request)| request.step == step).map(|(instance, _)| *instance),
         (None, None) => waiting.next().filter(|_| waiting.next().is_none()).map(|(instance, _)| *instance),
     }?;
-    let output = json!({"approved": approved, "by": data.get("by"), "comment": data.get("comment")});
+    let output =
+        json!({"approved": approved, "by": data.get("by"), "comment": data.get("comment"), "via": data.get("via")});
     let note = Some(json!({"approval": output}));
     Some(Event::Answered {
         instance,

@@ -11,6 +11,7 @@ use neptune_contracts::{
     ids::RunId,
     names::{DataClass, Team},
     run::{
+        changed::RunState,
         input::{RunInput, RunWish},
         log::RunMadeOf,
     },
@@ -52,6 +53,8 @@ pub struct Course {
     pub sequence: u64,
     /// Counts its ends: this one, or the next one, from 1.
     pub turn: u32,
+    /// Counts the changes of its state, its ends among them.
+    pub changes: u32,
     /// When was decided last, in milliseconds since 1970.
     pub last_ms: u64,
     /// Calls that are not answered.
@@ -111,6 +114,8 @@ pub enum Heard {
         event: Value,
         /// How sensitive it is.
         class: Option<DataClass>,
+        /// The step that emitted it.
+        emitted_by: Option<(RunId, Instance)>,
     },
     /// A call was made.
     Answered {
@@ -180,6 +185,7 @@ impl Course {
             run: Run::default(),
             sequence: 0,
             turn: 1,
+            changes: 0,
             last_ms: 0,
             asked: BTreeMap::new(),
             recent: VecDeque::new(),
@@ -204,7 +210,7 @@ impl Course {
         for record in &records {
             let actions = self.run.replay(record);
             done.extend(deeds::resolve(actions, &mut self.asked));
-            self.note(record);
+            done.extend(self.note(record));
         }
         self.sequence = sequence;
         self.remember(causes, &done);
@@ -250,8 +256,8 @@ impl Course {
         if record.changes.is_empty() {
             return None;
         }
-        let done = deeds::resolve(actions, &mut self.asked);
-        self.note(&record);
+        let mut done = deeds::resolve(actions, &mut self.asked);
+        done.extend(self.note(&record));
         Some((record, done))
     }
 
@@ -303,10 +309,11 @@ impl Course {
             Heard::Fired { timer } => timer::read(timer).map(Event::TimerFired),
             Heard::Input { id, wish } => self.wish(id, wish),
             Heard::Event { event, .. } if depth::is_deeper(event, depth::MOST) => None,
-            Heard::Event { id, event, class } => Some(Event::Published {
+            Heard::Event { id, event, class, emitted_by } => Some(Event::Published {
                 id: id.clone(),
                 event: event.clone(),
                 sensitivity: class.map_or(0, class::rank),
+                emitted_by: emitted_by.filter(|(run, _)| *run == self.id).map(|(_, instance)| instance),
             }),
             Heard::Answered { instance, answer } => Some(answered(*instance, answer.clone())),
             Heard::Again { .. } | Heard::Broken { .. } => None,
@@ -337,18 +344,37 @@ impl Course {
         }
     }
 
-    /// Keeps what a record says besides the run's state.
-    fn note(&mut self, record: &Record) {
+    /// Keeps what a record says besides the run's state, and returns what is told about it.
+    fn note(&mut self, record: &Record) -> Vec<Deed> {
+        let (mut told, mut ends) = (Vec::new(), 0);
         self.last_ms = self.last_ms.max(record.at_ms);
         for change in &record.changes {
             match change {
                 Change::Answered { instance, .. } => {
                     self.asked.remove(instance);
                 }
-                Change::Retried { .. } => self.turn += 1,
+                Change::Retried { .. } => {
+                    self.turn += 1;
+                    told.push(RunState::Running);
+                }
+                Change::Began { .. } => told.push(RunState::Running),
+                Change::Paused => told.push(RunState::Paused),
+                Change::Resumed if matches!(self.run.phase, Phase::Compensating(_)) => {
+                    told.push(RunState::Compensating);
+                }
+                Change::Resumed => told.push(RunState::Running),
+                Change::Compensating { .. } => told.push(RunState::Compensating),
+                Change::Ended { .. } => ends += 1,
                 _ => {}
             }
         }
+        let tell = |state| {
+            self.changes += 1;
+            Deed::Tell { state, change: self.changes, at_ms: record.at_ms }
+        };
+        let told = told.into_iter().map(tell).collect();
+        self.changes += ends;
+        told
     }
 
     fn remember(&mut self, causes: Vec<String>, done: &[Deed]) {

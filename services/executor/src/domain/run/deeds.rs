@@ -1,5 +1,6 @@
 //! What a run asks for, with all that is needed to do it.
 
+use neptune_contracts::run::changed::RunState;
 use neptune_workflow::run::{Action, Ending, Instance, Request, Timer};
 use serde_json::Value;
 use std::{
@@ -43,6 +44,15 @@ pub enum Deed {
         /// The event.
         event: Arc<Value>,
     },
+    /// Whoever looks for runs is told how it stands now.
+    Tell {
+        /// How.
+        state: RunState,
+        /// Counts the changes of its state.
+        change: u32,
+        /// Since when, in milliseconds since 1970.
+        at_ms: u64,
+    },
     /// The run has ended.
     End {
         /// How.
@@ -56,7 +66,7 @@ impl Deed {
     pub fn is_aside(&self) -> bool {
         match self {
             Self::Ask { request, .. } => !request.is_awaited,
-            Self::Cut { .. } | Self::Emit { .. } => true,
+            Self::Cut { .. } | Self::Emit { .. } | Self::Tell { .. } => true,
             Self::Set { .. } | Self::Clear { .. } | Self::End { .. } => false,
         }
     }
@@ -94,6 +104,8 @@ pub fn settled(deeds: Vec<Deed>) -> Vec<Deed> {
         Deed::Set { timer, .. } => !ends && !cleared.contains(timer) && seen.insert((2, 0, Some(*timer))),
         Deed::Clear { timer } => !ends && !set.contains(timer) && seen.insert((3, 0, Some(*timer))),
         Deed::Emit { instance, .. } => seen.insert((4, *instance, None)),
+        // What its end tells goes before.
+        Deed::Tell { change, .. } => !ends && seen.insert((6, u64::from(*change), None)),
         Deed::End { .. } => seen.insert((5, 0, None)),
     };
     deeds.into_iter().filter(is_left).collect()

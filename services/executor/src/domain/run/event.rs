@@ -53,7 +53,9 @@ pub fn kinds(course: &Course) -> BTreeSet<String> {
     kinds
 }
 
-fn listened<'d>(definition: &'d Definition, frame: &Frame) -> Option<&'d Consumption> {
+/// What a step that listens wants.
+#[must_use]
+pub fn listened<'d>(definition: &'d Definition, frame: &Frame) -> Option<&'d Consumption> {
     match &definition.list(frame.at.part).get(frame.at.index)?.action {
         Action::Listen(listen) => Some(&listen.to),
         _ => None,

@@ -7,6 +7,7 @@ use neptune_contracts::{
     names::Team,
     run::{
         RunSubmitted,
+        changed::{RunChanged, RunState},
         finished::{RunFinished, RunOutcome},
         log::RunMadeOf,
     },
@@ -30,6 +31,7 @@ pub fn finished(course: &Course, ending: &Ending) -> RunFinished {
         workflow: made_of.workflow.clone(),
         outcome,
         turn: course.turn,
+        change: course.changes,
         output,
         error: ending.problem().map(Problem::to_value),
         reason,
@@ -37,9 +39,30 @@ pub fn finished(course: &Course, ending: &Ending) -> RunFinished {
         origin: made_of.origin,
         key: made_of.key.clone(),
         metadata: made_of.metadata.clone(),
+        tags: made_of.tags.clone(),
         parent: made_of.parent.clone(),
         submitted_at: made_of.submitted_at,
         finished_at: timestamp(course.last_ms),
+    }
+}
+
+/// How a run stands that goes on.
+#[must_use]
+pub fn changed(course: &Course, state: RunState, (change, at_ms): (u32, u64)) -> RunChanged {
+    let made_of = &course.made_of;
+    RunChanged {
+        id: course.id,
+        team: course.team.clone(),
+        workflow: made_of.workflow.clone(),
+        state,
+        change,
+        changed_at: timestamp(at_ms),
+        origin: made_of.origin,
+        key: made_of.key.clone(),
+        metadata: made_of.metadata.clone(),
+        tags: made_of.tags.clone(),
+        parent: made_of.parent.clone(),
+        submitted_at: made_of.submitted_at,
     }
 }
 
@@ -58,6 +81,7 @@ pub fn rejected(
         workflow: run.workflow.clone(),
         outcome: RunOutcome::Rejected,
         turn: 1,
+        change: 1,
         output: None,
         error: Some(problem.to_value()),
         reason: None,
@@ -65,6 +89,7 @@ pub fn rejected(
         origin: run.origin,
         key: run.key.clone(),
         metadata: run.metadata.clone(),
+        tags: run.tags.clone(),
         parent: run.parent.clone(),
         submitted_at: times.0,
         finished_at: times.1,
@@ -86,6 +111,7 @@ pub fn aside(
         workflow: made_of.map_or_else(|| "unknown".to_owned(), |made_of| made_of.workflow.clone()),
         outcome: RunOutcome::Faulted,
         turn: 0,
+        change: 0,
         output: None,
         error: Some(Problem::new(Standard::Runtime, detail).to_value()),
         reason: None,
@@ -93,6 +119,7 @@ pub fn aside(
         origin: made_of.map(|made_of| made_of.origin).unwrap_or_default(),
         key: made_of.and_then(|made_of| made_of.key.clone()),
         metadata: made_of.map(|made_of| made_of.metadata.clone()).unwrap_or_default(),
+        tags: made_of.map(|made_of| made_of.tags.clone()).unwrap_or_default(),
         parent: made_of.and_then(|made_of| made_of.parent.clone()),
         submitted_at: made_of.map_or(finished_at, |made_of| made_of.submitted_at),
         finished_at,

@@ -170,14 +170,26 @@ fn problem(fact: &TaskFinished) -> Problem {
     }
 }
 
+/// Attempts of which the history of the run keeps how they went.
+const TRIED: usize = 16;
+
 /// What the history of the run keeps of a task; never what was asked or answered.
 fn note(fact: &TaskFinished) -> Value {
     let winner = fact.winner();
+    let tried = fact.attempts.iter().take(TRIED).map(|attempt| {
+        json!({
+            "model": attempt.model,
+            "error": attempt.error.as_ref().map(|error| error.class),
+            "cost_usd": attempt.cost_usd,
+            "latency_ms": attempt.latency_us / 1_000,
+        })
+    });
     json!({
         "task": fact.id,
         "outcome": fact.outcome,
         "model": winner.map(|attempt| &attempt.model),
         "attempts": fact.attempts.len(),
+        "tried": tried.collect::<Vec<_>>(),
         "route": fact.route.as_ref().map(|route| &route.route),
         "task_type": fact.task_type,
         "class": fact.admission.as_ref().map(|admission| admission.class),

@@ -1,7 +1,9 @@
 //! A run as people see it, made of its log.
 
 use super::{
+    approval,
     course::Course,
+    event,
     finish::{finished, timestamp},
 };
 use neptune_contracts::{
@@ -11,7 +13,7 @@ use neptune_contracts::{
 };
 use neptune_workflow::{
     definition::Function,
-    run::{Doing, Phase, Record, Request, clock, timeline},
+    run::{Doing, Frame, Phase, Record, Request, Role, clock, timeline},
 };
 use serde_json::Value;
 
@@ -40,10 +42,12 @@ pub fn view(course: &Course, records: &[Record]) -> RunView {
         cost_usd: PicoUsd(run.spent_pico_usd),
         origin: made_of.origin,
         metadata: made_of.metadata.clone(),
+        tags: made_of.tags.clone(),
         parent: made_of.parent.clone(),
         priority: made_of.priority,
         start: made_of.start.clone(),
         concurrency: None,
+        can_retry: ended.is_some() && run.failed.is_some_and(|failed| failed > 0),
         submitted_at: made_of.submitted_at,
         ended_at: ended.as_ref().map(|fact| fact.finished_at),
         steps: timeline::lines(records).into_iter().map(|line| step(course, line)).collect(),
@@ -65,10 +69,12 @@ pub fn of_fact(fact: RunFinished) -> RunView {
         cost_usd: fact.cost_usd,
         origin: fact.origin,
         metadata: fact.metadata,
+        tags: fact.tags,
         parent: fact.parent,
         priority: 0,
         start: None,
         concurrency: None,
+        can_retry: false,
         submitted_at: fact.submitted_at,
         ended_at: Some(fact.finished_at),
         steps: Vec::new(),
@@ -81,6 +87,7 @@ fn step(course: &Course, line: timeline::Line) -> StepView {
         timeline::State::Done => "done",
         timeline::State::Skipped => "skipped",
         timeline::State::Failed => "failed",
+        timeline::State::Cancelled => "cancelled",
         timeline::State::Dropped => "dropped",
     };
     let frame = course.run.frames.get(&line.instance).filter(|_| line.ended_ms.is_none());
@@ -90,7 +97,10 @@ fn step(course: &Course, line: timeline::Line) -> StepView {
         name: line.name,
         slot: line.slot,
         state: state.to_owned(),
-        doing: frame.and_then(|frame| doing(&frame.doing)),
+        doing: frame.and_then(|frame| doing(course, frame)),
+        asks: frame.and_then(asks),
+        due_at: frame.and_then(due_ms).map(timestamp),
+        tries: Some(line.tries).filter(|tries| *tries > 1),
         started_at: timestamp(line.started_ms),
         ended_at: line.ended_ms.map(timestamp),
         problem: line.problem,
@@ -99,12 +109,36 @@ fn step(course: &Course, line: timeline::Line) -> StepView {
     }
 }
 
+/// What a step that waits for an approval asks.
+fn asks(frame: &Frame) -> Option<String> {
+    match &frame.doing {
+        Doing::Call(request) if approval::is_one(request) => Some(approval::asked(request).to_owned()),
+        _ => None,
+    }
+}
+
+/// When a step goes on by itself.
+fn due_ms(frame: &Frame) -> Option<u64> {
+    let own = match &frame.doing {
+        Doing::Wait { due_ms } => Some(*due_ms),
+        Doing::Try { retry_ms, attempt_ms, .. } => retry_ms.or(*attempt_ms),
+        _ => None,
+    };
+    // A run may always take a month, which nobody waits for.
+    [own, frame.limit_ms.filter(|_| frame.role != Role::Workflow)].into_iter().flatten().min()
+}
+
 /// What a step is doing, in words.
-fn doing(doing: &Doing) -> Option<String> {
-    match doing {
+fn doing(course: &Course, frame: &Frame) -> Option<String> {
+    match &frame.doing {
         Doing::Call(request) => Some(called(request)),
         Doing::Wait { due_ms } => Some(format!("waits until {}", clock::rfc3339(*due_ms))),
-        Doing::Listen(listening) => Some(format!("waits for events, {} heard", listening.heard.len())),
+        Doing::Listen(listening) => {
+            let definition = course.definition.as_ref().ok();
+            let to = definition.and_then(|definition| event::listened(definition, frame));
+            let title = to.map_or("events", |to| to.title.as_str());
+            Some(format!("waits for {title}, {} heard", listening.heard.len()))
+        }
         Doing::Try { retry_ms: Some(due_ms), turn, .. } => {
             Some(format!("tries again at {}, {turn} failed", clock::rfc3339(*due_ms)))
         }

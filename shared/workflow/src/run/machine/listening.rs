@@ -18,7 +18,7 @@ impl<'a> Machine<'a> {
             return;
         }
         self.push(Change::Seen { id: id.to_owned(), sensitivity });
-        if !self.hear_all(event) {
+        if !self.hear_all(event, None) {
             if self.run.signals.len() >= SIGNALS {
                 self.push(Change::Unbuffered { index: 0 });
             }
@@ -27,19 +27,25 @@ impl<'a> Machine<'a> {
     }
 
     /// An event comes that is for whoever listens now: of one that nobody here wants nothing is kept.
-    pub(super) fn published(&mut self, id: &str, event: &Value, sensitivity: Sensitivity) {
+    pub(super) fn published(
+        &mut self,
+        id: &str,
+        event: &Value,
+        (sensitivity, emitted_by): (Sensitivity, Option<Instance>),
+    ) {
         if self.run.seen.contains(id) || self.run.seen.len() >= SIGNALS_PER_RUN {
             return;
         }
-        if self.hear_all(event) {
+        if self.hear_all(event, emitted_by) {
             self.push(Change::Seen { id: id.to_owned(), sensitivity });
         }
     }
 
-    /// Whether any task that listens wants an event; each that does has it.
-    fn hear_all(&mut self, event: &Value) -> bool {
+    /// Whether any task that listens wants an event, of those that began before `emitted_by`; each that does has it.
+    fn hear_all(&mut self, event: &Value, emitted_by: Option<Instance>) -> bool {
+        let is_early = |instance: Instance| emitted_by.is_none_or(|emitted_by| instance < emitted_by);
         let listens = |(instance, frame): (&Instance, &super::Frame)| {
-            matches!(frame.doing, Doing::Listen(_)).then_some(*instance)
+            (matches!(frame.doing, Doing::Listen(_)) && is_early(*instance)).then_some(*instance)
         };
         let listeners: Vec<Instance> = self.run.frames.iter().filter_map(listens).collect();
         let mut is_heard = false;

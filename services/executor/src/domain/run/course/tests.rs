@@ -17,6 +17,7 @@ fn course(tasks: &str) -> Course {
         origin: Origin::Api,
         key: None,
         metadata: Default::default(),
+        tags: Vec::new(),
         parent: None,
         reply_to: None,
         priority: 0,
