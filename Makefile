@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo up down status test test-conformance check bench bench-routing bench-outage bench-faults schemas train-task-type clean toolchain
+.PHONY: help demo up down status test test-conformance check bench bench-routing bench-outage bench-faults bench-kills schemas train-task-type clean toolchain
 
 SERVERS := deploy/local/servers.sh
 # Simulated models and a receiver for mail and webhooks run along; `make up UP=` leaves them out.
@@ -14,6 +14,8 @@ NEPTUNE_SHARED ?= ../shared
 NEPTUNE := $(BUILD_DIR)/local/neptune
 # Tasks of `make bench-faults`.
 TASKS := 10000
+# Runs of `make bench-kills`.
+RUNS := 1000
 
 help: ## List the targets
 	@echo 'Neptune. Targets:'
@@ -75,6 +77,13 @@ bench-faults: toolchain ## Run 10,000 tasks while three calls of ten fail in eve
 	@echo '==> building'
 	@cargo build --profile local --bins
 	@code=0; (set -a; . .neptune/test/servers.env; set +a; exec $(BUILD_DIR)/local/bench faults $(TASKS)) || code=$$?; \
+	  $(SERVERS) down --state-dir .neptune/test; exit $$code
+
+bench-kills: toolchain ## Kill executors, router, governance and broker hundreds of times under 1,000 runs (ten minutes)
+	@$(SERVERS) up --state-dir .neptune/test
+	@echo '==> building'
+	@cargo build --profile local --bins
+	@code=0; (set -a; . .neptune/test/servers.env; set +a; exec $(BUILD_DIR)/local/bench kills $(RUNS)) || code=$$?; \
 	  $(SERVERS) down --state-dir .neptune/test; exit $$code
 
 schemas: toolchain ## Render schemas/ and deploy/nats/users.conf from the contracts anew

@@ -3,6 +3,7 @@
 pub mod call;
 pub mod faults;
 pub mod floors;
+pub mod kills;
 pub mod load;
 pub mod processes;
 pub mod report;

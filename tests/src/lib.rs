@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod bench_routing;
 pub mod keys;
+pub mod kills;
 pub mod ledger;
 pub mod resources;
 pub mod sinks;

@@ -156,7 +156,8 @@ impl Stack {
     }
 
     fn spawn(&self, name: &str, port: u16, environment: &[(String, String)]) -> Server {
-        let mut command = Command::new(binary(name));
+        let service = name.split('.').next().unwrap();
+        let mut command = Command::new(binary(service));
         command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
         Server::start(command, port, &self.folder.path().join(format!("{name}.log")))
     }
@@ -189,6 +190,16 @@ impl Stack {
         let (environment, port, _) = self.processes.get(name).unwrap();
         let server = self.spawn(name, *port, environment);
         self.processes.get_mut(name).unwrap().2 = server;
+    }
+
+    /// Starts another process of a service under a name of its own, which begins with the service's and a dot.
+    ///
+    /// # Panics
+    /// The service does not run.
+    pub fn join(&mut self, service: &str, name: &str) {
+        let environment = self.processes.get(service).unwrap().0.clone();
+        let server = self.spawn(name, 0, &environment);
+        self.processes.insert(name.to_owned(), (environment, 0, server));
     }
 
     /// Process ids by name.

@@ -2,12 +2,12 @@
 //!
 //! Without arguments it measures. `watch synced|default DEPTH SECONDS` loads Neptune alone, for a
 //! profiler. `call SECONDS` measures what the executor adds around a call, `streams COUNT` holds so many streams at a
-//! time, `runs COUNT` measures so many runs of workflows at once, and `faults COUNT` runs so many tasks while three
+//! time, `runs COUNT` measures so many runs of workflows at once, `kills COUNT` kills services and the broker under so many, and `faults COUNT` runs so many tasks while three
 //! calls of ten fail. `floor-proxy` and `floor-bus` are the floors, started by it as processes of their own so that
 //! they pay for context switches as the services do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
-use neptune_tests::bench::{call, faults, floors, report, run, runs, streams};
+use neptune_tests::bench::{call, faults, floors, kills, report, run, runs, streams};
 
 #[tokio::main]
 async fn main() {
@@ -21,6 +21,7 @@ async fn main() {
             let config = if *setting == "synced" { run::SYNCED } else { "" };
             run::watch(config, depth.parse().unwrap(), seconds.parse().unwrap()).await;
         }
+        ["kills", count] => kills::measure(count.parse().unwrap()).await,
         ["runs", count] => runs::measure(count.parse().unwrap()).await,
         ["call", seconds] => call::measure(seconds.parse().unwrap()).await,
         ["faults", count] => faults::measure(count.parse().unwrap()).await,
