@@ -145,3 +145,51 @@ async fn a_run_hears_another_asks_by_mail_and_is_answered_by_the_link_and_found(
     };
     wait_until("its end is found", SOON, found).await;
 }
+
+const UNDOES: &str = r"
+document: {dsl: '1.0.3', namespace: support, name: undoes, version: '1.0.0'}
+use:
+  functions:
+    undoOne: {call: 'notify:1.0.0@default', with: {channel: webhook, to: 'SINK/hook/undo', text: x, data: {undone: one}}}
+    undoTwo: {call: 'notify:1.0.0@default', with: {channel: webhook, to: 'SINK/hook/undo', text: x, data: {undone: two}}}
+do:
+  - one: {set: {n: 1}, metadata: {neptune: {compensate: undoOne}}}
+  - two: {set: {n: 2}, metadata: {neptune: {compensate: undoTwo}}}
+  - hold: {listen: {to: {one: {with: {type: never}}}}}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_paused_resumed_and_cancelled_and_is_told_nothing_that_changes_nothing() {
+    let stack = Stack::start().await;
+    let file = stack.folder.path().join("undoes.yaml");
+    std::fs::write(&file, UNDOES.replace("SINK", &stack.sink_url)).unwrap();
+    said(&stack.neptune(&["apply", "-f", file.to_str().unwrap()]).await);
+    let start = ["run", "start", "support/undoes", "--idempotency-key", "u-1"];
+    let known = || async { command(&stack, &start).await.status.success() };
+    wait_until("the ingress knows the workflow", SOON, known).await;
+    let id = said(&command(&stack, &start).await).trim().to_owned();
+    let shows = async |text: &str| said(&stack.neptune(&["run", "show", &id]).await).contains(text);
+    wait_until("it listens", SOON, || async { shows("waits for one of never").await }).await;
+    let refused = async |what: &str| {
+        let output = command(&stack, &["run", what, &id]).await;
+        assert!(!output.status.success(), "{what}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(refused("resume").await.contains("only a paused one is resumed"));
+    assert!(refused("retry").await.contains("only a run that failed"));
+    said(&command(&stack, &["run", "pause", &id]).await);
+    wait_until("it is paused", SOON, || async { shows("state     paused").await }).await;
+    assert!(refused("pause").await.contains("only a running one is paused"));
+    let found = || async { said(&stack.neptune(&["run", "list", "--state", "paused"]).await).contains(&id) };
+    wait_until("it is found as paused", SOON, found).await;
+    said(&command(&stack, &["run", "resume", &id]).await);
+    wait_until("it goes on", SOON, || async { shows("state     running").await }).await;
+    said(&command(&stack, &["run", "cancel", &id, "--reason", "not needed"]).await);
+    wait_until("it is cancelled", SOON, || async { shows("state     cancelled").await }).await;
+    let undone: Vec<String> = stack.hooks().await.iter().map(Value::to_string).collect();
+    assert!(undone.len() == 2 && undone[0].contains("two") && undone[1].contains("one"), "{undone:?}");
+    let tree = said(&stack.neptune(&["run", "show", &id]).await);
+    assert!(tree.contains("reason    not needed") && tree.contains("compensation"), "{tree}");
+    assert!(tree.lines().any(|line| line.contains("hold") && line.contains("cancelled")), "{tree}");
+    assert!(refused("retry").await.contains("only a run that failed"));
+}
