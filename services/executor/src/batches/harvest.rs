@@ -96,8 +96,9 @@ impl Batches {
                 }
             }
         }
+        let left = if paths.is_empty() { batch::unbegun() } else { batch::missing() };
         for member in alive.iter().filter(|member| !told.contains(&member.attempt)) {
-            self.put_back_member(desk, member, &batch::missing()).await?;
+            self.put_back_member(desk, member, &left).await?;
         }
         Ok(Ok(()))
     }

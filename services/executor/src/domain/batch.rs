@@ -161,6 +161,12 @@ pub fn late() -> Failure {
     Failure::new(ErrorClass::Timeout, "its batch was not done in time").billed(Billed::Perhaps)
 }
 
+/// The failure of an item whose batch ended without any results.
+#[must_use]
+pub fn unbegun() -> Failure {
+    Failure::new(ErrorClass::Overload, "its batch failed before anything of it was begun")
+}
+
 /// The failure of an item that its batch said nothing of.
 #[must_use]
 pub fn missing() -> Failure {
