@@ -213,6 +213,8 @@ async fn sensitive_data_is_taken_out_for_a_team_that_there_is() {
         value: json!({"from": "ada@example.org", "card": "4111 1111 1111 1111"}),
         policy: policy.map(str::to_owned),
     };
+    let answers = async || world.bus.request(&query("support", None)).await.is_ok();
+    wait_until("governance answers", PATIENCE, answers).await;
     let reply = world.bus.request(&query("support", None)).await.unwrap();
     assert_eq!(reply.value, json!({"from": "[EMAIL_1]", "card": "[CREDIT_CARD_1]"}));
     assert!(reply.found_class == DataClass::Restricted && reply.class < DataClass::Restricted);

@@ -103,7 +103,12 @@ static MESSAGES: Shape = Shape::Either(&[
 static ROUTE: Shape = Shape::Either(&[Shape::Record(&ROUTE_RECORD), Shape::Text]);
 pub(super) static ROUTE_RECORD: Record = record(
     "route",
-    &[&[may("name", &TEXT), may("objective", &OBJECTIVE), may("maxLatencyMs", &COUNT), may("minQuality", &SHARE)]],
+    &[&[
+        may("name", &TEXT).saying("A route by its name, in place of `objective`."),
+        may("objective", &OBJECTIVE).saying("What counts: cost, latency, quality, or all of them (`balanced`)."),
+        may("maxLatencyMs", &COUNT).saying("A wish: an answer within so many milliseconds."),
+        may("minQuality", &SHARE).saying("A wish: an answer that is right with this probability."),
+    ]],
 );
 static OBJECTIVE: Shape = Shape::Either(&[
     Shape::Words(&["cost", "cheap", "latency", "speed", "fast", "quality", "best", "balanced"]),
