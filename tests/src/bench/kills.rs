@@ -10,8 +10,8 @@ use tokio::sync::RwLock;
 
 /// Between two runs, so that a thousand of them take the better part of seven minutes.
 const RUN_PAUSE: Duration = Duration::from_millis(400);
-/// Between two kills.
-const KILL_PAUSE: Duration = Duration::from_millis(900);
+/// Between two kills: more than three hundred in all. Each costs the calls that are under way, two on the average.
+const KILL_PAUSE: Duration = Duration::from_millis(1_200);
 /// Executors die twice as often as all others together.
 const VICTIMS: &[&str] = &[
     "executor",
