@@ -9,3 +9,4 @@ pub mod report;
 pub mod run;
 pub mod runs;
 pub mod streams;
+pub mod timers;
