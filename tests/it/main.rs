@@ -21,6 +21,7 @@ mod replay;
 mod responses;
 mod run_kills;
 mod runs;
+mod runs_admitted;
 mod samples;
 mod shadow;
 mod strategies;

@@ -10,3 +10,4 @@ pub mod report;
 pub mod run;
 pub mod runs;
 pub mod streams;
+pub mod timers;
