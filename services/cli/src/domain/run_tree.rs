@@ -60,7 +60,9 @@ fn notes(step: &StepView) -> String {
     let of_note = |name: &str| step.note.as_ref()?.get(name)?.as_str().map(str::to_owned);
     let mut notes = Vec::new();
     notes.extend(of_note("model"));
-    notes.extend(of_note("task").map(|task| format!("task {task}")));
+    // A problem that names the task needs no other mention of it.
+    let is_told = |task: &String| step.problem.as_ref().is_some_and(|problem| problem.contains(task.as_str()));
+    notes.extend(of_note("task").filter(|task| !is_told(task)).map(|task| format!("task {task}")));
     notes.extend(of_note("delivery").map(|delivery| format!("delivery {delivery}")));
     notes.extend(of_note("run").map(|run| format!("run {run}")));
     notes.extend(step.doing.clone());
@@ -109,5 +111,19 @@ mod tests {
         assert_eq!(lines[7], "b       running      3.0 s");
         assert_eq!(lines[8], "  ask   done         1.2 s  $0.002         a/b");
         assert_eq!(lines[9], "  wait  running      3.0 s");
+    }
+
+    #[test]
+    fn a_task_that_a_problem_names_is_named_once() {
+        let step = |problem: Value| -> StepView {
+            serde_json::from_value(json!({"instance": 1, "level": 0, "name": "ask", "state": "faulted",
+                "started_at": Timestamp::EPOCH, "cost_usd": "0", "note": {"task": "t1"}, "problem": problem}))
+            .unwrap()
+        };
+        assert_eq!(
+            notes(&step(json!("the task t1 ended as failed: no model"))),
+            "the task t1 ended as failed: no model"
+        );
+        assert_eq!(notes(&step(json!("it took too long"))), "task t1, it took too long");
     }
 }
