@@ -7,6 +7,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use neptune_contracts::{
     Timestamp,
     admission::{Admission, Task},
+    chat::ChatRequest,
+    ids::TaskId,
     limits::{RateLimits, RateWindow},
     names::TaskType,
     resource::{ModelSpec, Resources},
@@ -17,8 +19,9 @@ use neptune_router::domain::{
     headroom::Headroom,
     outlook::Outlook,
     quality::{Cell, Cells},
+    residual::Wording,
     statistics::{AnswerStatistics, ModelStatistics, Statistics},
-    words::{Gain, WordModel, WordModels},
+    words::{Heard, Judged, Words},
 };
 use neptune_testkit::builders;
 use std::{collections::HashMap, hint::black_box, time::Instant};
@@ -70,11 +73,26 @@ fn cells() -> Cells {
 }
 
 /// Words that are used for every candidate.
-fn words() -> WordModels {
-    let gain = Gain { signals: 2_000.0, saved: 100.0, squares: 10.0 };
-    let weights: HashMap<u16, f64> = (0..4_096).map(|bucket| (bucket, f64::from(bucket % 7) / 100.0 - 0.03)).collect();
-    let names = (0..CANDIDATES).map(|number| format!("provider-{}/model-{number}", number % 5));
-    WordModels(names.map(|name| (name, WordModel::new(&weights, gain))).collect())
+fn words() -> Words {
+    let text = |number: usize| match number % 2 {
+        0 => format!("Summarize this ticket of customer {number} for the next shift: three lamps were ordered."),
+        _ => format!("Write a poem number {number} on rain and the sea."),
+    };
+    let heard = |number: usize| Heard {
+        judged: Judged {
+            task: TaskId::mint(),
+            model: format!("provider-{}/model-{}", number % CANDIDATES % 5, number % CANDIDATES),
+            contexts: vec!["*".into(), "type:summarization".into(), "band:summarization:medium".into()],
+            reward: f64::from(u8::from((number / CANDIDATES).is_multiple_of(2))),
+            weight: 1.0,
+            at_ms: 0,
+        },
+        wording: Wording::of(&ChatRequest::user(text(number / CANDIDATES))),
+    };
+    let heard: Vec<Heard> = (0..100 * CANDIDATES).map(heard).collect();
+    let words = Words::learn(heard.iter());
+    assert!(words.are_used());
+    words
 }
 
 /// What every provider said about its limits.

@@ -8,7 +8,7 @@ use crate::domain::{
     observe::Observation,
     quality::Cells,
     statistics::Statistics,
-    words::WordModels,
+    words::Words,
 };
 use crate::{sessions::Sessions, tempo::Tempos};
 use arc_swap::ArcSwap;
@@ -33,7 +33,7 @@ pub struct Board {
     explored: Mutex<HashMap<Team, Budget>>,
     rebuilding: AtomicBool,
     hedged: Mutex<Budget>,
-    words: ArcSwap<WordModels>,
+    words: ArcSwap<Words>,
     checks: ArcSwap<CheckCounts>,
     /// Budgets that are kept in step with their period.
     pub tempos: Tempos,
@@ -98,7 +98,7 @@ impl Board {
 
     /// What words say about models.
     #[must_use]
-    pub fn words(&self) -> Arc<WordModels> {
+    pub fn words(&self) -> Arc<Words> {
         self.words.load_full()
     }
 
@@ -114,7 +114,7 @@ impl Board {
     }
 
     /// Takes over what words say.
-    pub fn replace_words(&self, words: WordModels) {
+    pub fn replace_words(&self, words: Words) {
         self.words.store(Arc::new(words));
     }
 

@@ -18,7 +18,8 @@
 //! resources; every explanation says how old its statistics were.
 //!
 //! A Redis that lost its data is filled again from the facts ([`rebuild`]); meanwhile each replica goes by
-//! what it last read, and a new one by the priors, and every explanation says so.
+//! what it last read, and a new one by the priors, and every explanation says so. No fact has the words of its
+//! task: what was learnt with them is put back by a replica that remembers it ([`words`]).
 //!
 //! Only a task that asks for the cache, or whose route does, waits for Redis: twice 50 ms at most,
 //! after which it is routed like any other.
@@ -66,7 +67,7 @@ use shadow::Shadows;
 use statistics::Store;
 use std::{sync::Arc, time::Duration};
 use tempo::exchange_tempos;
-use words::{Wordings, read_words};
+use words::{Wordings, learn_words};
 
 /// Finished tasks learnt from at a time; a script this long holds Redis up for about 2 ms.
 const LEARN_BATCH: BatchLimits = BatchLimits { max_messages: 64, linger: Duration::from_millis(20) };
@@ -136,7 +137,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     parts.spawn_infallible(keep_whole(bus.clone(), store.clone()));
     parts.spawn_infallible(share_tempos(board.clone(), store.clone()));
     parts.spawn_infallible(share_sessions(board.clone(), store.clone()));
-    parts.spawn_infallible(read_words(board.clone(), store.clone()));
+    parts.spawn_infallible(learn_words(board.clone(), store.clone()));
     parts.spawn_infallible(read_statistics(board, store));
     parts.run(env!("CARGO_PKG_VERSION")).await
 }

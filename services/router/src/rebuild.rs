@@ -1,4 +1,5 @@
-//! Fills Redis from the facts when it lost what was learnt from them, or may have.
+//! Fills Redis from the facts when it lost what was learnt from them, or may have. A Redis that was started again
+//! with its data is recognised, and kept ([`State::Restarted`]).
 //!
 //! The facts of a day (finished tasks) and of a week (feedback) are still in their streams. One replica
 //! reads them again, in the order in which they were stored, and takes them in by the same scripts as
@@ -12,7 +13,7 @@
 use crate::{
     domain::lesson::{Lesson, of_feedback},
     handlers::task_finished::{learn, take_in},
-    statistics::Store,
+    statistics::{State, Store},
 };
 use futures::{Stream, StreamExt as _, stream::Peekable};
 use neptune_bus::{Bus, BusError, Stored};
@@ -59,16 +60,16 @@ pub struct Rebuilt {
 
 /// Sees to it that Redis is whole, for as long as the router runs.
 pub async fn keep_whole(bus: Bus, store: Arc<Store>) {
-    let replica = uuid::Uuid::new_v4().to_string();
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         // While Redis is away nothing can be said about it.
-        if store.is_whole().await.unwrap_or(true) || !store.take_turn(&replica).await.unwrap_or(false) {
+        let Ok(is_lost) = look(&store).await else { continue };
+        if !is_lost || !store.take_turn(store.replica()).await.unwrap_or(false) {
             continue;
         }
-        match rebuild(&bus, &store, &replica).await {
+        match rebuild(&bus, &store, store.replica()).await {
             Ok(rebuilt) => tracing::info!(
                 tasks = rebuilt.tasks,
                 feedback = rebuilt.feedback,
@@ -80,6 +81,27 @@ pub async fn keep_whole(bus: Bus, store: Arc<Store>) {
                 "the routing statistics are not rebuilt yet, trying again"
             ),
         }
+    }
+}
+
+/// Whether Redis has to be filled again. Settles what this replica can settle by itself.
+async fn look(store: &Store) -> Result<bool, redis::RedisError> {
+    match store.state().await? {
+        State::Whole => {
+            store.remember_whole().await?;
+            Ok(false)
+        }
+        State::Restarted { mark, next } => {
+            if store.replace_mark(&mark, &next).await? {
+                tracing::info!("redis was started again and has all routing statistics");
+            }
+            Ok(false)
+        }
+        State::Short { mark } => {
+            store.replace_mark(&mark, "").await?;
+            Ok(true)
+        }
+        State::Lost => Ok(true),
     }
 }
 

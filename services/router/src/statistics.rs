@@ -23,7 +23,7 @@ mod words;
 pub use crate::domain::lesson::Lesson;
 pub use feedback::Learnt;
 pub use judge::{Asker, MOST_QUESTIONS};
-pub use rebuild::TURN_LASTS;
+pub use rebuild::{State, TURN_LASTS};
 pub use repeats::Repeat;
 
 use crate::domain::{
@@ -57,11 +57,12 @@ pub struct Store {
     connection: ConnectionManager,
     observe: Script,
     learn: Script,
-    learn_words: Script,
+    keep_heard: Script,
     repeats: Script,
     reserve_shadow: Script,
     count_shadow: Script,
     keep_question: Script,
+    applied: rebuild::Applied,
     tag: String,
 }
 
@@ -109,11 +110,12 @@ impl Store {
             connection: ConnectionManager::new_lazy_with_config(Client::open(info)?, config)?,
             observe: Script::new(include_str!("statistics/observe.lua")),
             learn: Script::new(include_str!("statistics/learn.lua")),
-            learn_words: Script::new(include_str!("statistics/words.lua")),
+            keep_heard: Script::new(include_str!("statistics/words.lua")),
             repeats: Script::new(include_str!("statistics/repeats.lua")),
             reserve_shadow: Script::new(include_str!("statistics/reserve_shadow.lua")),
             count_shadow: Script::new(include_str!("statistics/count_shadow.lua")),
             keep_question: Script::new(include_str!("statistics/keep_question.lua")),
+            applied: rebuild::Applied::new(),
             tag: format!("{{{namespace}}}"),
         })
     }

@@ -129,6 +129,12 @@ mod tests {
         check(|body| body["input"]["model"] = Value::Null, &["input.model"]);
         check(|body| body["input"]["model"] = json!("neptune/auto:cheap"), &["input.model"]);
         check(|body| body["constraints"] = json!({"route": "auto"}), &["constraints.route"]);
-        check(|body| body["constraints"] = json!({"route": "vectors"}), &[]);
+        // A model beside the route is one name too many.
+        check(|body| body["constraints"] = json!({"route": "vectors"}), &["constraints.route"]);
+        let by_route = |body: &mut Value| {
+            body["input"]["model"] = Value::Null;
+            body["constraints"] = json!({"route": "vectors"});
+        };
+        check(by_route, &[]);
     }
 }

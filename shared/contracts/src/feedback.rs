@@ -22,19 +22,21 @@ pub struct FeedbackGiven {
     pub task: TaskId,
     /// How good the answer was, 0 to 1.
     pub score: f64,
-    /// Who says so.
-    #[serde(default)]
+    /// Who says so; whoever gives it, if nobody is named.
+    #[serde(default, skip_serializing_if = "FeedbackBy::is_caller")]
     pub by: FeedbackBy,
     /// When it was said.
     pub given_at: Timestamp,
 }
 
-/// Who says whether an answer was good, strongest first.
+/// Who says whether an answer was good, strongest first; a caller's word is as strong as a person's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FeedbackBy {
-    /// A person who saw the answer, or a program that knows the right one.
+    /// Whoever gives the feedback, and does not say on whose word: a program that knows what became of the answer.
     #[default]
+    Caller,
+    /// A person who saw the answer.
     Person,
     /// A rule or a test that the answer passed or failed.
     Validator,
@@ -49,11 +51,18 @@ impl FeedbackBy {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Caller => "caller",
             Self::Person => "person",
             Self::Validator => "validator",
             Self::Judge => "judge",
             Self::Implied => "implied",
         }
+    }
+
+    /// Whether nobody is named; it then stays out of the message.
+    #[must_use]
+    pub const fn is_caller(&self) -> bool {
+        matches!(self, Self::Caller)
     }
 
     /// Of several about one task the one with the highest strength counts; 1 to 4.
@@ -63,7 +72,7 @@ impl FeedbackBy {
             Self::Implied => 1,
             Self::Judge => 2,
             Self::Validator => 3,
-            Self::Person => 4,
+            Self::Caller | Self::Person => 4,
         }
     }
 }

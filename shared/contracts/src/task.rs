@@ -97,7 +97,8 @@ pub struct Constraints {
     /// Only these models.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,
-    /// The routing policy; overrides a route named in `input.model`.
+    /// The routing policy. `input.model` then says the same, `auto` or nothing: a task that names a model or another
+    /// route there too is refused, because nobody can tell which of them is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
     /// How urgent it is.
@@ -244,6 +245,9 @@ impl TaskSubmitted {
             embedding::task_problems(self, resources, &mut problems);
         }
         self.constraints.problems(now, &mut problems);
+        if problems.iter().all(|problem| problem.field != "constraints.route") {
+            problems.extend(self.contradiction());
+        }
         problems.extend(self.output.iter().flat_map(OutputSpec::problems));
         if self.deliver.len() > MAX_DELIVERIES {
             let text = format!("{} deliveries, the limit is {MAX_DELIVERIES}", self.deliver.len());
@@ -258,6 +262,17 @@ impl TaskSubmitted {
             problems.push(Problem::new("metadata", text, "keep large data elsewhere and put a reference here"));
         }
         problems
+    }
+
+    /// A route and something else in the place of the model; `auto` leaves the choice to the route.
+    fn contradiction(&self) -> Option<Problem> {
+        let bare = |name: &'_ String| name.strip_prefix("neptune/").unwrap_or(name).to_owned();
+        let route = bare(self.constraints.route.as_ref()?);
+        let model = bare(self.input.model.as_ref().filter(|name| !name.is_empty())?);
+        (model != "auto" && model != route).then(|| {
+            let text = format!("names {route} while input.model names {model}, and only one of them can be followed");
+            Problem::new("constraints.route", text, "leave one of them out, or say auto for the model")
+        })
     }
 }
 

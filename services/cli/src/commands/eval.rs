@@ -8,7 +8,7 @@ pub mod task_type;
 
 use crate::{args::EvalTaskTypeArgs, domain::labelled::Row, error::Error, output};
 use clap::Subcommand;
-use neptune_router::domain::{lessons::Example, quality::Context};
+use neptune_router::domain::{lessons::Example, quality::Context, residual::Wording};
 use std::collections::BTreeSet;
 
 /// What is evaluated.
@@ -49,10 +49,12 @@ fn models(rows: &[Row]) -> Vec<String> {
 }
 
 /// The tasks as examples about `models`.
-fn examples<'a>(rows: &'a [Row], models: &[String]) -> Vec<Example<'a>> {
-    let example = |row: &'a Row| Example {
+fn examples(rows: &[Row], models: &[String]) -> Vec<Example> {
+    let example = |row: &Row| Example {
         context: context(row),
-        text: &row.text,
+        wording: Wording::read(&row.text),
+        length_bytes: row.text.len(),
+        weight: 1.0,
         scores: models.iter().map(|model| row.scores.get(model).copied()).collect(),
         costs_usd: models.iter().map(|model| row.costs_usd.get(model).copied()).collect(),
     };

@@ -194,7 +194,7 @@ fn learnt(learning: &Learning) -> Vec<String> {
         parts.push("It was tried although another was expected to be better.".into());
     }
     if let Some(reason) = &learning.refrained {
-        parts.push(format!("Nothing was tried out of turn: {reason}."));
+        parts.push(format!("Nothing was tried out of turn: {}.", refrained(reason)));
     }
     let mut table = Table::new(&["candidate", ">quality from", ">to", ">drawn"]);
     for belief in &learning.beliefs {
@@ -210,6 +210,18 @@ fn learnt(learning: &Learning) -> Vec<String> {
         parts.extend(learning.would_change.iter().map(|change| format!("- {change}")));
     }
     parts
+}
+
+/// Why no other model was tried, in words; a reason of tomorrow as it stands.
+fn refrained(reason: &str) -> &str {
+    match reason {
+        "sensitive" => "its data is not for experiments",
+        "critical" => "it is marked as critical",
+        "spent" => "as many of the team's tasks were used for that lately as may be",
+        "no_feedback" => "nobody has said yet how good the candidates' answers are",
+        "session" => "it stays with the model of its session",
+        other => other,
+    }
 }
 
 fn attempts(attempts: &[Attempt]) -> Option<String> {
@@ -359,7 +371,7 @@ mistral/b     0.80     0.98  $0.0001   600 ms  0.01560
 
 Learnt (policy 1.7)
 Feedback on the chosen model: * n=91, type:classification n=12.
-Nothing was tried out of turn: spent.
+Nothing was tried out of turn: as many of the team's tasks were used for that lately as may be.
 CANDIDATE  QUALITY FROM     TO  DRAWN
 openai/a          0.850  0.950  0.912
 mistral/b         0.700  0.900  0.800

@@ -99,7 +99,9 @@ fn notes(step: &StepView, now: Timestamp) -> String {
     if note("from_cache") == Some(&Value::Bool(true)) {
         notes.push("an answer served again".to_owned());
     }
-    notes.extend(text("task").map(|task| format!("task {task}")));
+    // A problem that names the task needs no other mention of it.
+    let is_told = |task: &String| step.problem.as_ref().is_some_and(|problem| problem.contains(task.as_str()));
+    notes.extend(text("task").filter(|task| !is_told(task)).map(|task| format!("task {task}")));
     notes.extend(text("delivery").map(|delivery| {
         let (channel, outcome) = (text("channel").unwrap_or_default(), text("outcome").unwrap_or_default());
         let tries = if count("tries") > 1 { format!(" in {} tries", count("tries")) } else { String::new() };
@@ -240,5 +242,19 @@ mod tests {
             serde_json::from_value(json!([step(0, 0, 0), step(1, 1, 0), step(2, 2, 0), step(3, 1, 1)])).unwrap();
         let labels: Vec<String> = steps.iter().map(|step| label(step, &steps)).collect();
         assert_eq!(labels, ["x", "  x [0]", "    x", "  x [1]"]);
+    }
+
+    #[test]
+    fn a_task_that_a_problem_names_is_named_once() {
+        let step = |problem: Value| -> StepView {
+            serde_json::from_value(json!({"instance": 1, "level": 0, "name": "ask", "state": "faulted",
+                "started_at": Timestamp::EPOCH, "cost_usd": "0", "note": {"task": "t1"}, "problem": problem}))
+            .unwrap()
+        };
+        assert_eq!(
+            notes(&step(json!("the task t1 ended as failed: no model")), Timestamp::EPOCH),
+            "the task t1 ended as failed: no model"
+        );
+        assert_eq!(notes(&step(json!("it took too long")), Timestamp::EPOCH), "task t1, it took too long");
     }
 }

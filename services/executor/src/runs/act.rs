@@ -264,6 +264,6 @@ fn judged(arguments: &Value) -> Result<(TaskId, f64, FeedbackBy), Problem> {
     let score = arguments.get("score").and_then(Value::as_f64).filter(|score| (0.0..=1.0).contains(score));
     let score = score.ok_or_else(|| wrong("`score` is no number from 0 to 1"))?;
     let by = arguments.get("by").map(|by| serde_json::from_value(by.clone())).transpose();
-    let by = by.map_err(|_| wrong("`by` is none of person, validator, judge and implied"))?;
+    let by = by.map_err(|_| wrong("`by` is none of caller, person, validator, judge and implied"))?;
     Ok((task, score, by.unwrap_or(FeedbackBy::Validator)))
 }

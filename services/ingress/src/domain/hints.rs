@@ -21,7 +21,7 @@ pub struct Hints {
     /// After this many milliseconds nobody wants the answer; the task expires.
     #[serde(rename = "x-neptune-deadline-ms")]
     pub deadline_ms: Option<String>,
-    /// The routing policy; overrides a route named in `model`.
+    /// The routing policy; `model` then says `auto`, or the same. Anything else is a 400.
     #[serde(rename = "x-neptune-route")]
     pub route: Option<String>,
     /// `realtime` or `batch`.

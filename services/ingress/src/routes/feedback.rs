@@ -29,7 +29,8 @@ pub struct Feedback {
     /// 0 for useless, 1 for right.
     #[schemars(range(min = 0, max = 1))]
     score: f64,
-    /// Who says so; `person` if not given. Of several about one task only the strongest counts.
+    /// Who says so; `caller`, whose word is as strong as a person's, if not given. Of several about one task only
+    /// the strongest counts.
     #[serde(default)]
     by: FeedbackBy,
 }
@@ -75,7 +76,7 @@ async fn give_feedback(gate: &Gate, id: &str, request: Request) -> Result<Taken,
 }
 
 fn read(body: &[u8]) -> Result<Feedback, Fault> {
-    let remedy = "send {\"score\": 0 to 1, \"by\": \"person\", \"validator\", \"judge\" or \"implied\"}";
+    let remedy = "send {\"score\": 0 to 1, \"by\": \"caller\", \"person\", \"validator\", \"judge\" or \"implied\"}";
     let feedback: Feedback =
         json::read(body).map_err(|fault| Fault::bad_request(&fault.field, &fault.message, remedy))?;
     if !(0.0..=1.0).contains(&feedback.score) {
@@ -91,7 +92,8 @@ pub(super) fn document(operation: TransformOperation<'_>) -> TransformOperation<
         .description(
             "The router learns from it which models are good at such work. For a day after the task has ended; 404 \
              while it runs or for another team's task, 409 when no model answered it. Of several about one task only \
-             the strongest counts (person, validator, judge, implied), of two equally strong ones the later.",
+             the strongest counts (person or caller, validator, judge, implied), of two equally strong ones the later. \
+             Without `by` it counts as the caller's own word.",
         )
         .input::<openapi::PathParameters<Which>>()
         .input::<Json<Feedback>>()

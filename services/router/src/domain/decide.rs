@@ -13,9 +13,9 @@ use super::{
     plan::{Planning, Shape, shape},
     propensity::propensity,
     quality::Context,
+    residual::Wording,
     route::{Policy, Unknown, Weights, resolve},
     task_type::{Kind, kind, said, tokens::Tokens},
-    words::{WordModels, Wording},
 };
 use neptune_contracts::{
     PicoUsd,
@@ -23,7 +23,7 @@ use neptune_contracts::{
     finished::{Outcome, TaskError},
     plan::{Candidate, Explanation, Plan},
 };
-use std::{cell::LazyCell, ops::Deref};
+use std::cell::LazyCell;
 
 /// What was decided.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +72,7 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
     let policy = paced(policy, &snapshot.outlook);
     let text = LazyCell::new(|| Tokens::read(&said(&task.input)));
     let kind = kind(task, &text);
-    let request = request(task, admission, &kind, (snapshot, &text));
+    let request = request(task, admission, &kind, snapshot);
     let sorted = sort(&request, &policy, snapshot);
     let wishes = Wishes::of(&request, &policy, snapshot.now);
     let Granted { eligible: mut ranked, removed, relaxed } = wishes.grant(sorted.eligible);
@@ -117,17 +117,12 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
     Decision::Route(Box::new(Plan { routed_at: snapshot.now, strategy, attempts, judge, explanation }))
 }
 
-fn request<'a>(
-    task: &'a Task,
-    admission: &'a Admission,
-    kind: &Kind,
-    (snapshot, text): (&Snapshot<'_>, &impl Deref<Target = Tokens>),
-) -> Request<'a> {
+fn request<'a>(task: &'a Task, admission: &'a Admission, kind: &Kind, snapshot: &Snapshot<'_>) -> Request<'a> {
     let work = Work::of(task, kind.task_type);
     let context = Context::of(task, kind.task_type, work.input_tokens);
-    let are_used = snapshot.outlook.words.is_some_and(WordModels::are_used);
-    let wording = are_used.then(|| Wording::read(text));
-    Request { task, admission, work, context, wording, second: kind.mixture().nth(1) }
+    let words = snapshot.outlook.words.filter(|words| words.are_used());
+    let features = words.and_then(|words| words.features(&Wording::of(&task.input)));
+    Request { task, admission, work, context, features, second: kind.mixture().nth(1) }
 }
 
 fn explain(kind: &Kind, policy: &Policy<'_>, snapshot: &Snapshot<'_>) -> Explanation {

@@ -8,10 +8,10 @@ use super::{
     outlook::Outlook,
     prior::prior,
     quality::{Beliefs, Cells, Context, LEVELS, Labelled, Posterior, View},
+    residual::Features,
     route::{Policy, is_bare_name},
     shadow::nursery,
     statistics::Statistics,
-    words::{Wording, moved},
 };
 use neptune_contracts::{
     PicoUsd, Timestamp,
@@ -56,8 +56,8 @@ pub struct Request<'a> {
     pub work: Work,
     /// Where it stands, for feedback.
     pub context: Context,
-    /// The words it is asked with, where words count.
-    pub wording: Option<Wording>,
+    /// What its words are looked up as, where words count.
+    pub features: Option<Features>,
     /// The second likeliest kind and its weight, 0 to 1, when the recognition is unsure.
     pub second: Option<(TaskType, f64)>,
 }
@@ -172,8 +172,7 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
     };
     let second = request.second.map(of_second);
     let judge = Judge { view: beliefs.view(&request.context), task_type: request.work.task_type, resources };
-    let words = snapshot.outlook.words.filter(|words| words.are_used());
-    let said = words.zip(request.wording.as_ref());
+    let said = snapshot.outlook.words.zip(request.features.as_ref());
     let mut sorted = Sorted::default();
     let (mut recovering, mut learning) = (Vec::new(), Vec::new());
     let refused = Refused::of(snapshot);
@@ -192,8 +191,8 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
             }
         };
         let mut eligible = judged(Candidate { name, model, estimate, fallback_only }, &judge, second.as_ref());
-        if let Some((words, wording)) = said {
-            eligible.hear(words.shift(name, wording));
+        if let Some((words, features)) = said {
+            eligible.hear(words.shift(name, features));
         }
         if !sorted.has_room(&mut eligible, request, snapshot) {
             continue;
@@ -221,11 +220,11 @@ pub fn sort<'a>(request: &Request<'a>, policy: &Policy<'a>, snapshot: &Snapshot<
 }
 
 impl Eligible<'_> {
-    /// Takes in by how much the words of the task move the expected quality.
+    /// Takes in by how many logits the words of the task move the expected quality.
     fn hear(&mut self, shift: f64) {
-        let mean = moved(self.quality.mean, shift);
-        self.words = mean - self.quality.mean;
-        (self.quality.mean, self.estimate.quality) = (mean, mean);
+        let moved = self.quality.shifted(shift);
+        self.words = moved.mean - self.quality.mean;
+        (self.quality, self.estimate.quality) = (moved, moved.mean);
     }
 }
 

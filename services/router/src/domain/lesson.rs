@@ -33,9 +33,6 @@ pub struct Lesson {
     pub contexts: Vec<String>,
     /// The quality that was expected.
     pub expected: f64,
-    /// The quality that was expected without the words of the task; nothing when none was.
-    #[serde(default)]
-    pub base: Option<f64>,
     /// How the model's first answer fared in the checks of the task; nothing when there were none.
     #[serde(default)]
     pub verdict: Option<Verdict>,
@@ -56,7 +53,7 @@ pub fn of_feedback(feedback: &FeedbackGiven, finished: &TaskFinished) -> Result<
     }
     let Some(winner) = finished.winner() else { return Err("no model answered the task; there is nothing to judge") };
     let kind = match feedback.by {
-        FeedbackBy::Person => Kind::Explicit,
+        FeedbackBy::Caller | FeedbackBy::Person => Kind::Explicit,
         FeedbackBy::Validator => Kind::Validation,
         FeedbackBy::Judge => Kind::Judge,
         FeedbackBy::Implied => Kind::Implied,
@@ -111,7 +108,6 @@ fn lesson(finished: &TaskFinished, model: &str, signal: Signal) -> Option<Lesson
     let route: &Explanation = finished.route.as_ref()?;
     let learning = route.learning.as_ref()?;
     let expected = route.candidates.iter().find(|candidate| candidate.model == model);
-    let words = learning.beliefs.iter().find(|belief| belief.model == model).and_then(|belief| belief.words);
     let mut verdicts = finished.attempts.iter().filter(|attempt| attempt.model == model).filter_map(verdict);
     Some(Lesson {
         task: finished.id,
@@ -119,7 +115,6 @@ fn lesson(finished: &TaskFinished, model: &str, signal: Signal) -> Option<Lesson
         contexts: learning.levels.iter().map(|level| level.key.clone()).collect(),
         // Without an expectation nothing can be better or worse than it.
         expected: expected.map_or(signal.reward, |candidate| candidate.quality),
-        base: expected.map(|candidate| candidate.quality - words.unwrap_or(0.0)),
         verdict: verdicts.next(),
         says_right: None,
         signal,

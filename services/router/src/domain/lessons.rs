@@ -3,7 +3,7 @@
 
 use super::{
     quality::{BACK_OFF, Beliefs, Cells, Context, Labelled, Mean, Posterior},
-    residual::{LEAST_TEXTS, Residual, Scored},
+    residual::{LEAST_TEXTS, Residual, Scored, Wording},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -14,11 +14,15 @@ const LEAST_COST_SHARE: f64 = 0.2;
 
 /// A task with its outcomes. Scores and costs are in the order of the models.
 #[derive(Clone, Debug)]
-pub struct Example<'a> {
+pub struct Example {
     /// Where it stands.
     pub context: Context,
     /// What was asked.
-    pub text: &'a str,
+    pub wording: Wording,
+    /// How long it was.
+    pub length_bytes: usize,
+    /// It counts as so many observations.
+    pub weight: f64,
     /// Score of each model, 0 to 1.
     pub scores: Vec<Option<f64>>,
     /// Cost of each model's call, in US dollars.
@@ -59,7 +63,7 @@ pub struct Question<'a> {
 impl Lessons {
     /// Learns from `examples` about `models`.
     #[must_use]
-    pub fn learn(models: Vec<String>, examples: &[Example<'_>]) -> Self {
+    pub fn learn(models: Vec<String>, examples: &[Example]) -> Self {
         let labelled = means(&models, examples, |example| &example.scores);
         let costs = means(&models, examples, |example| &example.costs_usd);
         let lengths = lengths(examples);
@@ -69,10 +73,10 @@ impl Lessons {
         lessons
     }
 
-    /// The models that were learnt about.
+    /// The models that were learnt about, and what words say about them, in the same order.
     #[must_use]
-    pub fn models(&self) -> &[String] {
-        &self.models
+    pub fn into_words(self) -> (Vec<String>, Option<Residual>) {
+        (self.models, self.residual)
     }
 
     /// What is expected of each of `models` for `question`, by what was learnt and the feedback in
@@ -80,7 +84,8 @@ impl Lessons {
     #[must_use]
     pub fn expect(&self, question: &Question<'_>, models: &[&str], (cells, now_ms): (&Cells, i64)) -> Vec<Expectation> {
         let view = Beliefs { cells, labelled: &self.labelled, now_ms }.view(question.context);
-        let features = self.residual.as_ref().map(|residual| (residual, residual.features(question.text)));
+        let of_text = |residual: &'_ Residual| residual.features(&Wording::read(question.text));
+        let features = self.residual.as_ref().map(|residual| (residual, of_text(residual)));
         let known: Vec<Option<usize>> =
             models.iter().map(|name| self.models.iter().position(|model| model == name)).collect();
         let of_known = |(model, name): (usize, &str)| {
@@ -110,7 +115,7 @@ impl Lessons {
         Some(cost.max(LEAST_COST_SHARE * mean))
     }
 
-    fn read_words(&self, examples: &[Example<'_>]) -> Option<Residual> {
+    fn read_words(&self, examples: &[Example]) -> Option<Residual> {
         if examples.len() < LEAST_TEXTS {
             return None;
         }
@@ -119,10 +124,11 @@ impl Lessons {
         for example in examples {
             let view = Beliefs { cells: &cells, labelled: &self.labelled, now_ms: 0 }.view(&example.context);
             for ((column, name), score) in scored.iter_mut().zip(&self.models).zip(&example.scores) {
-                column.push(score.map(|score| Scored { expected: view.posterior(name, 0.5).mean, score }));
+                let expected = || view.posterior(name, 0.5).mean;
+                column.push(score.map(|score| Scored { expected: expected(), score, weight: example.weight }));
             }
         }
-        let texts: Vec<&str> = examples.iter().map(|example| example.text).collect();
+        let texts: Vec<&Wording> = examples.iter().map(|example| &example.wording).collect();
         Residual::train(&texts, &scored)
     }
 }
@@ -131,8 +137,8 @@ impl Lessons {
 /// coarser ones of their examples.
 fn means<'e>(
     models: &[String],
-    examples: &'e [Example<'_>],
-    values: impl Fn(&'e Example<'_>) -> &'e [Option<f64>],
+    examples: &'e [Example],
+    values: impl Fn(&'e Example) -> &'e [Option<f64>],
 ) -> Labelled {
     let mut known: Labelled = HashMap::new();
     let depths = examples.iter().map(|example| example.context.keys().len()).max().unwrap_or(0);
@@ -145,7 +151,7 @@ fn means<'e>(
             for (model, value) in models.iter().zip(values(example)) {
                 let Some(value) = value else { continue };
                 let coarser = coarser.and_then(|means| means.get(model)).map(|known| known.mean);
-                sums.entry(key).or_default().entry(model).or_default().add(*value, coarser);
+                sums.entry(key).or_default().entry(model).or_default().add((*value, example.weight), coarser);
             }
         }
         let owned = |(model, sum): (&str, Sum)| (model.to_owned(), sum.mean());
@@ -164,12 +170,12 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, value: f64, coarser: Option<f64>) {
-        self.values += value;
-        self.count += 1.0;
+    fn add(&mut self, (value, weight): (f64, f64), coarser: Option<f64>) {
+        self.values += weight * value;
+        self.count += weight;
         // The coarsest mean leans on nothing.
         self.back_off = if coarser.is_some() { BACK_OFF } else { 0.0 };
-        self.coarser += coarser.unwrap_or(0.0);
+        self.coarser += weight * coarser.unwrap_or(0.0);
     }
 
     fn mean(self) -> Mean {
@@ -178,14 +184,14 @@ impl Sum {
     }
 }
 
-fn lengths(examples: &[Example<'_>]) -> HashMap<String, f64> {
+fn lengths(examples: &[Example]) -> HashMap<String, f64> {
     let keys: BTreeSet<&String> =
         examples.iter().flat_map(|example| example.context.keys().iter().map(|(_, key)| key)).collect();
     let mut sums: HashMap<&String, (f64, f64)> = keys.into_iter().map(|key| (key, (0.0, 0.0))).collect();
     for example in examples {
         for (_, key) in example.context.keys() {
             if let Some((sum, count)) = sums.get_mut(key) {
-                (*sum, *count) = (*sum + float(example.text.len()), *count + 1.0);
+                (*sum, *count) = (*sum + float(example.length_bytes), *count + 1.0);
             }
         }
     }
@@ -193,13 +199,13 @@ fn lengths(examples: &[Example<'_>]) -> HashMap<String, f64> {
 }
 
 /// US dollars a byte, by least squares within the finest contexts.
-fn slope(examples: &[Example<'_>], model: usize) -> f64 {
+fn slope(examples: &[Example], model: usize) -> f64 {
     let mut groups: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
     for example in examples {
         let (Some((_, key)), Some(Some(cost))) = (example.context.keys().last(), example.costs_usd.get(model)) else {
             continue;
         };
-        groups.entry(key).or_default().push((float(example.text.len()), *cost));
+        groups.entry(key).or_default().push((float(example.length_bytes), *cost));
     }
     let (mut both, mut square) = (0.0, 0.0);
     for points in groups.values() {

@@ -5,7 +5,7 @@ use super::{
     checks::CheckCounts,
     keep::Held,
     route::{Policy, Weights},
-    words::WordModels,
+    words::Words,
 };
 use neptune_contracts::plan::Money;
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ pub struct Outlook<'a> {
     /// The model that the last task of the same session went to.
     pub held: Option<Held<'a>>,
     /// What words say about models.
-    pub words: Option<&'a WordModels>,
+    pub words: Option<&'a Words>,
     /// When this replica last gave a recovering model a task to try it, in milliseconds since 1970.
     pub trials: Option<&'a HashMap<String, i64>>,
     /// What became of checked answers.

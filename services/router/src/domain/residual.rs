@@ -2,10 +2,9 @@
 //! over hashed words, one output a model.
 //!
 //! Features are words, words of the first line, openings and the text's form, by their rarity, hashed
-//! into buckets and scaled to length one. Weights come in two parts: those that all models share, which
-//! say how easy a text is, and each model's own beyond them, with a stronger ridge. A choice compares
-//! models by their own parts, and the noisiest would win: so they count only as far as they foretell
-//! scores of texts that were held back (`trust`).
+//! into buckets and scaled to length one. Weights come in two parts: those that all models share, which say how easy a text is, and each model's own
+//! beyond them, with a stronger ridge. A choice compares models by their own parts, and the noisiest would win:
+//! so they count only as far as they foretell scores of texts that were held back (`trust`).
 //!
 //! Each part is one Newton step of logistic regression with a ridge, started from the mean of each
 //! context, and so the solution of one linear system, found by conjugate gradients (Hestenes and
@@ -16,10 +15,13 @@ mod fit;
 mod form;
 mod ridge;
 mod trust;
+mod wording;
 
 pub use features::Features;
 use features::Vocabulary;
 use fit::Fit;
+use trust::{Trust, trust};
+pub use wording::Wording;
 
 /// Below so many labelled tasks words say nothing that the contexts do not say better.
 pub const LEAST_TEXTS: usize = 200;
@@ -43,33 +45,35 @@ pub struct Scored {
     pub expected: f64,
     /// The score, 0 to 1.
     pub score: f64,
+    /// It counts as so many observations.
+    pub weight: f64,
 }
 
 impl Residual {
     /// Learns from `texts` and, for each model, the score of each text (nothing where the model has
     /// none). Nothing is learnt from fewer than [`LEAST_TEXTS`] texts.
     #[must_use]
-    pub fn train(texts: &[&str], models: &[Vec<Option<Scored>>]) -> Option<Self> {
+    pub fn train(texts: &[&Wording], models: &[Vec<Option<Scored>>]) -> Option<Self> {
         if texts.len() < LEAST_TEXTS {
             return None;
         }
         let vocabulary = Vocabulary::of(texts);
-        let (width, all) = (vocabulary.width(), vec![true; texts.len()]);
+        let width = vocabulary.width();
         let rows: Vec<Features> = texts.iter().map(|text| vocabulary.features(text)).collect();
-        #[expect(clippy::cast_possible_truncation, reason = "weights need no more digits than their features have")]
-        let trust = trust::trust(texts, &rows, models, width) as f32;
-        let Fit { shared, own } = Fit::of(&rows, models, &all, width);
-        let together = |(own, scores): (Vec<f32>, &Vec<Option<Scored>>)| {
-            // Of a model without scores nothing is said.
-            let is_known = scores.iter().any(Option::is_some);
-            own.iter().zip(&shared).filter(|_| is_known).map(|(own, shared)| shared + trust * own).collect()
-        };
-        Some(Self { weights: own.into_iter().zip(models).map(together).collect(), vocabulary })
+        let trust = trust(texts, &rows, models, width);
+        let fit = Fit::of(&rows, models, &vec![true; texts.len()], width);
+        Some(Self { weights: together(fit, trust, models), vocabulary })
+    }
+
+    /// Whether words move any mean.
+    #[must_use]
+    pub fn is_used(&self) -> bool {
+        self.weights.iter().any(|weights| !weights.is_empty())
     }
 
     /// The features of `text`, to be asked about several models.
     #[must_use]
-    pub fn features(&self, text: &str) -> Features {
+    pub fn features(&self, text: &Wording) -> Features {
         self.vocabulary.features(text)
     }
 
@@ -79,6 +83,19 @@ impl Residual {
     pub fn shift(&self, features: &Features, model: usize) -> f64 {
         self.weights.get(model).map_or(0.0, |weights| features.times(weights).clamp(-MOST_SHIFT, MOST_SHIFT))
     }
+}
+
+/// The weights of each model, as far as they are trusted; none of a model without scores, and none at all where
+/// nothing is trusted.
+fn together(Fit { shared, own }: Fit, trust: Trust, models: &[Vec<Option<Scored>>]) -> Vec<Vec<f32>> {
+    #[expect(clippy::cast_possible_truncation, reason = "weights need no more digits than their features have")]
+    let (of_shared, of_own) = (trust.shared as f32, trust.own as f32);
+    let is_trusted = of_shared > 0.0 || of_own > 0.0;
+    let of_model = |(own, scores): (Vec<f32>, &Vec<Option<Scored>>)| {
+        let is_known = is_trusted && scores.iter().any(Option::is_some);
+        own.iter().zip(&shared).filter(|_| is_known).map(|(own, shared)| of_shared * shared + of_own * own).collect()
+    };
+    own.into_iter().zip(models).map(of_model).collect()
 }
 
 /// The expected mean in logits.

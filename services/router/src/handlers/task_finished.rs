@@ -70,8 +70,8 @@ pub async fn take_in(store: &Store, finished: &[&TaskFinished]) -> Result<(), Re
     learn(store, &lessons).await.map(drop)
 }
 
-/// A lesson of which nothing was known before.
-const COUNTED: &str = "counted";
+/// A lesson that says no more than what was known.
+const IGNORED: &str = "ignored";
 
 /// Takes in lessons, and tells when a model is no longer what it was.
 ///
@@ -79,9 +79,9 @@ const COUNTED: &str = "counted";
 /// Redis does not answer.
 pub async fn learn(store: &Store, lessons: &[Lesson]) -> Result<Vec<Learnt>, RedisError> {
     let learnt = store.learn(lessons).await?;
-    // Each once: what only took the place of a weaker signal has taught already.
-    let counted = lessons.iter().zip(&learnt).filter(|(_, learnt)| learnt.effect == COUNTED);
-    store.learn_words(counted.map(|(lesson, _)| lesson)).await?;
+    let taught = lessons.iter().zip(&learnt).filter(|(_, learnt)| learnt.effect != IGNORED);
+    store.keep_heard(taught.map(|(lesson, _)| lesson)).await?;
+    store.advance().await?;
     for (lesson, learnt) in lessons.iter().zip(&learnt) {
         for context in &learnt.changed {
             tracing::warn!(model.id = lesson.model, context, "a model's answers are no longer what they were");
@@ -101,8 +101,12 @@ fn observations(finished: &[&TaskFinished]) -> Vec<Observation> {
 /// Stores observations and what was heard of limits, or asks for them again when Redis is away.
 pub(super) async fn keep(store: &Store, observations: &[Observation], limits: &[Heard]) -> Outcome {
     let (observed, heard) = tokio::join!(store.observe(observations), store.hear(limits));
-    match observed.and(heard) {
-        Ok(_) => Outcome::Done,
+    let stored = match observed.and(heard) {
+        Ok(_) => store.advance().await,
+        Err(error) => Err(error),
+    };
+    match stored {
+        Ok(()) => Outcome::Done,
         Err(error) => {
             tracing::debug!(%error, count = observations.len(), "cannot store statistics yet");
             Outcome::Retry { after: RETRY }

@@ -42,7 +42,6 @@ fn lesson(task: u128, signal: Signal, expected: f64) -> Lesson {
         model: "a/first".into(),
         contexts,
         expected,
-        base: None,
         verdict: None,
         says_right: None,
         signal,

@@ -10,6 +10,7 @@ mod learning;
 mod limits;
 mod outages;
 mod rebuild;
+mod replay;
 mod routing;
 mod sessions;
 mod shadow;

@@ -135,3 +135,56 @@ async fn meanwhile_the_explanation_says_so() {
     assert!(store.end_turn("the test", &run).await.unwrap());
     wait_until("it is over", SOON, async || !flagged().await).await;
 }
+
+/// Whether the cells of `store` come back by themselves while it is looked at for a while.
+async fn comes_back(store: &Store) -> bool {
+    let until = std::time::Instant::now() + SOON;
+    while std::time::Instant::now() < until {
+        // The connection of before the restart is noticed to be broken when it is used.
+        if store.read_cells(None).await.is_ok_and(|read| read.is_some_and(|(_, cells)| mass(&cells) > 20.0)) {
+            return true;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    false
+}
+
+/// Takes out what feedback taught, and that it did: a rebuild would put both back, and nothing else would.
+async fn take_out(store: &Store, namespace: &str) {
+    let mut connection = store.connection();
+    let signals: Vec<String> =
+        redis::cmd("KEYS").arg(format!("{{{namespace}}}:r:signal:*")).query_async(&mut connection).await.unwrap();
+    let cells = format!("{{{namespace}}}:r:cells");
+    redis::cmd("DEL").arg(cells).arg(signals).query_async::<()>(&mut connection).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_comes_back_with_its_data_is_kept_and_one_with_older_data_is_filled_again() {
+    let mut world = World::durable(&two_models()).await;
+    world.start_router().await;
+    let early = {
+        let store = world.store();
+        wait_until("the router is whole", SOON, async || store.is_whole().await.unwrap()).await;
+        // The router counts itself in before it can vouch.
+        let counted = format!("{{{}}}:r:applied:*", world.namespace.as_str());
+        wait_until("the router remembers", SOON, async || {
+            let keys: Vec<String> =
+                redis::cmd("KEYS").arg(&counted).query_async(&mut store.connection()).await.unwrap();
+            !keys.is_empty()
+        })
+        .await;
+        world.redis.copy()
+    };
+    teach(&world).await;
+    let store = world.store();
+    take_out(&store, world.namespace.as_str()).await;
+    let before = store.run().await.unwrap();
+    world.redis.restart().await;
+    let whole = async || store.is_whole().await.unwrap_or(false);
+    wait_until("it is whole under another run", SOON, async || whole().await && store.run().await.unwrap() != before)
+        .await;
+    assert!(!comes_back(&store).await, "nothing was lost, and still the facts were taken in again");
+    world.redis.restart_from(early).await;
+    wait_until("it is known to lack what was taught", SOON, async || comes_back(&store).await).await;
+    wait_until("it is whole again", SOON, whole).await;
+}

@@ -64,7 +64,6 @@ fn asking(number: u128, asked_ms: i64, model: &str) -> Asking {
         model: model.into(),
         contexts: vec!["*".into()],
         expected: 0.8,
-        base: None,
         verdict: None,
         says_right: None,
         signal,

@@ -58,7 +58,16 @@ impl World {
     }
 
     pub(crate) async fn without_router(models: &[(&str, ModelSpec)]) -> Self {
-        let (nats, redis, namespace) = (Nats::start().await, Redis::start().await, neptune_testkit::namespace());
+        Self::with_redis(Redis::start().await, models).await
+    }
+
+    /// The same with a Redis that keeps its data over a restart.
+    pub(crate) async fn durable(models: &[(&str, ModelSpec)]) -> Self {
+        Self::with_redis(Redis::start_durable().await, models).await
+    }
+
+    async fn with_redis(redis: Redis, models: &[(&str, ModelSpec)]) -> Self {
+        let (nats, namespace) = (Nats::start().await, neptune_testkit::namespace());
         let connect =
             async |service| Bus::connect(&BusConfig::open(nats.url(), namespace.clone()), service).await.unwrap();
         let operator = connect(Service::Operator).await;

@@ -9,62 +9,62 @@ use neptune_router::{
     domain::{
         lesson::Lesson,
         quality::{Kind, Signal},
-        words::{WordModels, Wording},
+        residual::Wording,
+        words::MOST_HEARD,
     },
     statistics::Store,
 };
 use neptune_testkit::{Redis, wait_until};
-use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 
-fn lesson(task: u128, model: &str, kind: Kind, reward: f64, base: f64) -> Lesson {
-    let signal = Signal { kind, reward, at_ms: 1 };
-    let task = TaskId(uuid::Uuid::from_u128(task));
+fn lesson(task: u128, reward: f64) -> Lesson {
     Lesson {
-        task,
-        model: model.into(),
-        contexts: Vec::new(),
-        expected: base,
-        base: Some(base),
+        task: TaskId(uuid::Uuid::from_u128(task)),
+        model: "a/b".into(),
+        contexts: vec!["*".into(), "type:chat".into()],
+        expected: 0.5,
         verdict: None,
         says_right: None,
-        signal,
+        signal: Signal { kind: Kind::Judge, reward, at_ms: 7 },
     }
 }
 
-#[test]
-fn the_script_and_the_domain_agree_on_what_words_say() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let redis = runtime.block_on(Redis::start());
-    let kinds = prop::sample::select(Kind::ALL.to_vec());
-    let signals =
-        vec((vec(0..4_096_u16, 0..40), prop::sample::select(vec!["a/b", "c/d"]), kinds, 0.0..=1.0, 0.0..=1.0), 1..30);
-    let law = |signals: Vec<(Vec<u16>, &str, Kind, f64, f64)>| {
-        runtime.block_on(async {
-            let store = Store::open(&redis.url(), neptune_testkit::namespace().as_str(), SOON).unwrap();
-            let mut expected = WordModels::default();
-            for (number, (buckets, model, kind, reward, base)) in (0..).zip(signals) {
-                let (wording, lesson) = (Wording::new(buckets), lesson(number, model, kind, reward, base));
-                store.keep_wording(lesson.task, &wording).await.unwrap();
-                let learnt = store.learn_words([&lesson].into_iter()).await.unwrap();
-                assert_eq!(learnt, u64::from(!wording.buckets().is_empty()));
-                if learnt == 1 {
-                    expected.0.entry(model.into()).or_default().learn(&wording, (reward, kind.weight()), base);
-                }
-            }
-            let found = store.read_words().await.unwrap();
-            assert_eq!(found.0.len(), expected.0.len());
-            for (model, known) in &expected.0 {
-                let (gain, known) = (found.0[model].gain(), known.gain());
-                for (found, known) in
-                    [(gain.signals, known.signals), (gain.saved, known.saved), (gain.squares, known.squares)]
-                {
-                    assert!((found - known).abs() < 1e-9, "{model}: {found} {known}");
-                }
-            }
-        });
-        Ok(())
-    };
-    TestRunner::new(ProptestConfig { cases: 48, ..ProptestConfig::default() }).run(&signals, law).unwrap();
+async fn store(redis: &Redis) -> Store {
+    Store::open(&redis.url(), neptune_testkit::namespace().as_str(), SOON).unwrap()
+}
+
+#[tokio::test]
+async fn what_was_said_is_kept_with_the_words_of_its_task_and_read_again() {
+    let redis = Redis::start().await;
+    let store = store(&redis).await;
+    let wording = Wording::new(vec![10, 13, 65_535, 2_570]);
+    store.keep_wording(TaskId(uuid::Uuid::from_u128(1)), &wording).await.unwrap();
+    // Nothing is known of the second task's words.
+    let kept = store.keep_heard([lesson(1, 0.25), lesson(2, 1.0)].iter()).await.unwrap();
+    assert_eq!((kept, store.count_heard().await.unwrap()), (1, (1, 1)));
+    store.keep_heard([lesson(1, 0.75)].iter()).await.unwrap();
+    let heard = store.read_heard(10).await.unwrap();
+    let told: Vec<(f64, f64, i64)> =
+        heard.iter().map(|heard| (heard.judged.reward, heard.judged.weight, heard.judged.at_ms)).collect();
+    assert_eq!(told, [(0.75, Kind::Judge.weight(), 7), (0.25, Kind::Judge.weight(), 7)], "the newest first");
+    assert!(heard.iter().all(|heard| heard.wording == wording && heard.judged.contexts.len() == 2));
+}
+
+#[tokio::test]
+async fn no_more_is_kept_than_may_be_and_what_was_lost_is_put_back_once() {
+    let redis = Redis::start().await;
+    let store = store(&redis).await;
+    let task = TaskId(uuid::Uuid::from_u128(1));
+    store.keep_wording(task, &Wording::new(vec![1, 2, 3])).await.unwrap();
+    let many: Vec<Lesson> = (0..1_000).map(|_| lesson(1, 1.0)).collect();
+    for _ in 0..17 {
+        store.keep_heard(many.iter()).await.unwrap();
+    }
+    assert_eq!(store.count_heard().await.unwrap(), (17_000, MOST_HEARD));
+    let heard = store.read_heard(MOST_HEARD).await.unwrap();
+    assert_eq!(heard.len(), MOST_HEARD);
+    redis::cmd("FLUSHALL").query_async::<()>(&mut store.connection()).await.unwrap();
+    assert!(store.put_back(heard.iter().take(700)).await.unwrap());
+    assert_eq!(store.read_heard(MOST_HEARD).await.unwrap(), heard[..700]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,9 +89,19 @@ async fn a_model_that_is_bad_at_what_the_words_ask_for_loses_those_tasks_and_kee
         let beliefs = explanation.learning.unwrap().beliefs;
         beliefs.iter().find(|belief| belief.model == "a/first").unwrap().words.unwrap_or(0.0)
     };
-    wait_until("words are used", SOON, async || moved(0).await > 0.05 && moved(1).await < -0.05).await;
+    wait_until("words are used", 6 * SOON, async || moved(0).await > 0.05 && moved(1).await < -0.05).await;
     assert_eq!(world.favourite_of(&task(701)).await, "b/second");
-    // A Redis that lost it all forgets words, and nobody waits.
-    redis::cmd("FLUSHALL").query_async::<()>(&mut world.store().connection()).await.unwrap();
-    wait_until("words are not used any more", SOON, async || moved(0).await == 0.0).await;
+    // A replica of tomorrow learns the same from Redis.
+    world.start_router().await;
+    let store = world.store();
+    let (_, kept) = store.count_heard().await.unwrap();
+    assert!(kept >= 590, "{kept}");
+    // A Redis that lost it all gets it back from the routers, and nobody waits.
+    redis::cmd("FLUSHALL").query_async::<()>(&mut store.connection()).await.unwrap();
+    assert!(moved(0).await > 0.05 && moved(1).await < -0.05);
+    wait_until("it is put back", 6 * SOON, async || store.count_heard().await.unwrap().1 > 500).await;
+    // So one that begins anew knows it too.
+    world.kill_routers().await;
+    world.start_router().await;
+    wait_until("words are used again", 6 * SOON, async || moved(0).await > 0.05 && moved(1).await < -0.05).await;
 }

@@ -33,6 +33,17 @@ fn each_fault_of_a_task_is_named() {
         ),
         (json!({"input": {"messages": [good]}, "constraints": {"min_quality": 2}}), vec!["constraints.min_quality"]),
         (
+            json!({"input": {"messages": [good], "model": "openai/x"}, "constraints": {"route": "auto:cheap"}}),
+            vec!["constraints.route"],
+        ),
+        (
+            json!({"input": {"messages": [good], "model": "auto:best"}, "constraints": {"route": "auto:cheap"}}),
+            vec!["constraints.route"],
+        ),
+        (json!({"input": {"messages": [good], "model": "auto"}, "constraints": {"route": "auto:cheap"}}), vec![]),
+        (json!({"input": {"messages": [good], "model": "neptune/own"}, "constraints": {"route": "own"}}), vec![]),
+        (json!({"input": {"messages": [good], "model": ""}, "constraints": {"route": "own"}}), vec![]),
+        (
             json!({"input": {"messages": [good]}, "deliver": [{"channel": "email", "to": "nobody"}]}),
             vec!["deliver[0].to"],
         ),

@@ -2,12 +2,18 @@
 use super::*;
 use neptune_contracts::names::TaskType;
 
-fn example(step: &str, text: &'static str, scores: [f64; 2], costs_usd: [f64; 2]) -> Example<'static> {
-    let context = Context::new(TaskType::Extraction, 10, Some(step));
-    Example { context, text, scores: scores.map(Some).into(), costs_usd: costs_usd.map(Some).into() }
+fn example(step: &str, text: &str, scores: [f64; 2], costs_usd: [f64; 2]) -> Example {
+    Example {
+        context: Context::new(TaskType::Extraction, 10, Some(step)),
+        wording: Wording::read(text),
+        length_bytes: text.len(),
+        weight: 1.0,
+        scores: scores.map(Some).into(),
+        costs_usd: costs_usd.map(Some).into(),
+    }
 }
 
-fn learn(examples: &[Example<'_>]) -> Lessons {
+fn learn(examples: &[Example]) -> Lessons {
     Lessons::learn(vec!["cheap".into(), "dear".into()], examples)
 }
 
@@ -16,7 +22,7 @@ fn expect(lessons: &Lessons, step: &str, text: &str, models: &[&str]) -> Vec<Exp
     lessons.expect(&Question { context: &context, text }, models, (&Cells::new(), 0))
 }
 
-fn two_steps() -> Vec<Example<'static>> {
+fn two_steps() -> Vec<Example> {
     (0..100)
         .flat_map(|_| {
             [
@@ -41,7 +47,7 @@ fn each_step_has_its_own_expectation() {
 
 #[test]
 fn a_longer_task_costs_more_within_its_step() {
-    let examples: Vec<Example<'_>> = (0..50)
+    let examples: Vec<Example> = (0..50)
         .flat_map(|_| {
             [
                 example("s", "1234567890", [1.0, 1.0], [0.001, 0.01]),

@@ -96,6 +96,12 @@ impl Context {
         Self::new(task_type, input_tokens, step.as_deref())
     }
 
+    /// Of keys as [`Self::keys`] has them, coarse first.
+    #[must_use]
+    pub fn of_keys(keys: Vec<String>) -> Self {
+        Self(LEVELS.into_iter().zip(keys).collect())
+    }
+
     /// Levels and keys, coarse first.
     #[must_use]
     pub fn keys(&self) -> &[(Level, String)] {

@@ -1,6 +1,6 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 use super::*;
-use crate::domain::{lessons::Example, quality::Context};
+use crate::domain::{lessons::Example, quality::Context, residual::Wording};
 use neptune_contracts::names::TaskType;
 
 const OFFERS: [Offer<'static>; 2] =
@@ -15,7 +15,9 @@ fn lessons(cheap: f64, dear: f64) -> Lessons {
         let right = |share: f64| Some(f64::from(u8::from((number * 7 % 100) as f64 / 100.0 < share)));
         Example {
             context: context(),
-            text: "",
+            wording: Wording::default(),
+            length_bytes: 0,
+            weight: 1.0,
             scores: vec![right(cheap), right(dear)],
             costs_usd: vec![Some(0.001), Some(0.01)],
         }

@@ -52,5 +52,6 @@ fn together(models: &[Vec<Option<Scored>>], row: usize) -> Option<Target> {
 /// Gradient and curvature of the likelihood where the mean is moved by `shift` logits.
 fn target(scored: &Scored, shift: f64) -> Target {
     let expected = sigmoid(base(scored) + shift);
-    Target { slope: scored.score - expected, curvature: expected * (1.0 - expected) }
+    let slope = scored.weight * (scored.score - expected);
+    Target { slope, curvature: scored.weight * expected * (1.0 - expected) }
 }

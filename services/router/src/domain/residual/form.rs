@@ -1,8 +1,7 @@
 //! What a text looks like: its length, its words, figures and signs, and the lines between the
 //! question and the cue to answer, all on logarithmic scales.
 
-use super::features::words;
-use std::collections::HashSet;
+use super::wording::words;
 
 /// Signs that tell formulas, code and tables from prose.
 const SIGNS: [char; 11] = ['$', '%', '=', '_', '|', '?', '<', '+', '*', '/', '^'];
@@ -13,10 +12,29 @@ const MOST_DIGITS: usize = 8;
 /// Beyond so many it does not matter how many.
 const MANY: usize = 4;
 
-/// The form of `text`, which is `lower` in lower case.
-pub(super) fn form(text: &str, lower: &str) -> Vec<String> {
+/// What the words of a text look like together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    words: usize,
+    characters: usize,
+    long: usize,
+    /// Words that differ.
+    pub(super) distinct: usize,
+}
+
+impl Counts {
+    /// Takes in a word, but not whether it differs from the others.
+    pub(super) fn add(&mut self, word: &str) {
+        let length = word.chars().count();
+        (self.words, self.characters) = (self.words + 1, self.characters + length);
+        self.long += usize::from(length > LONG_WORD);
+    }
+}
+
+/// The form of `text`, which is `lower` in lower case and has words of these counts.
+pub(super) fn form(text: &str, lower: &str, counts: &Counts) -> Vec<String> {
     let mut form = whole(lower);
-    form.extend(wording(text, lower));
+    form.extend(wording(text, counts));
     form.extend(numbers(lower));
     form.extend(options(lower));
     form
@@ -46,20 +64,13 @@ fn whole(lower: &str) -> Vec<String> {
 }
 
 /// How the words look: long or short, repeated, names.
-fn wording(text: &str, lower: &str) -> Vec<String> {
-    let (mut count, mut characters, mut long) = (0_usize, 0_usize, 0_usize);
-    let mut distinct = HashSet::new();
-    for word in words(lower) {
-        let length = word.chars().count();
-        (count, characters) = (count + 1, characters + length);
-        long += usize::from(length > LONG_WORD);
-        distinct.insert(word);
-    }
+fn wording(text: &str, counts: &Counts) -> Vec<String> {
+    let Counts { words, characters, long, distinct } = *counts;
     let capitals = text.split(' ').skip(1).filter(|word| word.starts_with(char::is_uppercase)).count();
     let questions = text.matches('?').count().min(MANY);
     vec![
-        format!("half letters a word {}", 2 * characters / count.max(1)),
-        format!("tenths distinct {}", 10 * distinct.len() / count.max(1)),
+        format!("half letters a word {}", 2 * characters / words.max(1)),
+        format!("tenths distinct {}", 10 * distinct / words.max(1)),
         format!("capitals {}", scale(capitals)),
         format!("questions {questions}"),
         format!("commas {}", scale(text.matches(',').count())),
@@ -85,7 +96,7 @@ fn options(lower: &str) -> Vec<String> {
     }
     let with_digits = options.iter().filter(|line| line.contains(|character: char| character.is_ascii_digit())).count();
     let is_number =
-        |line: &&&str| words(line).nth(1).is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+        |line: &&&str| words(line).nth(1).is_some_and(|(_, word)| word.starts_with(|c: char| c.is_ascii_digit()));
     let all_words: usize = options.iter().map(|line| line.split_whitespace().count()).sum();
     vec![
         format!("options {count}"),
@@ -120,10 +131,10 @@ fn scale(count: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::form;
+    use super::{Counts, form};
 
     fn has(text: &str, wanted: &str) {
-        let found = form(text, &text.to_lowercase());
+        let found = form(text, &text.to_lowercase(), &Counts::default());
         assert!(found.iter().any(|form| form == wanted), "{wanted} of {text:?}: {found:?}");
     }
 
@@ -141,8 +152,8 @@ mod tests {
 
     #[test]
     fn prose_has_no_options_and_nothing_has_a_form() {
-        let prose = form("Write a poem.", "write a poem.");
+        let prose = form("Write a poem.", "write a poem.", &Counts::default());
         assert!(!prose.iter().any(|form| form.contains("option")), "{prose:?}");
-        assert!(!form("", "").is_empty());
+        assert!(!form("", "", &Counts::default()).is_empty());
     }
 }

@@ -1,14 +1,25 @@
-//! How far the models' own words may be trusted: as far as they foretell scores of texts that they were
-//! not learnt from.
+//! How far words may be trusted: as far as they foretell scores of texts that they were not learnt from.
 
-use super::{Scored, base, features::Features, fit::Fit, sigmoid};
-use crate::domain::hash::fnv1a;
+use super::{Scored, Wording, base, features::Features, fit::Fit, sigmoid};
 
 /// The texts are cut into so many parts, each foretold from the others.
 const PARTS: u64 = 4;
+/// The upper bits of a sum mix best.
+const PARTS_SHIFT: u32 = 32;
 /// The highest of some draws of chance is expected to be at most so many times `sqrt(2 ln n)` deviations high.
 /// Where more models are compared, more is left to chance, because the one that chance favours most wins.
 const CHANCE: f64 = 1.5;
+/// So many standard deviations of the slope are chance where nothing is compared.
+const CHANCE_OF_ONE: f64 = 2.0;
+
+/// How far words may be trusted, 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Trust {
+    /// In what all models share: all or nothing, because it moves them together.
+    pub(super) shared: f64,
+    /// In the models' own.
+    pub(super) own: f64,
+}
 
 /// Sums over texts, of what each text's models give together: `a` of what words foretold times what came,
 /// each beyond what was expected without them, and `b` of the squares of what words foretold.
@@ -30,31 +41,35 @@ impl Sums {
         self.bb += b * b;
     }
 
-    /// The slope of what came over what was foretold that is beyond chance, between 0 and 1. Its error does
-    /// not suppose that the scores of one text are independent (Liang and Zeger, 1986): a text that is
-    /// hard for one model is hard for others.
-    fn trust(self, models: usize) -> f64 {
+    /// The slope of what came over what was foretold that is beyond so many standard deviations, between 0 and 1.
+    /// Its error does not suppose that the scores of one text are independent (Liang and Zeger, 1986): a text
+    /// that is hard for one model is hard for others.
+    fn beyond(self, deviations: f64) -> f64 {
         if self.b <= 0.0 {
             return 0.0;
         }
         let slope = self.a / self.b;
         let squares = self.aa - 2.0 * slope * self.ab + slope * slope * self.bb;
-        (slope - chance_deviations(models) * squares.max(0.0).sqrt() / self.b).clamp(0.0, 1.0)
+        (slope - deviations * squares.max(0.0).sqrt() / self.b).clamp(0.0, 1.0)
     }
 }
 
-/// The trust in the models' own words, 0 to 1. `texts` are those of `rows`: copies of a text are never on
-/// both sides.
-pub(super) fn trust(texts: &[&str], rows: &[Features], models: &[Vec<Option<Scored>>], width: usize) -> f64 {
-    let parts: Vec<u64> = texts.iter().map(|text| fnv1a(text) % PARTS).collect();
-    let mut sums = Sums::default();
+/// How far the words of `rows` may be trusted. `texts` are theirs: copies of a text are never on both sides.
+pub(super) fn trust(texts: &[&Wording], rows: &[Features], models: &[Vec<Option<Scored>>], width: usize) -> Trust {
+    let parts: Vec<u64> = texts.iter().map(|text| (text.sum() >> PARTS_SHIFT) % PARTS).collect();
+    let (mut shared, mut own) = (Sums::default(), Sums::default());
     for part in 0..PARTS {
         let is_learnt: Vec<bool> = parts.iter().map(|other| *other != part).collect();
         let fit = Fit::of(rows, models, &is_learnt, width);
-        let foretold = rows.iter().enumerate().zip(&is_learnt).filter(|(_, is_learnt)| !**is_learnt);
-        foretold.for_each(|((text, row), _)| sums.add(compare(&fit, row, models, text)));
+        for ((text, row), _) in rows.iter().enumerate().zip(&is_learnt).filter(|(_, is_learnt)| !**is_learnt) {
+            let of_text = compare(&fit, row, models, text);
+            shared.add(of_text.shared);
+            own.add(of_text.own);
+        }
     }
-    sums.trust(models.len())
+    let is_shared = shared.beyond(CHANCE_OF_ONE) > 0.0;
+    let compared = models.iter().filter(|scores| scores.iter().any(Option::is_some)).count();
+    Trust { shared: f64::from(u8::from(is_shared)), own: own.beyond(chance_deviations(compared)) }
 }
 
 /// So many standard deviations of the slope are chance, where so many models are compared.
@@ -64,16 +79,29 @@ fn chance_deviations(models: usize) -> f64 {
 }
 
 /// What the models of one text add to the sums.
-fn compare(fit: &Fit, row: &Features, models: &[Vec<Option<Scored>>], text: usize) -> (f64, f64) {
+#[derive(Clone, Copy, Debug, Default)]
+struct Compared {
+    shared: (f64, f64),
+    own: (f64, f64),
+}
+
+fn compare(fit: &Fit, row: &Features, models: &[Vec<Option<Scored>>], text: usize) -> Compared {
     let eased = row.times(&fit.shared);
-    let of_model = |(scores, own): (&Vec<Option<Scored>>, &Vec<f32>)| {
-        let scored = scores.get(text)?.as_ref()?;
-        let expected = sigmoid(base(scored) + eased);
-        let foretold = expected * (1.0 - expected) * row.times(own);
-        Some((foretold * (scored.score - expected), foretold * foretold))
-    };
-    let of_models = models.iter().zip(&fit.own).filter_map(of_model);
-    of_models.fold((0.0, 0.0), |(a, b), (more_a, more_b)| (a + more_a, b + more_b))
+    let mut sum = Compared::default();
+    for (scores, own) in models.iter().zip(&fit.own) {
+        let Some(scored) = scores.get(text).and_then(Option::as_ref) else { continue };
+        add(&mut sum.shared, scored, (0.0, eased));
+        add(&mut sum.own, scored, (eased, row.times(own)));
+    }
+    sum
+}
+
+/// Adds a score, where the mean was moved by so many logits before and words move it by so many more.
+fn add(sums: &mut (f64, f64), scored: &Scored, (before, more): (f64, f64)) {
+    let expected = sigmoid(base(scored) + before);
+    let foretold = expected * (1.0 - expected) * more;
+    sums.0 += scored.weight * foretold * (scored.score - expected);
+    sums.1 += scored.weight * foretold * foretold;
 }
 
 #[cfg(test)]
@@ -84,7 +112,7 @@ mod tests {
     fn trust(points: impl Iterator<Item = (f64, f64)>) -> f64 {
         let mut sums = Sums::default();
         points.for_each(|(x, y)| sums.add((x * y, x * x)));
-        sums.trust(9)
+        sums.beyond(super::chance_deviations(9))
     }
 
     #[test]
