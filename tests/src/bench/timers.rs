@@ -101,6 +101,8 @@ async fn submit(bus: &Bus, count: usize, due: Timestamp) {
         idempotency_key: None,
         priority: None,
         start: None,
+        class: None,
+        tags: Vec::new(),
     });
     let publish = async |run: RunSubmitted| {
         bus.publish(&run, &Cause::root()).await.unwrap();
