@@ -17,5 +17,6 @@ mod lifecycle;
 mod messages;
 mod refusals;
 mod repeats;
+mod streams;
 mod support;
 mod tasks;
