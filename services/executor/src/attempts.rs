@@ -5,6 +5,7 @@ mod begin;
 mod call;
 mod ensemble;
 mod hedge;
+mod pieces;
 
 use crate::{
     domain::{

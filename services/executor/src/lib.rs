@@ -20,7 +20,8 @@
 //! call is made again, which is the one window that cannot be closed. The note of the call closes it as
 //! far as can be: where the provider takes an idempotency key the call is repeated under its id, so it is
 //! answered as before and paid once; where not, the fact has the lost attempt (purpose `lost`) with an
-//! estimated cost. Attempts that had ended are in the fact too. After the fact is stored: the next delivery
+//! estimated cost. Attempts that had ended are in the fact too. A streamed call whose pieces were passed on is not made
+//! again: the task ends as `stream_interrupted`, what came of it estimated. After the fact is stored: the next delivery
 //! finds the fact and only acknowledges.
 //!
 //! **Limits** of models (`limits` of a Model) are kept by all executors together, and what each endpoint

@@ -10,6 +10,7 @@ use std::{
     sync::{Mutex, PoisonError},
     time::Instant,
 };
+use tokio::sync::Notify;
 
 /// Passes the pieces of one attempt's answer on to whoever listens to its task. Until a piece holds
 /// something of the answer nothing is passed on, so that another attempt may still take its place.
@@ -20,6 +21,8 @@ pub struct Outlet {
     with_usage: bool,
     clock: Instant,
     state: Mutex<State>,
+    /// A piece was passed on.
+    began: Notify,
 }
 
 #[derive(Default)]
@@ -37,7 +40,7 @@ impl Outlet {
     #[must_use]
     pub fn new(bus: &Bus, (team, task): (&Team, TaskId), attempt: AttemptId, with_usage: bool) -> Self {
         let passage = bus.passage((team, task), attempt);
-        Self { passage, task, with_usage, clock: Instant::now(), state: Mutex::default() }
+        Self { passage, task, with_usage, clock: Instant::now(), state: Mutex::default(), began: Notify::new() }
     }
 
     /// Passes a piece on, or holds it until one `has_content`.
@@ -61,6 +64,11 @@ impl Outlet {
     pub async fn end(&self) {
         let (pieces, first) = self.state.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.send(pieces, first).await;
+    }
+
+    /// Waits until a piece was passed on; one may wait.
+    pub async fn first(&self) {
+        self.began.notified().await;
     }
 
     /// How many pieces were passed on, and how long the first took.
@@ -87,6 +95,9 @@ impl Outlet {
             if let Err(error) = self.passage.pass_on(index, piece.to_string().into()).await {
                 // Whoever listens notices what is missing, and the fact has the whole answer.
                 tracing::debug!(%error, task.id = %self.task, "a piece of an answer was not passed on");
+            }
+            if index == 0 {
+                self.began.notify_one();
             }
         }
     }

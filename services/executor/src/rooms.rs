@@ -60,6 +60,8 @@ pub struct Place {
     share: Option<Share>,
     entered_at: Timestamp,
     clock: Instant,
+    /// Calls that were under way when it was taken, itself included.
+    beside: u64,
 }
 
 /// An urgent call that waits, counted as such until it is dropped.
@@ -122,9 +124,14 @@ impl Rooms {
     }
 }
 
+/// Whether calls may fail like this because too many are under way.
+fn may_be_load(class: ErrorClass) -> bool {
+    matches!(class, ErrorClass::Timeout | ErrorClass::Overload | ErrorClass::Network | ErrorClass::RateLimit)
+}
+
 /// Whether waiting so long is known to be in vain.
 fn is_beyond(full: NoRoom, patience: Duration) -> bool {
-    full.cause.is_by_the_minute() && Duration::from_millis(full.for_ms) > patience
+    full.cause.is_until_known() && Duration::from_millis(full.for_ms) > patience
 }
 
 impl Door {
@@ -133,15 +140,17 @@ impl Door {
     }
 
     async fn enter(door: &Arc<Self>, model: &ModelSpec, want: Want) -> Result<Place, NoRoom> {
-        door.step_in(want.lane)?;
-        let mut place = Place { door: door.clone(), share: None, entered_at: Timestamp::now(), clock: Instant::now() };
+        let beside = door.step_in(want.lane)?;
+        let (entered_at, clock) = (Timestamp::now(), Instant::now());
+        let mut place = Place { door: door.clone(), share: None, entered_at, clock, beside };
         if !model.limits.is_open() {
             place.share = Some(door.shared.clone().take(want, model.limits).await?);
         }
         Ok(place)
     }
 
-    fn step_in(&self, lane: Lane) -> Result<(), NoRoom> {
+    /// The calls under way with the one that steps in.
+    fn step_in(&self, lane: Lane) -> Result<u64, NoRoom> {
         let mut calls = lock(&self.calls);
         let limit = calls.concurrency.limit();
         let refused = |cause| Err(NoRoom { for_ms: UNTOLD_MS, cause });
@@ -152,7 +161,7 @@ impl Door {
             return refused(Full::Endpoint);
         }
         calls.in_flight += 1;
-        Ok(())
+        Ok(calls.in_flight)
     }
 }
 
@@ -160,15 +169,15 @@ impl Place {
     /// Gives the place back and takes in how the call went.
     pub fn leave(mut self, attempt: &Attempt) {
         let class = attempt.error.as_ref().map(|error| error.class);
-        // What says nothing about the endpoint is not taken in.
-        if matches!(class, None | Some(ErrorClass::Timeout | ErrorClass::Overload)) {
+        // What says nothing about the endpoint's load is not taken in.
+        if class.is_none_or(may_be_load) {
             let mut calls = lock(&self.door.calls);
             let ended = Ended {
                 began_at: self.entered_at,
                 latency_us: u64::try_from(self.clock.elapsed().as_micros()).unwrap_or(u64::MAX),
                 output_tokens: attempt.usage.output_total(),
-                is_overloaded: class.is_some(),
-                in_flight: calls.in_flight,
+                is_strained: class.is_some(),
+                in_flight: calls.in_flight.max(self.beside),
             };
             calls.concurrency.ended(&ended);
         }

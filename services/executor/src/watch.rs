@@ -67,6 +67,13 @@ impl Watch {
         thin(plan, &bars, now)
     }
 
+    /// For how many milliseconds more the provider of `model` asked to be left alone.
+    pub fn asked_ms(&self, model: &str, now: Timestamp) -> Option<u64> {
+        let sights = self.sights();
+        let bar = sights.get(&Seen::Model(model.to_owned()))?.asked(now)?;
+        Some(bar.until.micros_since(now).div_ceil(1_000))
+    }
+
     fn sights(&self) -> MutexGuard<'_, HashMap<Seen, Sight>> {
         // What was seen stays seen, whoever crashed while adding to it.
         self.sights.lock().unwrap_or_else(PoisonError::into_inner)

@@ -10,14 +10,15 @@ use crate::{
         failure::Failure,
         note::{self, is_repeatable},
         record,
-        room::{NoRoom, Want},
+        room::{Full, NoRoom, Want},
     },
     rooms::Place,
 };
 use neptune_contracts::{Timestamp, resource::ModelSpec};
 use std::time::Duration;
+use tokio::time::Instant;
 
-/// The last model of a plan is waited for so long before the task is put off.
+/// The last model of a plan is waited for so long before the task is put off, for its provider's word too.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Room that is not there for an unknown time is asked for half as often each time, down to 1 in 32 s.
 const DOUBLINGS: u32 = 5;
@@ -38,13 +39,30 @@ impl Attempts<'_> {
         let left = task.constraints.deadline.map(|deadline| deadline.micros_since(Timestamp::now()));
         let patience = left.map_or(PATIENCE, |us| Duration::from_micros(us / 4).min(PATIENCE));
         let patience = if is_last { patience } else { Duration::ZERO };
-        let entered = self.caller.rooms.enter((&begun.planned.model, model), want, patience).await;
+        let name = begun.planned.model.as_str();
+        let waited = Instant::now();
+        self.left_alone(name, patience).await?;
+        let patience = patience.saturating_sub(waited.elapsed());
+        let entered = self.caller.rooms.enter((name, model), want, patience).await;
         entered.map_err(|full| self.held_back(full))
+    }
+
+    /// Waits until the provider of `model` may be called by its own word, as far as `patience` goes.
+    async fn left_alone(&self, model: &str, patience: Duration) -> Result<(), Failure> {
+        let until = Instant::now() + patience;
+        while let Some(for_ms) = self.caller.watch.asked_ms(model, Timestamp::now()) {
+            let at = Instant::now() + Duration::from_millis(for_ms);
+            if at > until {
+                return Err(Failure::held_back(Full::Asked, for_ms));
+            }
+            tokio::time::sleep_until(at).await;
+        }
+        Ok(())
     }
 
     fn held_back(&self, full: NoRoom) -> Failure {
         let times = self.routed.task.parking().map_or(0, |parking| parking.times);
-        let doublings = if full.cause.is_by_the_minute() { 0 } else { times.min(DOUBLINGS) };
+        let doublings = if full.cause.is_until_known() { 0 } else { times.min(DOUBLINGS) };
         let window_ms = SPREAD_MS * u64::from(times.min(9) + 1);
         let spread_ms = u64::try_from(self.routed.task.id.0.as_u128() % u128::from(window_ms)).unwrap_or(0);
         Failure::held_back(full.cause, (full.for_ms << doublings) + spread_ms)
@@ -63,9 +81,14 @@ impl Attempts<'_> {
         };
         let attempt = record::attempt(&call, ask.input, &Err(Failure::lost()));
         let is_repeatable = is_repeatable(model.provider, purpose, begun.outlet.is_some());
+        self.note_that(note::Begun { attempt, is_repeatable }).await;
+    }
+
+    /// Leaves word of a call that is under way, in place of what was left of it before.
+    pub(super) async fn note_that(&self, begun: note::Begun) {
         let note = {
             let mut note = lock(&self.note);
-            note.begins(note::Begun { attempt, is_repeatable });
+            note.begins(begun);
             note.clone()
         };
         let task = &self.routed.task;

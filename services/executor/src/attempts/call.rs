@@ -52,7 +52,7 @@ pub(super) struct Begun<'p> {
     pub(super) planned: &'p PlannedAttempt,
     pub(super) purpose: Option<&'static str>,
     resources: Arc<Resources>,
-    started_at: Timestamp,
+    pub(super) started_at: Timestamp,
     clock: Instant,
     span: Span,
     /// Where the pieces of its answer go, when they are passed on.
@@ -70,6 +70,11 @@ pub(super) struct Made {
 impl Begun<'_> {
     fn model(&self) -> Option<&ModelSpec> {
         self.resources.models.get(&self.planned.model)
+    }
+
+    /// Microseconds since it began.
+    pub(super) fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.clock.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }
 
@@ -130,7 +135,7 @@ impl Attempts<'_> {
     }
 
     fn record(&self, begun: &Begun<'_>, ask: &Ask<'_>, result: Result<Answer, Failure>) -> Made {
-        let latency_us = u64::try_from(begun.clock.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let latency_us = begun.elapsed_us();
         let (planned, model, purpose) = (begun.planned, begun.model(), begun.purpose);
         let call = record::Call { id: begun.id, planned, model, purpose, started_at: begun.started_at, latency_us };
         let is_held_back = result.as_ref().is_err_and(|failure| failure.is_held_back);
@@ -173,7 +178,10 @@ impl Attempts<'_> {
         let (input, prompt) = formed.as_ref().map_or((ask.input, ask.prompt), |(input, prompt)| (input, prompt));
         let call = Call { name: &planned.model, model, input, prompt, attempt: begun.id, timeout };
         match &begun.outlet {
-            Some(outlet) => self.caller.provider.stream(call, whole, outlet).await,
+            Some(outlet) => tokio::select! {
+                result = self.caller.provider.stream(call, whole, outlet) => result,
+                never = self.note_pieces(begun, (model, outlet), ask) => match never {},
+            },
             None => self.caller.provider.call(call).await,
         }
     }

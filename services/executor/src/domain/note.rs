@@ -75,8 +75,9 @@ impl Note {
         left
     }
 
-    /// Takes in that a call begins.
+    /// Takes in that a call begins, or how far it came.
     pub fn begins(&mut self, begun: Begun) {
+        self.begun.retain(|known| known.attempt.id != begun.attempt.id);
         self.begun.push(begun);
     }
 
@@ -109,6 +110,7 @@ pub fn lost(attempt: Attempt) -> Attempt {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing)]
     use super::*;
     use crate::domain::samples::{attempt, routed};
     use neptune_contracts::attempt::ErrorClass;
@@ -136,6 +138,17 @@ mod tests {
         let left = note().left(3, 0, &[]);
         assert_eq!(models(&left.made), [("a", None), ("c", Some(LOST))]);
         assert_eq!(models(&left.again), [("b", None)]);
+    }
+
+    #[test]
+    fn how_far_an_answer_came_takes_the_place_of_its_beginning() {
+        let mut note = note();
+        let mut further = note.begun[0].clone();
+        (further.attempt.chunks, further.is_repeatable) = (7, false);
+        note.begins(further);
+        let left = note.left(3, 0, &[]);
+        assert_eq!(models(&left.made), [("a", None), ("c", Some(LOST)), ("b", Some(LOST))]);
+        assert_eq!((left.made[2].chunks, left.again), (7, Vec::new()));
     }
 
     #[test]

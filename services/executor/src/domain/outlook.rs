@@ -27,6 +27,15 @@ pub struct Sight {
     consecutive: u32,
     failed_at: Option<Timestamp>,
     bar: Option<Bar>,
+    asked: Option<Asked>,
+}
+
+/// A provider's wish to be left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked {
+    /// When it came.
+    at: Timestamp,
+    bar: Bar,
 }
 
 /// Calls would surely fail.
@@ -62,19 +71,23 @@ impl Sight {
         let latency_ms = i64::try_from(attempt.latency_us / 1_000).unwrap_or(0);
         let at = attempt.started_at.plus_millis(latency_ms);
         match &attempt.error {
-            None => self.answered(at),
+            None => self.answered(attempt.started_at, at),
             Some(error) => self.failed(error.class, error.retry_after_ms, at),
         }
         let spent = attempt.limits.iter().filter_map(|limits| limits.requests).find(|window| window.remaining == 0);
         if let Some(window) = spent {
-            self.bar_until(window.resets_at, ErrorClass::RateLimit);
+            self.left_alone_until(window.resets_at, ErrorClass::RateLimit, at);
         }
     }
 
-    fn answered(&mut self, at: Timestamp) {
+    fn answered(&mut self, began_at: Timestamp, at: Timestamp) {
         // One that ended before the last failure says nothing about the time after it.
         if self.failed_at.is_none_or(|failed_at| failed_at < at) {
             (self.consecutive, self.bar) = (0, None);
+        }
+        // One that had begun before the provider asked to be left alone does not take that back.
+        if self.asked.is_some_and(|asked| asked.at < began_at) {
+            self.asked = None;
         }
     }
 
@@ -90,35 +103,47 @@ impl Sight {
                 return;
             }
             ErrorClass::Auth | ErrorClass::Quota => Some(CREDENTIAL_MS.max(asked.unwrap_or(0))),
-            ErrorClass::RateLimit => Some(asked.unwrap_or(RATE_LIMIT_MS)),
-            ErrorClass::Timeout | ErrorClass::Overload | ErrorClass::Malformed | ErrorClass::Network => asked,
+            ErrorClass::RateLimit => Some(RATE_LIMIT_MS).filter(|_| asked.is_none()),
+            ErrorClass::Timeout | ErrorClass::Overload | ErrorClass::Malformed | ErrorClass::Network => None,
         };
+        if let Some(asked_ms) = asked.filter(|_| !is_of_credential(class)) {
+            self.left_alone_until(at.plus_millis(asked_ms), class, at);
+        }
         let is_forgotten =
             self.failed_at.is_some_and(|failed_at| at.micros_since(failed_at) > FORGOTTEN_AFTER_MS * 1_000);
         self.consecutive = if is_forgotten { 1 } else { self.consecutive.saturating_add(1) };
         self.failed_at = self.failed_at.max(Some(at));
-        let for_ms = for_ms.or((self.consecutive >= FAILURES_TO_BAR).then_some(FAILING_MS));
-        if let Some(for_ms) = for_ms {
-            self.bar_until(at.plus_millis(for_ms), class);
+        let is_failing = self.consecutive >= FAILURES_TO_BAR && asked.is_none();
+        let until = for_ms.or(is_failing.then_some(FAILING_MS)).map(|for_ms| at.plus_millis(for_ms));
+        if let Some(until) = until.filter(|until| self.bar.is_none_or(|bar| bar.until < *until)) {
+            self.bar = Some(Bar { until, cause: class });
         }
     }
 
-    fn bar_until(&mut self, until: Timestamp, cause: ErrorClass) {
-        if self.bar.is_none_or(|bar| bar.until < until) {
-            self.bar = Some(Bar { until, cause });
+    fn left_alone_until(&mut self, until: Timestamp, cause: ErrorClass, at: Timestamp) {
+        if self.asked.is_none_or(|asked| asked.bar.until < until) {
+            self.asked = Some(Asked { at, bar: Bar { until, cause } });
         }
     }
 
-    /// The bar that holds at `now`.
+    /// The bar that holds at `now`: the provider's own word before what was seen.
     #[must_use]
     pub fn bar(&self, now: Timestamp) -> Option<Bar> {
-        self.bar.filter(|bar| bar.until > now)
+        self.asked(now).or(self.bar.filter(|bar| bar.until > now))
+    }
+
+    /// The bar that the provider itself asked for, by a Retry-After or by saying that its window is spent. It is kept
+    /// whatever else could be called.
+    #[must_use]
+    pub fn asked(&self, now: Timestamp) -> Option<Bar> {
+        self.asked.map(|asked| asked.bar).filter(|bar| bar.until > now)
     }
 }
 
 /// Takes the attempts out of `plan` whose models are barred, given in the plan's order, as long as
 /// another remains, and notes each in the plan's explanation. A plan whose attempts belong together is
-/// left as it is.
+/// left as it is. Where none remains what was seen gives way, because it may be over; a provider's own word does not,
+/// which is looked at before each call ([`Sight::asked`]).
 pub fn thin(plan: &mut Plan, bars: &[Option<Bar>], now: Timestamp) -> Outlook {
     let barred: Vec<Bar> = bars.iter().copied().flatten().collect();
     if barred.len() < plan.attempts.len() {

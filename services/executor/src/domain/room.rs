@@ -86,6 +86,8 @@ pub enum Full {
     Tokens,
     /// What the endpoint was seen to stand at a time.
     Endpoint,
+    /// Nothing of ours; the provider asked to be left alone until then.
+    Asked,
     /// Nothing; urgent work waits.
     UrgentFirst,
     /// What is used cannot be read.
@@ -95,8 +97,8 @@ pub enum Full {
 impl Full {
     /// Whether only time makes room, which is known beforehand.
     #[must_use]
-    pub fn is_by_the_minute(self) -> bool {
-        matches!(self, Self::Requests | Self::Tokens)
+    pub fn is_until_known(self) -> bool {
+        matches!(self, Self::Requests | Self::Tokens | Self::Asked)
     }
 
     /// For people.
@@ -107,6 +109,7 @@ impl Full {
             Self::Requests => "the calls of this minute are made that limits.requestsPerMinute allows",
             Self::Tokens => "the tokens of this minute are used that limits.tokensPerMinute allows",
             Self::Endpoint => "as many calls are under way as its endpoint was seen to stand",
+            Self::Asked => "its provider asked a moment ago to be left alone for longer",
             Self::UrgentFirst => "urgent work waits for it, and comes before batch work",
             Self::Unknown => "what is used of its limits could not be read",
         }

@@ -10,7 +10,7 @@ use neptune_bus::Cause;
 use neptune_contracts::{
     attempt::{ErrorClass, LOST},
     chat::ChatRequest,
-    finished::Outcome,
+    finished::{Outcome, TaskFinished},
     names::{Service, Zone},
     plan::Strategy,
     task::TaskSubmitted,
@@ -30,6 +30,30 @@ async fn called(upstream: &Upstream, times: usize) {
 
 async fn number_of(world: &World, stream: &str) -> u64 {
     world.nats.stream_messages(&world.namespace.resource(stream)).await
+}
+
+/// Keys by which the provider recognises a repeated call.
+fn keys(upstream: &Upstream) -> Vec<String> {
+    upstream.asked().iter().map(|asked| asked.headers["idempotency-key"].clone()).collect()
+}
+
+/// A provider that answers with `body` once the gate lets it.
+async fn held(body: String) -> (Upstream, Arc<Semaphore>) {
+    let gate = Arc::new(Semaphore::new(0));
+    (Upstream::that(Reply::Held(gate.clone(), body)).await, gate)
+}
+
+/// The fact of a task whose executor is killed in the call number `nth` of `upstream`; another one makes it again, and
+/// is answered.
+async fn killed_in_call(world: &World, nth: usize, upstream: &Upstream, gate: &Semaphore) -> TaskFinished {
+    let mut doomed = world.process("external");
+    let task = world.submit(|_| {}).await;
+    called(upstream, nth).await;
+    doomed.kill();
+    let _survivor = world.process("external");
+    called(upstream, nth + 1).await;
+    gate.add_permits(2);
+    world.finished(task).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,42 +86,25 @@ async fn killed_before_the_call_nothing_was_begun() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_during_the_call_it_is_made_again_under_its_id_and_paid_once() {
     let world = world().await;
-    let gate = Arc::new(Semaphore::new(0));
-    let a = Upstream::that(Reply::Held(gate.clone(), answer("second time"))).await;
+    let (a, gate) = held(answer("second time")).await;
     world.declare("acme/a", Zone::External, &a).await;
-    let mut doomed = world.process("external");
-    let task = world.submit(|_| {}).await;
-    called(&a, 1).await;
-    doomed.kill();
-    let _survivor = world.process("external");
-    called(&a, 2).await;
-    gate.add_permits(2);
-    let fact = world.finished(task).await;
+    let fact = killed_in_call(&world, 1, &a, &gate).await;
     assert_eq!((fact.outcome, fact.attempts.len()), (Outcome::Completed, 1), "{:?}", fact.attempts);
-    let keys: Vec<String> = a.asked().iter().map(|asked| asked.headers["idempotency-key"].clone()).collect();
-    assert_eq!(keys, vec![fact.attempts[0].id.to_string(); 2]);
+    assert_eq!(keys(&a), vec![fact.attempts[0].id.to_string(); 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_knows_no_repeated_calls_may_be_paid_twice_and_the_fact_says_so() {
     let world = world().await;
-    let gate = Arc::new(Semaphore::new(0));
     let said = json!({
         "id": "m", "type": "message", "role": "assistant", "model": "a", "stop_reason": "end_turn",
         "content": [{"type": "text", "text": "second time"}], "usage": {"input_tokens": 1_000, "output_tokens": 100}
     });
-    let a = Upstream::that(Reply::Held(gate.clone(), said.to_string())).await;
+    let (a, gate) = held(said.to_string()).await;
     let price = json!({"inputUsdPerMtok": "2", "outputUsdPerMtok": "8"});
     let spec = json!({"provider": "anthropic", "endpoint": a.endpoint(), "price": price, "allowPrivate": true});
     world.declare_spec("acme/a", spec).await;
-    let mut doomed = world.process("external");
-    let task = world.submit(|_| {}).await;
-    called(&a, 1).await;
-    doomed.kill();
-    let _survivor = world.process("external");
-    called(&a, 2).await;
-    gate.add_permits(2);
-    let fact = world.finished(task).await;
+    let fact = killed_in_call(&world, 1, &a, &gate).await;
     assert_eq!((fact.outcome, fact.text(), fact.attempts.len()), (Outcome::Completed, Some("second time"), 2));
     let (lost, answered) = (&fact.attempts[0], &fact.attempts[1]);
     assert_eq!((lost.purpose.as_deref(), lost.estimated), (Some(LOST), true));
@@ -106,11 +113,6 @@ async fn a_provider_that_knows_no_repeated_calls_may_be_paid_twice_and_the_fact_
     assert_eq!(lost.cost_usd, "0.000012".parse().unwrap());
     assert_eq!(answered.cost_usd, "0.0028".parse().unwrap());
     assert_eq!(fact.cost_usd, "0.002812".parse().unwrap());
-}
-
-/// Keys by which the provider recognises a repeated call.
-fn keys(upstream: &Upstream) -> Vec<String> {
-    upstream.asked().iter().map(|asked| asked.headers["idempotency-key"].clone()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,19 +185,11 @@ async fn killed_between_the_fact_and_its_ack_nothing_is_done_again_and_who_waits
 async fn killed_in_the_second_call_the_first_one_is_not_made_again() {
     let plan = vec![planned("acme/a", Zone::External), planned("acme/b", Zone::External)];
     let world = World::start(plan, |_| {}).await;
-    let gate = Arc::new(Semaphore::new(0));
     let a = Upstream::that(Reply::With(500, "", "{}".into())).await;
-    let b = Upstream::that(Reply::Held(gate.clone(), answer("from b"))).await;
+    let (b, gate) = held(answer("from b")).await;
     world.declare("acme/a", Zone::External, &a).await;
     world.declare("acme/b", Zone::External, &b).await;
-    let mut doomed = world.process("external");
-    let task = world.submit(|_| {}).await;
-    called(&b, 1).await;
-    doomed.kill();
-    let _survivor = world.process("external");
-    called(&b, 2).await;
-    gate.add_permits(2);
-    let fact = world.finished(task).await;
+    let fact = killed_in_call(&world, 1, &b, &gate).await;
     let models: Vec<&str> = fact.attempts.iter().map(|attempt| attempt.model.as_str()).collect();
     assert_eq!((fact.outcome, fact.text()), (Outcome::Completed, Some("from b")));
     assert_eq!((models, a.calls()), (vec!["acme/a", "acme/b"], 1));
@@ -223,17 +217,9 @@ async fn killed_during_the_second_call_that_one_is_made_again_under_its_id() {
     let held = Reply::Held(gate.clone(), answer("third time"));
     let a = Upstream::that(Reply::Failing(Arc::new(1.into()), Box::new(held))).await;
     world.declare("acme/a", Zone::External, &a).await;
-    let mut doomed = world.process("external");
-    let task = world.submit(|_| {}).await;
-    called(&a, 2).await;
-    doomed.kill();
-    let _survivor = world.process("external");
-    called(&a, 3).await;
-    gate.add_permits(2);
-    let fact = world.finished(task).await;
+    let fact = killed_in_call(&world, 2, &a, &gate).await;
     let purposes: Vec<Option<&str>> = fact.attempts.iter().map(|attempt| attempt.purpose.as_deref()).collect();
     assert_eq!((fact.outcome, purposes), (Outcome::Completed, vec![None, Some("retry")]), "{:?}", fact.attempts);
-    let keys: Vec<String> = a.asked().iter().map(|asked| asked.headers["idempotency-key"].clone()).collect();
     let ids: Vec<String> = fact.attempts.iter().map(|attempt| attempt.id.to_string()).collect();
-    assert_eq!(keys, [&ids[0], &ids[1], &ids[1]].map(Clone::clone));
+    assert_eq!(keys(&a), [&ids[0], &ids[1], &ids[1]].map(Clone::clone));
 }

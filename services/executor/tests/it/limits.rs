@@ -14,7 +14,7 @@ use neptune_contracts::{
 };
 use neptune_executor::{domain::room::Want, rooms::Rooms};
 use neptune_testkit::wait_until;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     sync::{
         Arc,
@@ -173,7 +173,12 @@ async fn urgent_work_comes_before_batch_work_and_keeps_a_part_to_itself() {
     tasks.push(submit(&world, "urgent 1", Lane::Realtime).await);
     wait_until("urgent work finds its part", LONG, || async { a.calls() == 5 }).await;
     tasks.push(submit(&world, "urgent 2", Lane::Realtime).await);
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let bus = world.bus(Service::Executor).await;
+    let waits = || async {
+        let book: Value = serde_json::from_slice(&bus.cell("acme/a").await.unwrap().body).unwrap();
+        book["holders"].as_object().unwrap().values().any(|holder| holder["is_waiting"] == true)
+    };
+    wait_until("the second urgent task was told that all that is allowed is under way", LONG, waits).await;
     assert_eq!(a.calls(), 5, "all that is allowed");
     gate.add_permits(1);
     wait_until("somebody follows", LONG, || async { a.calls() == 6 }).await;

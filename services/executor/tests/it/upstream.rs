@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -42,6 +42,8 @@ pub(crate) enum Reply {
     Slow(Duration, String),
     /// Answers once the test allows it.
     Held(Arc<Semaphore>, String),
+    /// Does the one thing the first time, and the other from then on.
+    Once(Arc<AtomicBool>, Box<Reply>, Box<Reply>),
     /// Fails so many times, and does the other thing from then on.
     Failing(Arc<AtomicUsize>, Box<Reply>),
 }
@@ -53,6 +55,10 @@ impl Reply {
             Self::Failing(left, then) => {
                 let fails = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
                 if fails { Self::With(500, "", "{}".to_owned()) } else { then.due() }
+            }
+            Self::Once(is_over, first, then) => {
+                let due = if is_over.swap(true, Ordering::SeqCst) { then } else { first };
+                due.due()
             }
             other => other.clone(),
         }
@@ -181,7 +187,7 @@ async fn act(connection: &mut TcpStream, reply: &Reply, at_once: &AtOnce) -> boo
     let text = match reply {
         Reply::With(status, headers, body) => full(*status, headers, body),
         Reply::Cut | Reply::Stalled => "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"choices\":".to_owned(),
-        Reply::Reset | Reply::Failing(..) => {
+        Reply::Reset | Reply::Failing(..) | Reply::Once(..) => {
             at_once.now.fetch_sub(1, Ordering::SeqCst);
             return false;
         }

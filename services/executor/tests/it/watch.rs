@@ -1,17 +1,22 @@
 //! What the executor does with plans that were made before it saw a model fail.
 
 use crate::{
-    upstream::{Reply, Upstream},
+    upstream::{Reply, Upstream, answer},
     world::{LONG, World, planned},
 };
 use neptune_contracts::{
-    Timestamp,
+    PicoUsd, Timestamp,
     attempt::ErrorClass,
     finished::{Outcome, TaskFinished},
+    ids::TaskId,
     names::Zone,
+    task::TaskSubmitted,
 };
 use neptune_testkit::wait_until;
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 async fn world(a: &Upstream, b: &Upstream) -> World {
     let world = World::start(vec![planned("acme/a", Zone::External), planned("acme/b", Zone::External)], |_| {}).await;
@@ -24,6 +29,10 @@ async fn world(a: &Upstream, b: &Upstream) -> World {
 async fn run(world: &World) -> TaskFinished {
     let task = world.submit(|_| {}).await;
     world.finished(task).await
+}
+
+fn says(text: &str) -> Reply {
+    Reply::With(200, "", answer(text))
 }
 
 fn refused(status: u16, headers: &'static str) -> Reply {
@@ -73,16 +82,46 @@ async fn when_every_model_is_at_its_limit_tasks_wait_and_only_the_first_asks() {
         wait_until("the task waits on a timer, and its accept has ended", LONG, waits).await;
     }
     assert_eq!((a.calls(), b.calls()), (1, 1));
-    // Who cannot wait so long makes its calls all the same, and hears when to come back.
+    // Who cannot wait so long makes no call, and hears when to come back.
     let task = world.submit(|task| task.constraints.deadline = Some(Timestamp::now().plus_millis(20_000))).await;
     let ended = || async { world.operator.result(&"support".parse().unwrap(), task).await.unwrap().is_some() };
     wait_until("the task that cannot wait ends", LONG, ended).await;
     let fact = world.operator.result(&"support".parse().unwrap(), task).await.unwrap().unwrap();
     let error = fact.error.unwrap();
-    assert_eq!(
-        (fact.outcome, error.code.as_str(), error.retry_after_ms),
-        (Outcome::Failed, "rate_limit_exceeded", Some(60_000))
-    );
+    assert_eq!((fact.outcome, error.code.as_str()), (Outcome::Failed, "rate_limit_exceeded"));
+    assert!(error.retry_after_ms.is_some_and(|ms| (20_000..=60_000).contains(&ms)), "{error:?}");
+    assert_eq!((a.calls(), b.calls(), fact.cost_usd), (1, 1, PicoUsd::ZERO), "a Retry-After is the provider's word");
+    assert!(fact.attempts.iter().all(|attempt| attempt.error.as_ref().unwrap().message.starts_with("not called")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_after_is_kept_while_what_was_only_seen_to_fail_is_tried() {
+    let limited = Reply::Once(Arc::default(), Box::new(refused(429, "retry-after: 3\r\n")), Box::new(says("from a")));
+    let (a, b) = (Upstream::that(limited).await, Upstream::that(refused(401, "")).await);
+    let world = world(&a, &b).await;
+    // Both fail: one says for how long, the other's credential is refused for nobody knows how long.
+    let first = world.submit(|_| {}).await;
+    wait_until("both were called", LONG, || async { (a.calls(), b.calls()) == (1, 1) }).await;
+    let refused_at = Instant::now();
+    let deadline =
+        |ms: i64| move |task: &mut TaskSubmitted| task.constraints.deadline = Some(Timestamp::now().plus_millis(ms));
+    let ended = |task: TaskId| {
+        let (world, team) = (&world, "support".parse().unwrap());
+        async move {
+            wait_until("the task ends", LONG, || async { world.operator.result(&team, task).await.unwrap().is_some() })
+                .await;
+            world.operator.result(&team, task).await.unwrap().unwrap()
+        }
+    };
+    let hurried = ended(world.submit(deadline(2_500)).await).await;
+    let classes: Vec<(&str, ErrorClass)> =
+        hurried.attempts.iter().map(|made| (made.model.as_str(), made.error.as_ref().unwrap().class)).collect();
+    assert!(classes.contains(&("acme/b", ErrorClass::Auth)), "what was seen may be over: {classes:?}");
+    assert_eq!((hurried.outcome == Outcome::Completed, a.calls()), (false, 1), "{classes:?}");
+    // Who can wait is answered, and not before.
+    let fact = ended(first).await;
+    assert_eq!((fact.outcome, fact.text()), (Outcome::Completed, Some("from a")), "{fact:?}");
+    assert!(refused_at.elapsed() > Duration::from_millis(2_500), "{:?}", refused_at.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

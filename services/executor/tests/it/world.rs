@@ -241,7 +241,7 @@ fn admission(task: &Task) -> Admission {
         allowed_models: ["acme/a", "acme/b", "acme/d", "acme/judge"].map(str::to_owned).to_vec(),
         excluded_models: Vec::new(),
         allowed_zones: vec![Zone::External, Zone::Onprem],
-        max_cost_usd: Some("1".parse().unwrap()),
+        max_cost_usd: task.constraints.max_cost_usd.or(Some("1".parse().unwrap())),
         hold: None,
         pace: Vec::new(),
         policy_version: "r1".into(),

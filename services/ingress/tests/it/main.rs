@@ -19,5 +19,6 @@ mod lifecycle;
 mod messages;
 mod refusals;
 mod repeats;
+mod streams;
 mod support;
 mod tasks;

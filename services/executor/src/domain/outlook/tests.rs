@@ -58,6 +58,27 @@ fn a_tasks_own_failure_bars_nothing_and_a_late_answer_opens_nothing() {
 }
 
 #[test]
+fn a_providers_own_word_holds_against_answers_of_calls_that_had_begun_before() {
+    let asked = |seen: &[Attempt], now_ms: i64| {
+        let mut sight = Sight::default();
+        seen.iter().for_each(|attempt| sight.saw(attempt));
+        sight.asked(start().plus_millis(now_ms)).map(|bar| bar.until.micros_since(start()) / 1_000)
+    };
+    let refused = ended(10, Some(ErrorClass::RateLimit), Some(500));
+    let answered = |began_ms: i64| Attempt { latency_us: 20_000, ..ended(began_ms, None, None) };
+    assert_eq!(asked(&[refused.clone()], 10), Some(510));
+    assert_eq!(asked(&[refused.clone()], 510), None);
+    assert_eq!(asked(&[refused.clone(), answered(5)], 30), Some(510), "it had begun before");
+    assert_eq!(asked(&[refused.clone(), answered(12)], 40), None, "it was answered all the same");
+    assert_eq!(asked(&[refused.clone(), ended(20, FAIL, Some(100))], 30), Some(510), "the longest word holds");
+    assert_eq!(asked(&[ended(10, FAIL, Some(500))], 30), Some(510), "whatever the failure was");
+    // What it did not ask for is no word of its own.
+    for class in [ErrorClass::RateLimit, ErrorClass::Overload, ErrorClass::Auth] {
+        assert_eq!(asked(&vec![ended(10, Some(class), None); 6], 11), None, "{class}");
+    }
+}
+
+#[test]
 fn the_last_request_of_a_window_bars_until_the_reset() {
     let mut last = ended(0, None, None);
     let requests = Some(RateWindow { limit: Some(5), remaining: 0, resets_at: start().plus_millis(3_000) });

@@ -1,8 +1,9 @@
 //! An answer in pieces, as server-sent events.
 //!
 //! Pieces come on core NATS, where they may be lost, and from one attempt at a time; the finished
-//! fact is what counts. What was said so far is never contradicted: when the fact's answer is not the
-//! one whose pieces were passed on, or one of them is missing, the stream ends with an error.
+//! fact is what counts. What was said so far is never contradicted: when another attempt begins to speak,
+//! the fact's answer is not the one whose pieces were passed on, or one of them is missing, the stream
+//! ends with an error.
 
 use super::{Dialect, Voice, failed};
 use crate::{
@@ -170,7 +171,13 @@ impl Relay {
             self.attempt = Some(attempt);
         }
         if self.attempt != Some(attempt) {
-            // Whoever comes in the middle gets the whole at the end.
+            // Whoever comes in the middle gets the whole at the end. Who has heard another one, whose executor died,
+            // cannot be told the rest of this one.
+            if self.attempt.is_some() && index == 0 && !self.is_ended {
+                self.is_ended = true;
+                let fault = self.interrupted();
+                self.tail.extend(self.voice.fault(fault));
+            }
             return;
         }
         if index != self.next || self.is_broken {
@@ -223,7 +230,7 @@ impl Relay {
 
     fn interrupted(&self) -> Fault {
         let text = format!(
-            "the answer was interrupted and another was given instead; GET /v1/tasks/{} has it as a whole",
+            "the answer was interrupted and another one is given instead; GET /v1/tasks/{} has it when it is complete",
             self.task
         );
         Fault::new(502, "upstream_error", "stream_interrupted", text).about(self.task)
