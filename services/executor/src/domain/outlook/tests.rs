@@ -6,6 +6,7 @@ use neptune_contracts::{
     plan::Strategy as Combined,
 };
 use proptest::prelude::*;
+use std::slice;
 
 /// An attempt that ended `at_ms` after the beginning.
 fn ended(at_ms: i64, class: Option<ErrorClass>, retry_after_ms: Option<u64>) -> Attempt {
@@ -66,11 +67,11 @@ fn a_providers_own_word_holds_against_answers_of_calls_that_had_begun_before() {
     };
     let refused = ended(10, Some(ErrorClass::RateLimit), Some(500));
     let answered = |began_ms: i64| Attempt { latency_us: 20_000, ..ended(began_ms, None, None) };
-    assert_eq!(asked(&[refused.clone()], 10), Some(510));
-    assert_eq!(asked(&[refused.clone()], 510), None);
+    assert_eq!(asked(slice::from_ref(&refused), 10), Some(510));
+    assert_eq!(asked(slice::from_ref(&refused), 510), None);
     assert_eq!(asked(&[refused.clone(), answered(5)], 30), Some(510), "it had begun before");
     assert_eq!(asked(&[refused.clone(), answered(12)], 40), None, "it was answered all the same");
-    assert_eq!(asked(&[refused.clone(), ended(20, FAIL, Some(100))], 30), Some(510), "the longest word holds");
+    assert_eq!(asked(&[refused, ended(20, FAIL, Some(100))], 30), Some(510), "the longest word holds");
     assert_eq!(asked(&[ended(10, FAIL, Some(500))], 30), Some(510), "whatever the failure was");
     // What it did not ask for is no word of its own.
     for class in [ErrorClass::RateLimit, ErrorClass::Overload, ErrorClass::Auth] {
