@@ -4,6 +4,7 @@
 mod broker_version;
 mod bus_client;
 mod cache;
+mod clients;
 mod deployment;
 mod embeddings;
 mod failover;
@@ -23,6 +24,7 @@ mod run_kills;
 mod runs;
 mod shadow;
 mod strategies;
+mod stream_kills;
 mod streams;
 mod support;
 mod traces;
