@@ -1,6 +1,6 @@
 #!/bin/sh
-# Programs that only tests need:  deploy/local/test-tools.sh old-broker|compose
-# Prints the command, one word a line. What is missing is taken from Debian's packages and unpacked
+# Programs that only tests need:  deploy/local/test-tools.sh old-broker|compose|python-clients|node-clients
+# Prints the command, one word a line. What is missing is taken from Debian's packages, or with pip or npm, and unpacked
 # below .neptune/tools, which needs no root. Exits with 3 and the reason when it cannot be had.
 set -eu
 
@@ -68,8 +68,42 @@ compose() {
   fi
 }
 
+# Python with the official packages of OpenAI and Anthropic, of one known version.
+python_clients() {
+  python=$(on_path python3) || unavailable "python3 is missing, so OpenAI's and Anthropic's packages cannot be tried"
+  tree=$TOOLS/python-clients-1
+  if [ ! -d "$tree" ]; then
+    rm -rf "$tree.$$"
+    "$python" -m pip install --quiet --disable-pip-version-check --no-input --only-binary=:all: --target "$tree.$$" \
+      openai==3.57.0 anthropic==2.14.0 >&2 || {
+      rm -rf "$tree.$$"
+      unavailable "pip cannot install OpenAI's and Anthropic's packages"
+    }
+    [ -d "$tree" ] && rm -rf "$tree.$$" || mv "$tree.$$" "$tree"
+  fi
+  printf '%s\n' env "PYTHONPATH=$tree" "$python"
+}
+
+# Node with the same.
+node_clients() {
+  node=$(on_path node) && on_path npm >/dev/null || unavailable "node or npm is missing, so OpenAI's and Anthropic's packages cannot be tried"
+  tree=$TOOLS/node-clients-1
+  if [ ! -d "$tree" ]; then
+    rm -rf "$tree.$$"
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tree.$$" \
+      openai@7.57.0 @anthropic-ai/sdk@1.14.0 >&2 || {
+      rm -rf "$tree.$$"
+      unavailable "npm cannot install OpenAI's and Anthropic's packages"
+    }
+    [ -d "$tree" ] && rm -rf "$tree.$$" || mv "$tree.$$" "$tree"
+  fi
+  printf '%s\n' env "NODE_PATH=$tree/node_modules" "$node"
+}
+
 case ${1:-} in
+  python-clients) python_clients ;;
+  node-clients) node_clients ;;
   old-broker) old_broker ;;
   compose) compose ;;
-  *) die "usage: deploy/local/test-tools.sh old-broker|compose" ;;
+  *) die "usage: deploy/local/test-tools.sh old-broker|compose|python-clients|node-clients" ;;
 esac

@@ -4,6 +4,7 @@
 mod broker_version;
 mod bus_client;
 mod cache;
+mod clients;
 mod deployment;
 mod embeddings;
 mod failover;
@@ -25,6 +26,7 @@ mod runs_admitted;
 mod samples;
 mod shadow;
 mod strategies;
+mod stream_kills;
 mod streams;
 mod support;
 mod traces;
