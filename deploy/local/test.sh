@@ -55,7 +55,8 @@ if [ "${1:-}" != --check-only ]; then
   # shellcheck source=/dev/null
   . "$STATE/servers.env"
   set +a
-  cargo test --workspace
+  # Most tests wait more than they compute.
+  RUST_TEST_THREADS=${RUST_TEST_THREADS:-4} cargo test --workspace
 fi
 
 step "rustdoc"

@@ -53,7 +53,7 @@ fn models(fact: &Value) -> Vec<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_begins_to_fail_loses_its_traffic_within_a_second_and_gets_it_back() {
-    let stack = Stack::start().await;
+    let stack = Stack::start_alone().await;
     let usual = one(&stack).await;
     let favourite = models(&usual)[0].to_owned();
     let begun = Instant::now();

@@ -17,9 +17,11 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     process::{Command, Output},
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 use tempfile::TempDir;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 /// The services, in the order of a task's way.
 pub const SERVICES: [&str; 6] = ["governance", "router", "executor", "metering", "notifier", "ingress"];
@@ -50,6 +52,17 @@ pub struct Stack {
     http: reqwest::Client,
     everywhere: Environment,
     processes: BTreeMap<String, (Environment, u16, Server)>,
+    /// Dropped last, when nothing of it runs any more.
+    _turn: Turn,
+}
+
+/// Systems run side by side, but for one that is loaded against the clock.
+static TURNS: LazyLock<Arc<RwLock<()>>> = LazyLock::new(Arc::default);
+
+/// The right to run.
+enum Turn {
+    Shared { _guard: OwnedRwLockReadGuard<()> },
+    Alone { _guard: OwnedRwLockWriteGuard<()> },
 }
 
 type Environment = Vec<(String, String)>;
@@ -60,6 +73,12 @@ impl Stack {
         Self::start_with("").await
     }
 
+    /// The same, when no other system of this process runs, nor will until this one is dropped.
+    pub async fn start_alone() -> Self {
+        let turn = Turn::Alone { _guard: Arc::clone(&TURNS).write_owned().await };
+        Self::start_at(turn, "", &[]).await
+    }
+
     /// The same with further JetStream settings.
     pub async fn start_with(nats_config: &str) -> Self {
         Self::start_in(nats_config, &[]).await
@@ -67,6 +86,11 @@ impl Stack {
 
     /// The same with further variables for every service.
     pub async fn start_in(nats_config: &str, everywhere: &[(&str, &str)]) -> Self {
+        let turn = Turn::Shared { _guard: Arc::clone(&TURNS).read_owned().await };
+        Self::start_at(turn, nats_config, everywhere).await
+    }
+
+    async fn start_at(turn: Turn, nats_config: &str, everywhere: &[(&str, &str)]) -> Self {
         neptune_runtime::service::install_crypto_provider();
         let (nats, redis, postgres) =
             (Nats::start_with(nats_config).await, Redis::start().await, Postgres::start().await);
@@ -87,6 +111,7 @@ impl Stack {
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             everywhere: everywhere.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             processes: BTreeMap::new(),
+            _turn: turn,
         };
         stack.start_stand_ins(simulator, sink, smtp).await;
         stack.apply(&usual(&format!("127.0.0.1:{sink}"))).await;

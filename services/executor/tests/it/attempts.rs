@@ -94,7 +94,7 @@ async fn when_every_model_fails_the_error_names_them_and_the_earliest_retry() {
     world.declare("acme/a", Zone::External, &a).await;
     world.declare("acme/b", Zone::External, &b).await;
     world.execute(&[Zone::External]);
-    // The second one is called again when it said, as long as there is time for that.
+    // The second one is called again when it said, as long as there is time for that; the first one said later.
     let task = world.submit(|task| task.constraints.deadline = Some(Timestamp::now().plus_millis(6_000))).await;
     let fact = world.finished(task).await;
     let error = fact.error.unwrap();
@@ -102,14 +102,18 @@ async fn when_every_model_fails_the_error_names_them_and_the_earliest_retry() {
         (fact.outcome, error.code.as_str(), error.retry_after_ms),
         (Outcome::Failed, "upstream_failed", Some(1_500))
     );
-    assert!(fact.parked.is_some_and(|parked| parked.because.contains("failed")));
-    for part in ["acme/a: rate limited", "acme/b: overloaded", "code rate_limit_exceeded"] {
+    let parked = fact.parked.unwrap();
+    assert!(parked.times > 0, "{parked:?}");
+    for part in ["acme/a: rate limited", "acme/b: overloaded"] {
         assert!(error.message.contains(part), "{}", error.message);
     }
     assert!(!error.message.contains("hello"), "the provider's words repeat the task's");
-    assert_eq!((fact.attempts.len(), fact.cost_usd), (a.calls() + b.calls(), PicoUsd::ZERO));
-    // This world's router plans both each time.
-    assert!((2..=6).contains(&b.calls()) && a.calls() <= b.calls(), "{} and {} calls", a.calls(), b.calls());
+    let called = fact
+        .attempts
+        .iter()
+        .filter(|attempt| !attempt.error.as_ref().is_some_and(|error| error.message.contains("not called")));
+    assert_eq!((called.count(), fact.cost_usd), (a.calls() + b.calls(), PicoUsd::ZERO));
+    assert!(a.calls() == 1 && (2..=4).contains(&b.calls()), "{} and {} calls", a.calls(), b.calls());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -78,9 +78,11 @@ fn a_model_in_place_of_a_route_is_the_only_one() {
     for route in ["auto", "auto:cheap", "careful", "neptune/careful", "nowhere"] {
         check_models(named(route), &["meta/llama", "openai/large", "openai/small"]);
     }
-    let overridden =
-        change(|task| (task.input.model, task.constraints.route) = (Some("openai/small".into()), Some("auto".into())));
-    check_models(overridden, &["meta/llama", "openai/large", "openai/small"]);
+    let both = |model: &str| {
+        change(|task| (task.input.model, task.constraints.route) = (Some(model.into()), Some("auto:cheap".into())))
+    };
+    check_models(both("auto"), &["meta/llama", "openai/large", "openai/small"]);
+    check_refused(both("openai/small"), Outcome::Rejected, "invalid_request", "constraints.route");
 }
 
 #[test]

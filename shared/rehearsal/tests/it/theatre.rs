@@ -293,7 +293,8 @@ impl Play<'_> {
             ["run", times, "times"] => same(&json!(mine.len()), &json!(times.parse::<usize>().unwrap())),
             ["complete"] => is(State::Done),
             ["fault"] => is(State::Failed),
-            ["cancel"] => is(State::Dropped),
+            // With what is around it, or with the whole run.
+            ["cancel"] => is(State::Dropped).or_else(|_| is(State::Cancelled)),
             ["be", "skipped"] => is(State::Skipped),
             ["not", "run"] => when(mine.is_empty()),
             ["complete", "with", "output"] => {
