@@ -86,7 +86,8 @@ pub enum State {
         /// For this long, in milliseconds.
         for_ms: u64,
     },
-    /// Its pause is over and nobody has heard an answer since: single tasks try it.
+    /// Its pause is over and nobody has heard an answer since: single tasks try it. A rate limit alone does not lead
+    /// here.
     Recovering,
 }
 
@@ -127,11 +128,17 @@ impl Circuit {
     pub fn state(&self, now_ms: i64) -> State {
         if now_ms < self.open_until_ms {
             State::Open { for_ms: self.open_until_ms.abs_diff(now_ms) }
-        } else if self.open_until_ms > 0 {
+        } else if self.open_until_ms > 0 && self.is_suspect() {
             State::Recovering
         } else {
             State::Closed
         }
+    }
+
+    /// Whether it has to prove itself when its pause is over. A model that was asked too often is well, and was right
+    /// about how long to wait, unless it goes on refusing.
+    fn is_suspect(&self) -> bool {
+        self.cause != Some(ErrorClass::RateLimit) || self.consecutive >= FAILURES_TO_OPEN
     }
 
     /// What two accounts of the same model say together: the newer success wins, else the worse.

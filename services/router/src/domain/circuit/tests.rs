@@ -66,6 +66,22 @@ fn retry_after_holds_at_once_also_when_it_comes_late() {
 }
 
 #[test]
+fn after_a_rate_limit_a_model_has_its_traffic_at_once_unless_it_goes_on_refusing() {
+    let limited = |times: &[i64], last: Option<ErrorClass>| {
+        let mut circuit = Circuit::default();
+        for at in times {
+            circuit.failed(*at, last.filter(|_| at == &times[0]).unwrap_or(ErrorClass::RateLimit), Some(100));
+        }
+        circuit.state(100_000)
+    };
+    assert_eq!(limited(&[0], None), State::Closed);
+    assert_eq!(limited(&[0, 200, 400, 600], None), State::Closed);
+    assert_eq!(limited(&[0, 200, 400, 600, 800], None), State::Recovering);
+    assert_eq!(limited(&[0], Some(OVERLOAD)), State::Recovering);
+    assert_eq!(limited(&[0], Some(ErrorClass::Auth)), State::Recovering);
+}
+
+#[test]
 fn together_the_newer_success_wins_else_the_longer_pause() {
     let open = after_failures(&[1, 2, 3, 4, 5]);
     let mut closed = Circuit::default();
