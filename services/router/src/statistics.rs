@@ -27,7 +27,7 @@ pub use rebuild::{State, TURN_LASTS};
 pub use repeats::Repeat;
 
 use crate::domain::{
-    circuit::{Circuit, FAILURES_TO_OPEN, FIRST_PAUSE_MS, Health, LONGEST_PAUSE_MS},
+    circuit::{Circuit, FAILURES_TO_OPEN, FIRST_PAUSE_MS, GRACE_MS, Health, LONGEST_PAUSE_MS},
     observe::Observation,
     quantile::Spread,
     speed::Speed,
@@ -220,6 +220,7 @@ fn model_of(record: &str) -> Option<ModelStatistics> {
 fn rules() -> Value {
     json!({
         "failures_to_open": FAILURES_TO_OPEN,
+        "grace_ms": GRACE_MS,
         "first_pause_ms": FIRST_PAUSE_MS,
         "longest_pause_ms": LONGEST_PAUSE_MS,
         "success_fades_ms": SUCCESS_FADES_MS,

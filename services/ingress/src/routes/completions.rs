@@ -3,7 +3,10 @@
 mod stream;
 mod voice;
 
-use super::{explain, openapi};
+use super::{
+    explain,
+    openapi::{ForeignCall, foreign},
+};
 use crate::{
     domain::{
         answer,
@@ -103,19 +106,15 @@ fn no_output() -> TaskError {
 }
 
 pub(super) fn document(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    operation
-        .id("createChatCompletion")
-        .summary("Create a chat completion")
-        .description(
-            "OpenAI Chat Completions. With `stream` the answer comes in pieces as server-sent events: a failure after the \
+    let call = ForeignCall {
+        id: "createChatCompletion",
+        summary: "Create a chat completion",
+        description: "OpenAI Chat Completions. With `stream` the answer comes in pieces as server-sent events: a failure after the \
              first piece is an event with an `error`, and a client that goes away cancels its task. `model` is a model, or a route: `auto`, `auto:cheap`, \
              `auto:fast`, `auto:best` or a named one. The answer's `x-neptune-*` headers tell the task's id, the \
              model, provider and route, cost, attempts, fallbacks and the milliseconds that Neptune added.",
-        )
-        .input::<openapi::Headers<Hints>>()
-        .input::<openapi::Headers<openapi::SubmitHeaders>>()
-        .input::<Json<ChatRequest>>()
-        .response_with::<200, Json<Value>, _>(|answer| answer.description("The model's chat completion object."))
-        .default_response_with::<Json<OpenaiError>, _>(|answer| answer.description("The error in OpenAI's shape."))
-        .security_requirement(openapi::API_KEY)
+        answer: "The model's chat completion object.",
+        shape: "OpenAI's",
+    };
+    foreign::<ChatRequest, OpenaiError>(operation, call)
 }

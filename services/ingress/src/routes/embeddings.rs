@@ -2,12 +2,11 @@
 
 use super::{
     completions::{Dialect, answer_in},
-    openapi,
+    openapi::{ForeignCall, foreign},
 };
-use crate::{domain::hints::Hints, gate::Gate, problem::OpenaiError};
+use crate::{gate::Gate, problem::OpenaiError};
 use aide::transform::TransformOperation;
 use axum::{
-    Json,
     extract::{Request, State},
     response::Response,
 };
@@ -19,18 +18,14 @@ pub async fn create(State(gate): State<Gate>, request: Request) -> Response {
 }
 
 pub(super) fn document(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    operation
-        .id("createEmbedding")
-        .summary("Create embeddings")
-        .description(
-            "OpenAI Embeddings: `input` is a text or a list of up to 2048 texts (tokens are refused), `encoding_format` \
+    let call = ForeignCall {
+        id: "createEmbedding",
+        summary: "Create embeddings",
+        description: "OpenAI Embeddings: `input` is a text or a list of up to 2048 texts (tokens are refused), `encoding_format` \
              `float` or `base64`. `model` is a model that gives embeddings, or a route of such models; `auto` is refused, because \
              vectors of different models cannot be compared.",
-        )
-        .input::<openapi::Headers<Hints>>()
-        .input::<openapi::Headers<openapi::SubmitHeaders>>()
-        .input::<Json<Map<String, Value>>>()
-        .response_with::<200, Json<Value>, _>(|answer| answer.description("The list of embeddings."))
-        .default_response_with::<Json<OpenaiError>, _>(|answer| answer.description("The error in OpenAI's shape."))
-        .security_requirement(openapi::API_KEY)
+        answer: "The list of embeddings.",
+        shape: "OpenAI's",
+    };
+    foreign::<Map<String, Value>, OpenaiError>(operation, call)
 }

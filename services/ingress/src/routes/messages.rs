@@ -2,12 +2,11 @@
 
 use super::{
     completions::{Dialect, answer_in},
-    openapi,
+    openapi::{ForeignCall, foreign},
 };
-use crate::{domain::hints::Hints, gate::Gate, problem::AnthropicError};
+use crate::{gate::Gate, problem::AnthropicError};
 use aide::transform::TransformOperation;
 use axum::{
-    Json,
     extract::{Request, State},
     response::Response,
 };
@@ -19,18 +18,14 @@ pub async fn create(State(gate): State<Gate>, request: Request) -> Response {
 }
 
 pub(super) fn document(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    operation
-        .id("createMessage")
-        .summary("Create a message")
-        .description(
-            "Anthropic Messages, answered by any model: the request becomes a chat completion, and the answer a \
+    let call = ForeignCall {
+        id: "createMessage",
+        summary: "Create a message",
+        description: "Anthropic Messages, answered by any model: the request becomes a chat completion, and the answer a \
              message. What a chat completion cannot say (`top_k`, tools that run at the provider, …) is refused. The key \
              may stand in `x-api-key`. With `stream` the answer comes in Anthropic's events.",
-        )
-        .input::<openapi::Headers<Hints>>()
-        .input::<openapi::Headers<openapi::SubmitHeaders>>()
-        .input::<Json<Map<String, Value>>>()
-        .response_with::<200, Json<Value>, _>(|answer| answer.description("The message."))
-        .default_response_with::<Json<AnthropicError>, _>(|answer| answer.description("The error in Anthropic's shape."))
-        .security_requirement(openapi::API_KEY)
+        answer: "The message.",
+        shape: "Anthropic's",
+    };
+    foreign::<Map<String, Value>, AnthropicError>(operation, call)
 }

@@ -1,16 +1,17 @@
 //! `GET /openapi.json`: the document, from the routes themselves.
 
-use crate::{gate::Gate, problem::ProblemDocument};
+use crate::{domain::hints::Hints, gate::Gate, problem::ProblemDocument};
 use aide::{
     OperationInput, OperationOutput,
     generate::GenContext,
     openapi::{Info, MediaType, OpenApi, Operation, Response, SecurityScheme},
     operation::{ParamLocation, add_parameters, parameters_from_schema},
-    transform::TransformOpenApi,
+    transform::{TransformOpenApi, TransformOperation},
 };
 use axum::{Json, Router, body::Bytes, http::header, routing::get};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 use std::marker::PhantomData;
 
 /// Name of the security scheme.
@@ -64,6 +65,37 @@ impl OperationOutput for ProblemJson {
             content.into_iter().map(|content| ("application/problem+json".to_owned(), content)).collect();
         Some(response)
     }
+}
+
+/// What the document says of a call that a client of another API makes.
+pub(super) struct ForeignCall {
+    /// Of the operation.
+    pub(super) id: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) description: &'static str,
+    /// What a good answer is.
+    pub(super) answer: &'static str,
+    /// Whose shape an error has.
+    pub(super) shape: &'static str,
+}
+
+/// Describes a call whose body is a `B` and whose errors are an `E`.
+pub(super) fn foreign<'o, B: JsonSchema, E: JsonSchema + Serialize>(
+    operation: TransformOperation<'o>,
+    call: ForeignCall,
+) -> TransformOperation<'o> {
+    operation
+        .id(call.id)
+        .summary(call.summary)
+        .description(call.description)
+        .input::<Headers<Hints>>()
+        .input::<Headers<SubmitHeaders>>()
+        .input::<Json<B>>()
+        .response_with::<200, Json<Value>, _>(|answer| answer.description(call.answer))
+        .default_response_with::<Json<E>, _>(|answer| {
+            answer.description(&format!("The error in {} shape.", call.shape))
+        })
+        .security_requirement(API_KEY)
 }
 
 /// The document without its routes.

@@ -7,9 +7,12 @@
 use neptune_contracts::attempt::{Attempt, ErrorClass};
 use serde::{Deserialize, Serialize};
 
-/// So many failures in a row open the circuit.
+/// So many failures in a row open the circuit, unless an answer becomes known within [`GRACE_MS`].
 pub const FAILURES_TO_OPEN: u32 = 5;
-/// The first pause; it doubles with each further failure after a pause.
+/// Failures are told at once, answers when their tasks have ended: of many calls at once those that fail are heard of
+/// first, and say nothing about the others yet.
+pub const GRACE_MS: i64 = 250;
+/// The first pause; it doubles with each further one until an answer.
 pub const FIRST_PAUSE_MS: i64 = 5_000;
 /// The longest pause that Neptune chooses by itself.
 pub const LONGEST_PAUSE_MS: i64 = 60_000;
@@ -66,6 +69,12 @@ pub fn health(attempt: &Attempt) -> Health {
 pub struct Circuit {
     /// Failures since the last success, those during a pause not counted.
     pub consecutive: u32,
+    /// The first of them.
+    pub failing_since_ms: i64,
+    /// Pauses since the last success that nobody asked for.
+    pub pauses: u32,
+    /// It is open from then on.
+    pub open_from_ms: i64,
     /// It is open until then.
     pub open_until_ms: i64,
     /// The newest failure.
@@ -86,8 +95,8 @@ pub enum State {
         /// For this long, in milliseconds.
         for_ms: u64,
     },
-    /// Its pause is over and nobody has heard an answer since: single tasks try it. A rate limit alone does not lead
-    /// here.
+    /// Its pause is over and nobody has heard an answer since: single tasks try it. A pause that the model asked for
+    /// does not lead here.
     Recovering,
 }
 
@@ -95,38 +104,57 @@ impl Circuit {
     /// Takes in a failure.
     pub fn failed(&mut self, at_ms: i64, class: ErrorClass, pause_ms: Option<i64>) {
         self.failed_at_ms = self.failed_at_ms.max(at_ms);
-        let is_open = at_ms < self.open_until_ms;
+        let is_about_to_open = at_ms < self.open_from_ms;
+        let is_open = !is_about_to_open && at_ms < self.open_until_ms;
         let is_outdated = at_ms <= self.succeeded_at_ms;
         // Calls that were under way when it opened, or failed before it recovered, say nothing new.
         if (is_open || is_outdated) && pause_ms.is_none() {
             return;
         }
         if !is_open && !is_outdated {
+            self.failing_since_ms = if self.consecutive == 0 { at_ms } else { self.failing_since_ms.min(at_ms) };
             self.consecutive += 1;
         }
         self.cause = Some(class);
-        let pause_ms =
-            pause_ms.or_else(|| (self.consecutive >= FAILURES_TO_OPEN).then(|| pause_after(self.consecutive)));
         if let Some(pause_ms) = pause_ms {
-            self.open_until_ms = self.open_until_ms.max(at_ms + pause_ms);
+            self.open(at_ms, at_ms + pause_ms);
+        } else if self.consecutive >= FAILURES_TO_OPEN && !is_about_to_open {
+            let grace_ms = if self.pauses == 0 { GRACE_MS } else { 0 };
+            self.pauses += 1;
+            self.open(at_ms + grace_ms, at_ms + pause(self.pauses));
         }
     }
 
-    /// Takes in a success. One during a pause began before it and closes nothing.
+    fn open(&mut self, from_ms: i64, until_ms: i64) {
+        let is_open = from_ms < self.open_until_ms;
+        self.open_from_ms = if is_open { self.open_from_ms.min(from_ms) } else { from_ms };
+        self.open_until_ms = self.open_until_ms.max(until_ms);
+    }
+
+    /// Takes in a success. One during a pause began before it and closes nothing. Of one that is heard of late, after
+    /// failures that came after it, those before it are past.
     pub fn answered(&mut self, at_ms: i64) {
-        if at_ms >= self.open_until_ms && at_ms > self.failed_at_ms {
-            *self = Self {
-                failed_at_ms: self.failed_at_ms,
-                succeeded_at_ms: at_ms.max(self.succeeded_at_ms),
-                ..Self::default()
-            };
+        let is_open = self.open_from_ms <= at_ms && at_ms < self.open_until_ms;
+        if is_open || at_ms <= self.succeeded_at_ms.max(self.failing_since_ms) {
+            return;
         }
+        let is_newest = at_ms > self.failed_at_ms;
+        *self = Self {
+            consecutive: u32::from(!is_newest),
+            failing_since_ms: if is_newest { 0 } else { at_ms },
+            failed_at_ms: self.failed_at_ms,
+            succeeded_at_ms: at_ms,
+            cause: self.cause.filter(|_| !is_newest),
+            ..Self::default()
+        };
     }
 
     /// How it stands at `now_ms`.
     #[must_use]
     pub fn state(&self, now_ms: i64) -> State {
-        if now_ms < self.open_until_ms {
+        if now_ms < self.open_from_ms {
+            State::Closed
+        } else if now_ms < self.open_until_ms {
             State::Open { for_ms: self.open_until_ms.abs_diff(now_ms) }
         } else if self.open_until_ms > 0 && self.is_suspect() {
             State::Recovering
@@ -135,27 +163,29 @@ impl Circuit {
         }
     }
 
-    /// Whether it has to prove itself when its pause is over. A model that was asked too often is well, and was right
-    /// about how long to wait, unless it goes on refusing.
+    /// Whether it has to prove itself when its pause is over. A model that itself said for how long to leave it alone
+    /// is taken at its word, unless it goes on failing.
     fn is_suspect(&self) -> bool {
-        self.cause != Some(ErrorClass::RateLimit) || self.consecutive >= FAILURES_TO_OPEN
+        self.consecutive >= FAILURES_TO_OPEN || matches!(self.cause, Some(ErrorClass::Auth | ErrorClass::Quota))
     }
 
     /// What two accounts of the same model say together: the newer success wins, else the worse.
     #[must_use]
-    pub fn together(self, other: Self) -> Self {
+    pub fn together(mut self, mut other: Self) -> Self {
         if other.succeeded_at_ms > self.failed_at_ms {
-            other
-        } else if self.succeeded_at_ms > other.failed_at_ms || self.open_until_ms >= other.open_until_ms {
-            self
-        } else {
-            other
+            return other;
         }
+        if self.succeeded_at_ms > other.failed_at_ms {
+            return self;
+        }
+        self.answered(other.succeeded_at_ms);
+        other.answered(self.succeeded_at_ms);
+        if self.open_until_ms >= other.open_until_ms { self } else { other }
     }
 }
 
-fn pause_after(consecutive: u32) -> i64 {
-    let doublings = consecutive.saturating_sub(FAILURES_TO_OPEN).min(8);
+fn pause(number: u32) -> i64 {
+    let doublings = number.saturating_sub(1).min(8);
     (FIRST_PAUSE_MS << doublings).min(LONGEST_PAUSE_MS)
 }
 

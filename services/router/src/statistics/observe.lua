@@ -25,34 +25,54 @@ local function count(record, seen)
     weight = fade
   end
   -- Calls that were under way when the circuit opened belong to the outage that opened it.
-  if seen.cause and seen.at_ms < record.open_until_ms then return end
+  if seen.cause and record.open_from_ms <= seen.at_ms and seen.at_ms < record.open_until_ms then return end
   local what = seen.cause and 'failures' or 'successes'
   record[what] = record[what] + weight
 end
 
+local function open(record, from, till)
+  local is_open = from < record.open_until_ms
+  record.open_from_ms = is_open and math.min(record.open_from_ms, from) or from
+  record.open_until_ms = math.max(record.open_until_ms, till)
+end
+
 local function fail(record, seen)
   record.failed_at_ms = math.max(record.failed_at_ms, seen.at_ms)
-  local is_open = seen.at_ms < record.open_until_ms
+  local is_about_to_open = seen.at_ms < record.open_from_ms
+  local is_open = not is_about_to_open and seen.at_ms < record.open_until_ms
   local is_outdated = seen.at_ms <= record.succeeded_at_ms
   if (is_open or is_outdated) and not seen.pause_ms then return end
-  if not is_open and not is_outdated then record.consecutive = record.consecutive + 1 end
-  record.cause = seen.cause
-  local pause = seen.pause_ms
-  if not pause and record.consecutive >= rules.failures_to_open then
-    local doublings = math.min(record.consecutive - rules.failures_to_open, 8)
-    pause = math.min(rules.first_pause_ms * 2 ^ doublings, rules.longest_pause_ms)
+  if not is_open and not is_outdated then
+    local is_first = record.consecutive == 0
+    record.failing_since_ms = is_first and seen.at_ms or math.min(record.failing_since_ms, seen.at_ms)
+    record.consecutive = record.consecutive + 1
   end
-  if pause then record.open_until_ms = math.max(record.open_until_ms, seen.at_ms + pause) end
+  record.cause = seen.cause
+  if seen.pause_ms then
+    open(record, seen.at_ms, seen.at_ms + seen.pause_ms)
+  elseif record.consecutive >= rules.failures_to_open and not is_about_to_open then
+    local grace = record.pauses == 0 and rules.grace_ms or 0
+    local pause = math.min(rules.first_pause_ms * 2 ^ math.min(record.pauses, 8), rules.longest_pause_ms)
+    record.pauses = record.pauses + 1
+    open(record, seen.at_ms + grace, seen.at_ms + pause)
+  end
 end
 
 local function answer(record, seen)
-  if seen.at_ms < record.open_until_ms or seen.at_ms <= record.failed_at_ms then return end
-  if record.open_until_ms > 0 then
+  if record.open_from_ms <= seen.at_ms and seen.at_ms < record.open_until_ms then return end
+  if seen.at_ms <= math.max(record.succeeded_at_ms, record.failing_since_ms) then return end
+  if record.open_until_ms > 0 and seen.at_ms >= record.open_until_ms then
     -- The outage is over: its failures say little about the time after it.
     record.failures = math.max(record.failures - record.consecutive, 0)
   end
-  record.consecutive, record.open_until_ms, record.cause = 0, 0, nil
-  record.succeeded_at_ms = math.max(record.succeeded_at_ms, seen.at_ms)
+  record.succeeded_at_ms, record.pauses = seen.at_ms, 0
+  record.open_from_ms, record.open_until_ms = 0, 0
+  if seen.at_ms > record.failed_at_ms then
+    record.consecutive, record.failing_since_ms, record.cause = 0, 0, nil
+  else
+    -- Heard of late, after failures that came after it.
+    record.consecutive, record.failing_since_ms = 1, seen.at_ms
+  end
 end
 
 local function take(kept, values)
@@ -115,7 +135,7 @@ for index = 2, #ARGV do
     counted = counted + 1
     local stored = redis.call('HGET', KEYS[1], seen.model)
     local record = stored and cjson.decode(stored) or {}
-    for _, field in ipairs({'successes', 'failures', 'counted_at_ms', 'consecutive', 'open_until_ms', 'failed_at_ms', 'succeeded_at_ms'}) do
+    for _, field in ipairs({'successes', 'failures', 'counted_at_ms', 'consecutive', 'failing_since_ms', 'pauses', 'open_from_ms', 'open_until_ms', 'failed_at_ms', 'succeeded_at_ms'}) do
       record[field] = number(record[field])
     end
     count(record, seen)
