@@ -122,27 +122,8 @@ fn persist_mode(storage: Storage) -> Option<PersistenceMode> {
     }
 }
 
-/// A bucket whose entries expire one by one; stored lazily, because a lost lease is taken again.
-fn lease_config(bus: &Bus) -> Config {
-    let bucket = bus.namespace().resource(LEASE_BUCKET);
-    Config {
-        name: format!("KV_{bucket}"),
-        subjects: vec![format!("$KV.{bucket}.>")],
-        storage: StorageType::File,
-        persist_mode: persist_mode(Storage::Lazy),
-        max_messages_per_subject: 1,
-        max_messages: -1,
-        max_bytes: 64 * 1024 * 1024,
-        discard: DiscardPolicy::New,
-        allow_message_ttl: true,
-        allow_direct: true,
-        num_replicas: 1,
-        ..Config::default()
-    }
-}
-
-/// A bucket of the latest value of each key, stored lazily; when it is full the oldest go.
-fn latest_config(bus: &Bus, bucket: &str, max_age: Duration) -> Config {
+/// A bucket of the newest value of each key, stored lazily, of so many bytes.
+fn bucket_config(bus: &Bus, bucket: &str, max_bytes: i64) -> Config {
     let bucket = bus.namespace().resource(bucket);
     Config {
         name: format!("KV_{bucket}"),
@@ -151,13 +132,23 @@ fn latest_config(bus: &Bus, bucket: &str, max_age: Duration) -> Config {
         persist_mode: persist_mode(Storage::Lazy),
         max_messages_per_subject: 1,
         max_messages: -1,
-        max_bytes: 256 * 1024 * 1024,
-        max_age,
-        discard: DiscardPolicy::Old,
+        max_bytes,
         allow_direct: true,
         num_replicas: 1,
         ..Config::default()
     }
+}
+
+/// A bucket whose entries expire one by one; stored lazily, because a lost lease is taken again.
+fn lease_config(bus: &Bus) -> Config {
+    let bucket = bucket_config(bus, LEASE_BUCKET, 64 * 1024 * 1024);
+    Config { discard: DiscardPolicy::New, allow_message_ttl: true, ..bucket }
+}
+
+/// A bucket of the latest value of each key; when it is full the oldest go.
+fn latest_config(bus: &Bus, bucket: &str, max_age: Duration) -> Config {
+    let bucket = bucket_config(bus, bucket, 256 * 1024 * 1024);
+    Config { discard: DiscardPolicy::Old, max_age, ..bucket }
 }
 
 /// A bucket whose values count only once they are stored, and of which none may be dropped.

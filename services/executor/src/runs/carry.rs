@@ -310,23 +310,8 @@ async fn decide(course: Course, heard: Arc<Vec<Heard>>) -> Result<(Course, Decid
 /// What a run is made of.
 #[must_use]
 pub(crate) fn made_of(workflow: &str, definition: &Value, of: impl FnOnce(&mut RunMadeOf)) -> RunMadeOf {
-    let mut made_of = RunMadeOf {
-        workflow: workflow.to_owned(),
-        definition: definition.clone(),
-        definition_sha256: definitions::sha256(definition),
-        submitted_at: Timestamp::now(),
-        origin: neptune_contracts::names::Origin::Bus,
-        key: None,
-        metadata: serde_json::Map::new(),
-        tags: Vec::new(),
-        parent: None,
-        reply_to: None,
-        priority: 0,
-        start: None,
-        gate: None,
-        input: None,
-        class: None,
-    };
+    let sha256 = definitions::sha256(definition);
+    let mut made_of = RunMadeOf::new(workflow.to_owned(), definition.clone(), sha256, Timestamp::now());
     of(&mut made_of);
     made_of
 }

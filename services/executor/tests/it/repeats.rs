@@ -136,23 +136,7 @@ async fn a_run_whose_definition_is_refused_by_now_faults_and_says_why() {
         "do": [{"rest": {"nap": "PT1H"}}],
     });
     let run = RunId::mint();
-    let made_of = RunMadeOf {
-        workflow: "test/old:1.0.0".into(),
-        definition,
-        definition_sha256: "of a test".into(),
-        submitted_at: Timestamp::now(),
-        origin: Origin::Api,
-        key: None,
-        metadata: Default::default(),
-        tags: Vec::new(),
-        parent: None,
-        reply_to: None,
-        priority: 0,
-        start: None,
-        gate: None,
-        input: None,
-        class: None,
-    };
+    let made_of = RunMadeOf::new("test/old:1.0.0".into(), definition, "of a test".into(), Timestamp::now());
     let began = json!({"began": {"run": run.to_string(), "workflow": "test/old 1.0.0", "input": {"x": 1}}});
     let logged = RunLogged {
         id: "old".into(),

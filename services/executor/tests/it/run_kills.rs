@@ -10,7 +10,7 @@ use futures::StreamExt as _;
 use neptune_bus::{Bus, Incoming, Outcome};
 use neptune_contracts::{
     event::EventPublished,
-    names::{Origin, Service, Zone},
+    names::{Service, Zone},
     run::{
         RunSubmitted,
         changed::{RunChanged, RunState},
@@ -130,23 +130,8 @@ async fn append_and_die(bus: &Bus, incoming: &Incoming<RunSubmitted>, definition
     let event = Event::Started { run: run.to_string(), input: incoming.message.input.clone(), sensitivity: 0 };
     let decision = Run::default().decide(&read, &Arrival { event, now_ms: 1_800_000_000_000, chance: 7 });
     assert!(decision.actions.len() >= 3, "{:?}", decision.actions);
-    let made_of = RunMadeOf {
-        workflow: "test/dies:1.0.0".into(),
-        definition: definition.clone(),
-        definition_sha256: "of a test".into(),
-        submitted_at: incoming.meta.stored_at,
-        origin: Origin::Api,
-        key: None,
-        metadata: Default::default(),
-        tags: Vec::new(),
-        parent: None,
-        reply_to: None,
-        priority: 0,
-        start: None,
-        gate: None,
-        input: None,
-        class: None,
-    };
+    let stored_at = incoming.meta.stored_at;
+    let made_of = RunMadeOf::new("test/dies:1.0.0".into(), definition.clone(), "of a test".into(), stored_at);
     let logged = RunLogged {
         id: "dead".into(),
         run,

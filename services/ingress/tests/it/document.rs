@@ -3,6 +3,18 @@
 use neptune_ingress::routes;
 use std::{fs, path::PathBuf};
 
+/// Headers of a call in another API's shape.
+const FOREIGN_CALL: [&str; 8] = [
+    "idempotency-key",
+    "traceparent",
+    "x-neptune-cache",
+    "x-neptune-deadline-ms",
+    "x-neptune-lane",
+    "x-neptune-max-cost-usd",
+    "x-neptune-route",
+    "x-neptune-task-type",
+];
+
 #[test]
 fn the_published_document_is_fresh() {
     let (_, document) = routes::documented();
@@ -33,36 +45,10 @@ fn the_document_describes_every_route() {
             vec!["cursor", "limit", "since", "state", "tag", "team", "totals", "until", "workflow"],
         ),
         ("/v1/runs/{id}", "get", true, vec!["id"]),
-        (
-            "/v1/chat/completions",
-            "post",
-            true,
-            vec![
-                "idempotency-key",
-                "traceparent",
-                "x-neptune-cache",
-                "x-neptune-deadline-ms",
-                "x-neptune-lane",
-                "x-neptune-max-cost-usd",
-                "x-neptune-route",
-                "x-neptune-task-type",
-            ],
-        ),
-        (
-            "/v1/messages",
-            "post",
-            true,
-            vec![
-                "idempotency-key",
-                "traceparent",
-                "x-neptune-cache",
-                "x-neptune-deadline-ms",
-                "x-neptune-lane",
-                "x-neptune-max-cost-usd",
-                "x-neptune-route",
-                "x-neptune-task-type",
-            ],
-        ),
+        ("/v1/chat/completions", "post", true, FOREIGN_CALL.to_vec()),
+        ("/v1/messages", "post", true, FOREIGN_CALL.to_vec()),
+        ("/v1/responses", "post", true, FOREIGN_CALL.to_vec()),
+        ("/v1/embeddings", "post", true, FOREIGN_CALL.to_vec()),
         ("/v1/models", "get", true, vec![]),
         ("/v1/models/{id}", "get", true, vec!["id"]),
         ("/healthz", "get", false, vec![]),

@@ -25,17 +25,22 @@ async fn letters(bus: &Bus) -> usize {
     dead::list(bus, 100).await.unwrap().len()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unreadable_task_is_answered_kept_and_freed() {
-    let world = World::start().await;
-    let shutdown = Shutdown::new();
-    let operator = world.bus(Service::Operator).await;
-    let governance = world.bus(Service::Governance).await;
+/// Lets governance take tasks, none of which is to reach it.
+async fn take_nothing_unreadable(world: &World) -> Shutdown {
+    let (governance, shutdown) = (world.bus(Service::Governance).await, Shutdown::new());
     let stop = shutdown.clone();
     tokio::spawn(async move {
         let never = |_: Incoming<TaskSubmitted>| async { panic!("an unreadable message must not reach the handler") };
         governance.consume(&GOVERNANCE_SUBMITTED, 4, &stop, never).await.unwrap();
     });
+    shutdown
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreadable_task_is_answered_kept_and_freed() {
+    let world = World::start().await;
+    let operator = world.bus(Service::Operator).await;
+    let shutdown = take_nothing_unreadable(&world).await;
     let id = "0199f2aa-0000-7000-8000-000000000001";
     let subject = world.namespace.subject("task.submitted.v1.<team>", &["support"]);
     world.nats.publish(&subject, format!(r#"{{"id": "{id}", "input": 7}}"#).into()).await;
@@ -55,14 +60,8 @@ async fn an_unreadable_task_is_answered_kept_and_freed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_is_empty_or_a_list_is_a_request_that_is_wrong() {
     let world = World::start().await;
-    let shutdown = Shutdown::new();
     let operator = world.bus(Service::Operator).await;
-    let governance = world.bus(Service::Governance).await;
-    let stop = shutdown.clone();
-    tokio::spawn(async move {
-        let never = |_: Incoming<TaskSubmitted>| async { panic!("an unreadable message must not reach the handler") };
-        governance.consume(&GOVERNANCE_SUBMITTED, 4, &stop, never).await.unwrap();
-    });
+    let shutdown = take_nothing_unreadable(&world).await;
     let subject = world.namespace.subject("task.submitted.v1.<team>", &["support"]);
     let team = "support".parse().unwrap();
     for (number, body, says) in [(1, "", "(body): empty, a JSON object is expected"), (3, "[]", "expected, not a list")]

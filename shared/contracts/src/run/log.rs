@@ -81,6 +81,30 @@ pub struct RunMadeOf {
     pub class: Option<DataClass>,
 }
 
+impl RunMadeOf {
+    /// Of a definition, and nothing besides.
+    #[must_use]
+    pub fn new(workflow: String, definition: Value, definition_sha256: String, submitted_at: Timestamp) -> Self {
+        Self {
+            workflow,
+            definition,
+            definition_sha256,
+            submitted_at,
+            origin: Origin::Bus,
+            key: None,
+            metadata: Map::new(),
+            tags: Vec::new(),
+            parent: None,
+            reply_to: None,
+            priority: 0,
+            start: None,
+            gate: None,
+            input: None,
+            class: None,
+        }
+    }
+}
+
 impl Message for RunLogged {
     const SUBJECT: &'static str = "run.log.v1.<team>.<run>";
     const STREAM: StreamName = StreamName::Runs;

@@ -2,30 +2,14 @@
 
 use super::*;
 use crate::domain::run::class;
-use neptune_contracts::{Timestamp, names::Origin, run::input::CLASS_ATTRIBUTE};
+use neptune_contracts::{Timestamp, run::input::CLASS_ATTRIBUTE};
 use neptune_workflow::compiler;
 use serde_json::json;
 
 fn course(tasks: &str) -> Course {
     let text = format!("document: {{dsl: '1.0.3', namespace: test, name: t, version: '1.0.0'}}\n{tasks}");
     let definition = compiler::read(&text).unwrap_or_else(|faults| panic!("{faults:?}"));
-    let made_of = RunMadeOf {
-        workflow: "test/t:1.0.0".into(),
-        definition: definition.document.clone(),
-        definition_sha256: String::new(),
-        submitted_at: Timestamp::EPOCH,
-        origin: Origin::Api,
-        key: None,
-        metadata: Default::default(),
-        tags: Vec::new(),
-        parent: None,
-        reply_to: None,
-        priority: 0,
-        start: None,
-        gate: None,
-        input: None,
-        class: None,
-    };
+    let made_of = RunMadeOf::new("test/t:1.0.0".into(), definition.document.clone(), String::new(), Timestamp::EPOCH);
     Course::new(RunId::mint(), "support".parse().unwrap(), Arc::new(made_of), Ok(Arc::new(definition)))
 }
 
