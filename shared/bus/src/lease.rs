@@ -9,7 +9,7 @@ use neptune_contracts::{
     Timestamp, headers,
     topology::{LEASE_BUCKET, LEASE_TTL_SECONDS},
 };
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
@@ -22,8 +22,8 @@ const TTL: Duration = Duration::from_secs(LEASE_TTL_SECONDS);
 pub struct Lease {
     bus: Bus,
     key: String,
-    /// Stands in the entry, so that its holder knows it again.
-    holder: String,
+    /// Stands in the entry, so that its holder knows it again. Minted when there is one.
+    holder: OnceLock<String>,
     /// Of the entry that says who holds it; 0 while there is none.
     sequence: u64,
 }
@@ -77,14 +77,18 @@ enum Renewed {
 
 impl Lease {
     fn unwritten(bus: &Bus, key: &str) -> Self {
-        Self { bus: bus.clone(), key: key.to_owned(), holder: Uuid::new_v4().simple().to_string(), sequence: 0 }
+        Self { bus: bus.clone(), key: key.to_owned(), holder: OnceLock::new(), sequence: 0 }
+    }
+
+    fn holder(&self) -> &str {
+        self.holder.get_or_init(|| Uuid::new_v4().simple().to_string())
     }
 
     async fn write(&self, expected: u64) -> Result<u64, async_nats::jetstream::context::PublishError> {
         let subject = format!("$KV.{}.{}", self.bus.namespace().resource(LEASE_BUCKET), self.key);
         let mut headers = HeaderMap::new();
         headers.insert(headers::EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(expected));
-        let message = PublishMessage::build().headers(headers).ttl(TTL).payload(self.holder.clone().into());
+        let message = PublishMessage::build().headers(headers).ttl(TTL).payload(self.holder().to_owned().into());
         let ack = self.bus.inner.context.send_publish(subject, message).await?.await?;
         Ok(ack.sequence)
     }
@@ -151,7 +155,7 @@ impl Lease {
     /// in time; a crash of it may have lost the lease, because it is stored lazily: whoever comes first has it.
     async fn find_again(&mut self) -> Renewed {
         let expected = match self.bus.latest(LEASE_BUCKET, &self.key).await {
-            Ok(Some(entry)) if entry.payload.as_ref() == self.holder.as_bytes() => entry.sequence,
+            Ok(Some(entry)) if entry.payload.as_ref() == self.holder().as_bytes() => entry.sequence,
             Ok(Some(_)) => return Renewed::Lost,
             Ok(None) => 0,
             Err(_) => return Renewed::Unknown,

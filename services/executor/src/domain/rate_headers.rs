@@ -29,29 +29,58 @@ const UNITS: [(&str, f64); 9] = [
     ("s", 1_000.0),
 ];
 
+/// The headers that speak of one limit: how much it is, what is left of it, when it is whole again.
+struct Names {
+    limit: &'static str,
+    remaining: &'static str,
+    reset: &'static str,
+}
+
+const OPENAI_REQUESTS: Names = Names {
+    limit: "x-ratelimit-limit-requests",
+    remaining: "x-ratelimit-remaining-requests",
+    reset: "x-ratelimit-reset-requests",
+};
+const OPENAI_TOKENS: Names = Names {
+    limit: "x-ratelimit-limit-tokens",
+    remaining: "x-ratelimit-remaining-tokens",
+    reset: "x-ratelimit-reset-tokens",
+};
+const ANTHROPIC_REQUESTS: Names = Names {
+    limit: "anthropic-ratelimit-requests-limit",
+    remaining: "anthropic-ratelimit-requests-remaining",
+    reset: "anthropic-ratelimit-requests-reset",
+};
+const ANTHROPIC_TOKENS: Names = Names {
+    limit: "anthropic-ratelimit-tokens-limit",
+    remaining: "anthropic-ratelimit-tokens-remaining",
+    reset: "anthropic-ratelimit-tokens-reset",
+};
+const ANTHROPIC_INPUT_TOKENS: Names = Names {
+    limit: "anthropic-ratelimit-input-tokens-limit",
+    remaining: "anthropic-ratelimit-input-tokens-remaining",
+    reset: "anthropic-ratelimit-input-tokens-reset",
+};
+const ANTHROPIC_OUTPUT_TOKENS: Names = Names {
+    limit: "anthropic-ratelimit-output-tokens-limit",
+    remaining: "anthropic-ratelimit-output-tokens-remaining",
+    reset: "anthropic-ratelimit-output-tokens-reset",
+};
+
 /// What the headers that `header` looks up say at `now`; nothing when they name no limit.
 #[must_use]
 pub fn read<'h>(header: impl Fn(&str) -> Option<&'h str>, now: Timestamp) -> Option<Box<RateLimits>> {
-    let window = |limit: &str, remaining: &str, reset: &str| {
-        Some(RateWindow {
-            limit: header(limit).and_then(count).filter(|limit| *limit > 0),
-            remaining: header(remaining).and_then(count)?,
-            resets_at: resets_at(header(reset), now),
-        })
-    };
-    let openai = |what: &str| {
-        let name = |part: &str| format!("x-ratelimit-{part}-{what}");
-        window(&name("limit"), &name("remaining"), &name("reset"))
-    };
-    let anthropic = |what: &str| {
-        let name = |part: &str| format!("anthropic-ratelimit-{what}-{part}");
-        window(&name("limit"), &name("remaining"), &name("reset"))
+    let window = |names: &Names| {
+        // First what no limit is told without: most responses name none.
+        let remaining = header(names.remaining).and_then(count)?;
+        let limit = header(names.limit).and_then(count).filter(|limit| *limit > 0);
+        Some(RateWindow { limit, remaining, resets_at: resets_at(header(names.reset), now) })
     };
     let limits = RateLimits {
-        requests: openai("requests").or_else(|| anthropic("requests")),
-        tokens: openai("tokens").or_else(|| anthropic("tokens")),
-        input_tokens: anthropic("input-tokens"),
-        output_tokens: anthropic("output-tokens"),
+        requests: window(&OPENAI_REQUESTS).or_else(|| window(&ANTHROPIC_REQUESTS)),
+        tokens: window(&OPENAI_TOKENS).or_else(|| window(&ANTHROPIC_TOKENS)),
+        input_tokens: window(&ANTHROPIC_INPUT_TOKENS),
+        output_tokens: window(&ANTHROPIC_OUTPUT_TOKENS),
     };
     (!limits.is_empty()).then(|| Box::new(limits))
 }

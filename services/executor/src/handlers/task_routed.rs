@@ -10,6 +10,7 @@ use crate::{
         note::{Note, skip_failed},
         prompt::Prompt,
     },
+    signature::Verifier,
 };
 use neptune_bus::{Accept, BusError, Cause, Finish, Held, Incoming, Outcome, PublishError};
 use neptune_contracts::{
@@ -26,8 +27,8 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 pub struct TaskRoutedHandler {
     /// Makes attempts.
     pub caller: Caller,
-    /// Governance's public key.
-    pub governance_key: ed25519_dalek::VerifyingKey,
+    /// Knows governance's signatures.
+    pub governance: Verifier,
     /// Tasks whose answers are not wanted any more.
     pub cancels: Cancels,
     /// Tasks that wait for batches.
@@ -64,17 +65,22 @@ pub(super) struct Work<'w> {
 }
 
 /// Makes the attempts of a plan and stores the finished fact.
-pub async fn handle(handler: Arc<TaskRoutedHandler>, incoming: Incoming<TaskRouted>) -> Outcome {
-    let cause = incoming.cause();
-    let Some(accept) = incoming.accept().cloned() else {
-        return Outcome::Reject { reason: "the task came without its accept".into() };
-    };
-    let task = incoming.message.task.id;
-    match handler.handle(incoming.message, &accept, &cause).await {
-        Ok(()) => Outcome::HandedOn,
-        Err(error) => {
-            tracing::warn!(task.id = %task, error = &error as &dyn std::error::Error, "left to be handed out again");
-            Outcome::Retry { after: Duration::ZERO }
+///
+/// The task is put aside before anything is awaited: each layer of what follows would have room for it once more, as long
+/// as the call takes.
+pub fn handle(handler: Arc<TaskRoutedHandler>, incoming: Incoming<TaskRouted>) -> impl Future<Output = Outcome> + Send {
+    let (cause, accept, routed) = (incoming.cause(), incoming.accept().cloned(), Box::new(incoming.message));
+    async move {
+        let Some(accept) = accept else {
+            return Outcome::Reject { reason: "the task came without its accept".into() };
+        };
+        let task = routed.task.id;
+        match handler.handle(routed, &accept, &cause).await {
+            Ok(()) => Outcome::HandedOn,
+            Err(error) => {
+                tracing::warn!(task.id = %task, error = &error as &dyn std::error::Error, "left to be handed out again");
+                Outcome::Retry { after: Duration::ZERO }
+            }
         }
     }
 }
@@ -83,7 +89,7 @@ pub async fn handle(handler: Arc<TaskRoutedHandler>, incoming: Incoming<TaskRout
 const FRESH_SECONDS: u64 = 540;
 
 impl TaskRoutedHandler {
-    async fn handle(&self, mut routed: TaskRouted, accept: &Accept, cause: &Cause) -> Result<(), Left> {
+    async fn handle(&self, mut routed: Box<TaskRouted>, accept: &Accept, cause: &Cause) -> Result<(), Left> {
         // An id that is old enough to have left the broker's duplicate window may be a repeat.
         // And so may be a parked one: who stored its timer may have died before its first accept ended.
         let is_parked = routed.task.parked.is_some();
@@ -146,7 +152,7 @@ impl TaskRoutedHandler {
 
     fn admitted(&self, routed: &TaskRouted) -> Result<(Prompt, Option<Checks>), String> {
         let prompt = Prompt::write(&routed.task.input).map_err(|error| error.to_string())?;
-        admission::verify(routed, &prompt, &self.governance_key).map_err(|error| error.to_string())?;
+        admission::verify(routed, &prompt, &self.governance).map_err(|error| error.to_string())?;
         let faults = |faults: Vec<Problem>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let checks = routed.task.output.as_ref().filter(|output| output.has_checks());
         let checks = checks.map(|output| output.checks().map_err(faults)).transpose()?;
@@ -155,7 +161,7 @@ impl TaskRoutedHandler {
 
     async fn follow(
         &self,
-        mut routed: TaskRouted,
+        mut routed: Box<TaskRouted>,
         asked: (&Prompt, Option<&Checks>),
         work: Work<'_>,
     ) -> Result<(), Left> {
@@ -192,7 +198,7 @@ impl TaskRoutedHandler {
 
     async fn hand_over(
         &self,
-        mut routed: TaskRouted,
+        mut routed: Box<TaskRouted>,
         index: usize,
         made: Vec<Attempt>,
         work: Work<'_>,
@@ -200,20 +206,20 @@ impl TaskRoutedHandler {
         routed.plan.attempts.drain(..index);
         routed.attempts_made.extend(made);
         work.held.release().await;
-        self.caller.bus.hand_on(&routed, work.cause).await?;
+        self.caller.bus.hand_on(&*routed, work.cause).await?;
         tracing::debug!(task.id = %routed.task.id, "handed over to another zone");
         Ok(())
     }
 
     async fn end(
         &self,
-        routed: TaskRouted,
+        routed: Box<TaskRouted>,
         result: Result<Answered, Unanswered>,
         made: Vec<Attempt>,
         work: &Work<'_>,
     ) -> Result<(), Left> {
         let finished = finish::finished(
-            routed,
+            *routed,
             Ending { result, made, started_at: work.started_at, finished_at: Timestamp::now() },
         );
         let (finished, stored) = self.store(finished, work).await?;

@@ -24,9 +24,8 @@ async fn killed_at(provider: &str, close: Close, count: usize) -> (Simulator, Ve
     let gate = Gate::before(&world.nats, close).await;
     let mut doomed = world.process_through("external", &gate.url());
     let tasks = submit_all(&world, count).await;
+    // What stands before the message where the gate closed was done by then.
     gate.closed().await;
-    // What it does besides the broker it does.
-    tokio::time::sleep(Duration::from_millis(300)).await;
     doomed.kill();
     let _survivor = world.process("external");
     let facts = finished(&world, &tasks).await;

@@ -154,20 +154,21 @@ async fn never_more_than_the_limit_go_on_and_all_end_however_often_executors_are
     const RUNS: usize = 16;
     let world = world().await;
     let web = Upstream::that(Reply::Slow(Duration::from_millis(150), "{}".into())).await;
-    let mut pool = [world.process(ZONES), world.process(ZONES)];
     let call = |name: &str| {
         let endpoint = format!("http://127.0.0.1:{}/x", web.port());
         format!("  - {name}: {{call: http, with: {{method: post, endpoint: '{endpoint}', body: {{}}}}}}\n")
     };
     let text = format!("do:\n{}{}", call("one"), call("two"));
     world.apply(&definition_with("load", "{concurrency: {key: all, limit: 2}}", &text)).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // Executors that start now know the workflow from their start.
+    let mut pool = [world.process(ZONES), world.process(ZONES)];
     let mut runs = Vec::new();
     for _ in 0..RUNS {
         runs.push(world.submit_run("test/load", Value::Null).await);
     }
-    for round in 0..4_u64 {
-        tokio::time::sleep(Duration::from_millis(300 + 170 * round)).await;
+    for round in 0..4 {
+        let is_on = || async { web.calls() >= 3 + 6 * round };
+        wait_until("some calls more of the 32 are made", LONG, is_on).await;
         let index = usize::from(round % 2 == 1);
         pool[index].kill();
         pool[index] = world.process(ZONES);

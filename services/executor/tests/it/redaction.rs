@@ -90,7 +90,9 @@ async fn a_step_waits_for_a_governance_that_is_away() {
     let world = World::start(Vec::new(), |_| {}).await;
     world.execute(&BOTH);
     let run = world.begin(&definition("away", CLEAN), json!({"body": "card 4111111111111111"})).await;
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    world.until(run, "the step has begun", |view| !steps(view, "clean").is_empty()).await;
+    // How long it is away: the step asks in vain at once, and again before this is over.
+    tokio::time::sleep(Duration::from_millis(500)).await;
     let asked = redacting(&world, 0).await;
     let fact = world.run_ended(run).await;
     assert_eq!(fact.output, Some(json!("card [CREDIT_CARD_1]")), "{fact:?}");

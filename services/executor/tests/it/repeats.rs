@@ -39,13 +39,13 @@ async fn two_with_the_same_key_are_one_run_also_when_their_executor_is_killed() 
     let world = world().await;
     let gate = Arc::new(Semaphore::new(0));
     let web = Upstream::that(Reply::Held(gate.clone(), "{}".into())).await;
-    let mut doomed = world.process(ZONES);
     let text = format!(
         "do:\n  - call: {{call: http, with: {{method: post, endpoint: 'http://127.0.0.1:{}/x', body: {{}}}}}}\n",
         web.port()
     );
     let workflow = world.apply(&definition_with("keyed", "{idempotencyKey: '${ .ticket }'}", &text)).await;
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    // An executor that starts now knows the workflow from its start.
+    let mut doomed = world.process(ZONES);
     let input = json!({"ticket": 17});
     let submits = (world.submit_run(&workflow, input.clone()), world.submit_run(&workflow, input.clone()));
     let (one, two) = tokio::join!(submits.0, submits.1);
@@ -99,11 +99,10 @@ async fn answered(world: &World, workflow: &str, input: Value) -> RunFinished {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_of_the_submit_is_a_run_of_its_workflow() {
     let world = world().await;
-    let _executor = world.process(ZONES);
     for name in ["one", "two"] {
         world.apply(&definition(name, "do:\n  - out: {set: {x: 1}}\n")).await;
     }
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let _executor = world.process(ZONES);
     for workflow in ["test/one", "test/one:1.0.0", "test/two"] {
         let key = |run: &mut RunSubmitted| run.idempotency_key = Some("k".into());
         world.submit_run_with(workflow, Value::Null, key).await;
