@@ -135,11 +135,12 @@ impl<'a> Compiler<'a> {
     }
 
     fn schedule(&mut self, document: &Node) -> Vec<Trigger> {
+        let zone = self.zone(document);
         let Some(schedule) = document.field("schedule") else { return Vec::new() };
         let mut triggers = Vec::new();
         if let (Some(pattern), Some(node)) = (text_of(schedule, "cron"), schedule.field("cron")) {
             match Cron::read(pattern) {
-                Ok(cron) => triggers.push(Trigger::Cron(cron)),
+                Ok(cron) => triggers.push(Trigger::Cron(cron.in_zone(zone))),
                 Err(message) => self.fault(node, "/schedule/cron", message, None),
             }
         }

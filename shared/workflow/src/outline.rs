@@ -31,7 +31,10 @@ pub fn outline(definition: &Definition) -> String {
 #[must_use]
 pub fn trigger(trigger: &Trigger) -> String {
     match trigger {
-        Trigger::Cron(pattern) => format!("by cron {}", pattern.text()),
+        Trigger::Cron(pattern) => {
+            let zone = pattern.zone().map(|zone| format!(" in {}", zone.name())).unwrap_or_default();
+            format!("by cron {}{zone}", pattern.text())
+        }
         Trigger::Every(period) => format!("every {}", duration(period)),
         Trigger::After(pause) => format!("{} after each run", duration(pause)),
         Trigger::Events(events) => format!("by {}", events.title),

@@ -1,11 +1,16 @@
-//! When runs start by themselves: the five fields of cron, and periods. Times are UTC.
+//! When runs start by themselves: the five fields of cron, and periods. Cron counts in UTC or in a time zone, periods
+//! are the same everywhere.
 //!
 //! A start has a slot, its time. Slots follow from the definition alone, so whoever counts them, and however often
 //! it is started anew, counts the same; a run named after its slot is therefore begun once.
 
+mod zone;
+
 use crate::definition::{Definition, Duration, Trigger};
 use serde::{Serialize, Serializer};
 use time::{Date, OffsetDateTime, UtcOffset};
+use zone::ClockMs;
+pub use zone::Zone;
 
 /// A field: its name, its least and greatest number, and names that stand for numbers.
 type Field = (&'static str, u32, u32, &'static [&'static str]);
@@ -18,7 +23,9 @@ const FIELDS: [Field; 5] = [
     ("day of the week", 0, 7, &["sun", "mon", "tue", "wed", "thu", "fri", "sat"]),
 ];
 
-const MINUTE_MS: u64 = 60_000;
+const MINUTE_MS: i64 = 60_000;
+/// The hours of a day, as bits.
+const EVERY_HOUR: u64 = (1 << 24) - 1;
 /// How many days are looked through for a day that fits: 29 February comes again within eight years.
 const DAYS: u32 = 8 * 366;
 
@@ -28,6 +35,8 @@ pub struct Cron {
     text: String,
     /// For each field the numbers that fit, as bits.
     fields: [u64; 5],
+    /// Whose clocks it means; none: UTC.
+    zone: Option<Zone>,
 }
 
 impl Cron {
@@ -50,7 +59,19 @@ impl Cron {
                 })?;
             }
         }
-        Ok(Self { text: text.to_owned(), fields })
+        Ok(Self { text: text.to_owned(), fields, zone: None })
+    }
+
+    /// The same by the clocks of a time zone.
+    #[must_use]
+    pub fn in_zone(self, zone: Option<Zone>) -> Self {
+        Self { zone, ..self }
+    }
+
+    /// Whose clocks it means; none: UTC.
+    #[must_use]
+    pub fn zone(&self) -> Option<&Zone> {
+        self.zone.as_ref()
     }
 
     /// The pattern as it was written.
@@ -60,10 +81,22 @@ impl Cron {
     }
 
     /// The first time after `since_ms` that fits, in milliseconds since 1970; none if no day ever does.
+    ///
+    /// In a time zone, a time that clocks leave out is made up for as soon as they go on, and one that they show twice
+    /// is the first of both. Where every hour fits, neither is wanted: the pattern is a period.
     #[must_use]
     pub fn next_ms(&self, since_ms: u64) -> Option<u64> {
-        let first_ms = (since_ms / MINUTE_MS + 1) * MINUTE_MS;
-        let first = OffsetDateTime::from_unix_timestamp(i64::try_from(first_ms / 1_000).ok()?).ok()?;
+        let is_period = self.fields.get(1) == Some(&EVERY_HOUR);
+        match &self.zone {
+            Some(zone) => zone.next_ms(since_ms, is_period, |shown| self.next_shown(shown)),
+            None => self.next_shown(i64::try_from(since_ms).ok()?).and_then(|next| u64::try_from(next).ok()),
+        }
+    }
+
+    /// The first time after `shown` that fits, by clocks that are never changed.
+    fn next_shown(&self, shown: ClockMs) -> Option<ClockMs> {
+        let first_ms = (shown.div_euclid(MINUTE_MS) + 1) * MINUTE_MS;
+        let first = OffsetDateTime::from_unix_timestamp(first_ms / 1_000).ok()?;
         let (mut day, mut from) = (first.date(), u32::from(first.hour()) * 60 + u32::from(first.minute()));
         for _ in 0..DAYS {
             if self.fits_day(day)
@@ -71,7 +104,7 @@ impl Cron {
                     (from..24 * 60).find(|minute| self.has(1, minute / 60) && self.has(0, minute % 60))
             {
                 let midnight = day.midnight().assume_offset(UtcOffset::UTC).unix_timestamp();
-                return u64::try_from(midnight).ok().map(|seconds| seconds * 1_000 + u64::from(minute) * MINUTE_MS);
+                return Some(midnight * 1_000 + i64::from(minute) * MINUTE_MS);
             }
             (day, from) = (day.next_day()?, 0);
         }

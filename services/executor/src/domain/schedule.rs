@@ -260,6 +260,30 @@ mod tests {
     }
 
     #[test]
+    fn a_change_of_clocks_while_nobody_was_there_is_made_up_for_once() {
+        let head = "document: {dsl: '1.0.3', namespace: a, name: b, version: '1.0.0', metadata: {neptune: {timeZone: Europe/Berlin}}}";
+        let text = format!("{head}\nschedule: {{cron: '30 2 * * *'}}\ndo: []\n");
+        let (cron, hour_ms) = (compiler::read(&text).unwrap().schedule, 3_600_000);
+        // 1 o'clock in UTC of 29 March and of 25 October 2026, when clocks are set forward and back.
+        let (forward_ms, back_ms) = (1_774_746_000_000, 1_792_890_000_000);
+        for (changes_ms, slot_ms) in [(forward_ms, forward_ms), (back_ms, back_ms - hour_ms / 2)] {
+            let mut progress = progress(changes_ms - 12 * hour_ms);
+            assert_eq!(progress.due(&cron, None, slot_ms - 1), Due::At(slot_ms));
+            // Whoever comes at once, or later, starts the same; and then nothing more until the next night.
+            for now_ms in [slot_ms, changes_ms + 2 * hour_ms] {
+                assert_eq!(progress.due(&cron, None, now_ms), Due::Now { slot_ms, missed: 0 });
+            }
+            progress.take(Started { run: RunId::mint(), due_ms: slot_ms });
+            let kept: Progress = serde_json::from_value(serde_json::to_value(&progress).unwrap()).unwrap();
+            for now_ms in [slot_ms, slot_ms + hour_ms, changes_ms + 2 * hour_ms] {
+                let day_ms = changes_ms + 24 * hour_ms;
+                let next_ms = if changes_ms == back_ms { day_ms + hour_ms / 2 } else { day_ms - hour_ms / 2 };
+                assert_eq!(kept.due(&cron, None, now_ms), Due::At(next_ms));
+            }
+        }
+    }
+
+    #[test]
     fn a_pause_counts_from_the_end_of_the_last_run() {
         let after = definition("{after: PT10S}").schedule;
         let mut progress = progress(5_000);

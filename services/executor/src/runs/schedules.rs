@@ -6,7 +6,7 @@
 //!
 //! **By time:** the run is asked for first, and then the cell is written. A crash between the two has it asked for
 //! again. Times that passed while nobody was there are made up for by one run, the latest; a schedule that is new or
-//! has a new version begins with its next time. Times are UTC by the executor's clock.
+//! has a new version begins with its next time. Times are those of the executor's clock, and the pattern's zone.
 //!
 //! **By events** of the same team: where each event that fits starts a run, nothing is kept. Where events wait for
 //! others, what was heard is kept in the cell, and the run is asked for after the cell says that it is to start, and

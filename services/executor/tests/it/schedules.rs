@@ -7,10 +7,12 @@ use crate::{
 use futures::StreamExt as _;
 use neptune_contracts::{
     Timestamp,
+    ids::RunId,
     query::workflow::{WorkflowView, WorkflowsQuery},
     resource::{Manifest, Metadata},
     run::finished::{RunFinished, RunOutcome},
 };
+use neptune_executor::domain::schedule::{self, Progress};
 use neptune_testkit::wait_until;
 use serde_json::{Value, json};
 use std::{
@@ -95,6 +97,43 @@ async fn each_time_has_one_run_whoever_is_there_and_an_outage_is_made_up_for_onc
     assert!(missed.iter().any(|missed| *missed >= 2), "the outage was made up for: {missed:?}");
     assert!(missed.iter().filter(|missed| **missed > 0).count() <= 2, "once: {missed:?}");
     drop(pool);
+}
+
+/// Milliseconds since 1970 of a time of 25 October, which is in summer time in Berlin until 3:00 of every year.
+fn october(year: i32, time: &str) -> u64 {
+    let time: Timestamp = serde_json::from_value(json!(format!("{year}-10-25T{time}Z"))).unwrap();
+    schedule::ms_of(time)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_that_clocks_show_twice_has_one_run_over_restarts() {
+    let (world, ends) = world().await;
+    let zoned = "schedule: {cron: '30 2 25 10 *'}\n";
+    let settings = "{team: support, timeZone: Europe/Berlin}";
+    world.apply(&definition_with("zoned", settings, &format!("{zoned}{OUT}"))).await;
+    // It was followed until the day before the clocks of Berlin were set back in 2026, and then nobody was there.
+    let name = schedule::name("test/zoned");
+    let since_ms = october(2026, "00:00:00") - 86_400_000;
+    let before = Progress { version: "1.0.0".into(), known_since_ms: since_ms, since_ms, ..Progress::default() };
+    let body = serde_json::to_vec(&before).unwrap();
+    assert!(world.operator.set_start_cell(&name, body, 0).await.unwrap().is_some());
+    let now_ms = schedule::ms_of(Timestamp::now());
+    let passed: Vec<u64> = (2026..2100).map(|year| october(year, "00:30:00")).take_while(|ms| *ms <= now_ms).collect();
+    let run = RunId::of_slot(&"support".parse().unwrap(), "test/zoned", *passed.last().expect("the clock is right"));
+    for _ in 0..2 {
+        let mut executor = world.process(ZONES);
+        until_ended(&ends, "test/zoned", 1).await;
+        let shown = shown(&world, "test/zoned").await;
+        assert_eq!(shown.triggers, ["by cron 30 2 25 10 * in Europe/Berlin"]);
+        let next = schedule::ms_of(shown.next_due_at.unwrap());
+        assert!((2027..2100).any(|year| october(year, "00:30:00") == next), "{:?}", shown.next_due_at);
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        executor.kill();
+    }
+    let ended: Vec<RunId> = of(&ends, "test/zoned").iter().map(|end| end.id).collect();
+    assert_eq!(ended, [run]);
+    let progress: Progress = serde_json::from_slice(&world.operator.start_cell(&name).await.unwrap().body).unwrap();
+    assert_eq!((progress.since_ms, progress.runs.len()), (*passed.last().unwrap(), 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,10 +5,13 @@ use crate::{
     definition::{Concurrency, Delivery, OnConflict, OnError, Settings, StepSettings},
     fault::{Fault, nearest},
     grammar::below,
+    schedule::Zone,
     source::{Content, Node},
 };
 
-const OF_WORKFLOWS: [&str; 7] = ["team", "maxCostUsd", "concurrency", "priority", "idempotencyKey", "paused", "tags"];
+const POINTER: &str = "/document/metadata/neptune";
+const OF_WORKFLOWS: [&str; 8] =
+    ["team", "maxCostUsd", "concurrency", "priority", "idempotencyKey", "paused", "tags", "timeZone"];
 const OF_TASKS: [&str; 5] = ["parallel", "onError", "compensate", "maxCostUsd", "delivery"];
 const OF_CONCURRENCY: [&str; 3] = ["key", "limit", "onConflict"];
 /// The most iterations that run at once.
@@ -23,7 +26,7 @@ const FRACTION_DIGITS: usize = 12;
 impl Compiler<'_> {
     /// What the document's metadata says.
     pub(super) fn settings(&mut self, document: &Node) -> Settings {
-        let pointer = "/document/metadata/neptune";
+        let pointer = POINTER;
         let Some(node) = document.field("document").and_then(neptune) else { return Settings::default() };
         self.known(node, &OF_WORKFLOWS, pointer);
         Settings {
@@ -38,7 +41,27 @@ impl Compiler<'_> {
                 .map(|key| self.template(key, &below(pointer, "idempotencyKey"))),
             paused: self.flag(node, "paused", pointer),
             tags: self.tags(node, &below(pointer, "tags")),
+            time_zone: text_of(node, "timeZone").map(str::to_owned),
         }
+    }
+
+    /// The time zone in which the document's pattern of cron is meant.
+    pub(super) fn zone(&mut self, document: &Node) -> Option<Zone> {
+        let node = document.field("document").and_then(neptune)?.field("timeZone")?;
+        let pointer = below(POINTER, "timeZone");
+        if document.field("schedule").and_then(|schedule| schedule.field("cron")).is_none() {
+            let hint = Some("periods and events are the same in every zone: take `timeZone` away".to_owned());
+            self.fault(node, &pointer, "there is no `schedule: {cron: …}` that it would be for", hint);
+        }
+        let zone = match &node.content {
+            Content::Text(name) => Zone::named(name),
+            _ => None,
+        };
+        if zone.is_none() {
+            // The form says what was meant.
+            self.fault(node, &pointer, "must be the IANA name of a time zone", None);
+        }
+        zone
     }
 
     fn tags(&mut self, node: &Node, pointer: &str) -> Vec<String> {

@@ -20,6 +20,8 @@ pub struct Settings {
     pub paused: bool,
     /// Words by which its runs are found.
     pub tags: Vec<String>,
+    /// The time zone of its schedule by cron, by its IANA name; none: UTC.
+    pub time_zone: Option<String>,
 }
 
 /// How many runs there may be at once.

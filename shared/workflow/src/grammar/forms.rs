@@ -3,6 +3,7 @@
 use super::{Form, Shape};
 use crate::{
     fault::nearest,
+    schedule::Zone,
     source::{Content, Node},
 };
 
@@ -13,6 +14,8 @@ pub(super) static LABEL: Form = Form { fits: is_label, meaning: "up to 63 letter
 pub(super) static HOST: Form = Form { fits: is_host, meaning: "a host name" };
 pub(super) static FILLED: Form = Form { fits: |text| !text.is_empty(), meaning: "a text that is not empty" };
 pub(super) static DURATION: Form = Form { fits: |text| duration_ms(text).is_some(), meaning: "a text such as PT30S" };
+pub(super) static ZONE: Form =
+    Form { fits: |text| Zone::named(text).is_some(), meaning: "the IANA name of a time zone" };
 
 /// The jq inside of `${ … }`; none if the text is not wrapped so.
 #[must_use]
@@ -101,6 +104,12 @@ pub(super) fn hint(shape: &Shape, node: &Node) -> Option<String> {
         }
         (Shape::Form(form), Content::Number(number)) if std::ptr::eq(*form, &raw const VERSION) => {
             Some(format!("write it in quotes and with three numbers: '{number}.0'"))
+        }
+        (Shape::Form(form), Content::Text(text)) if std::ptr::eq(*form, &raw const ZONE) => {
+            Some(Zone::near(text).map_or_else(
+                || "write a city's, such as `Europe/Berlin`".to_owned(),
+                |name| format!("did you mean `{name}`?"),
+            ))
         }
         (Shape::Form(_), Content::Text(text)) => wrapper(text),
         (Shape::Words(words), Content::Text(text)) => {

@@ -2,7 +2,7 @@
 //! `metadata.neptune`. The same tables are checked, shown to editors as JSON Schema, and told in the reference.
 
 use super::{
-    Field, Form, Record, Shape, expression, may, must,
+    Field, Form, Record, Shape, expression, forms, may, must,
     parts::{ANYTHING, OBJECT, TEXT},
     record,
     tasks::BASE,
@@ -214,6 +214,8 @@ pub(super) static WORKFLOW_SETTINGS: Record = record(
         may("tags", &TAGS)
             .saying("Words by which its runs are found: 32 at most, of 1 to 63 letters, digits and -_.:/@ each."),
         may("paused", &Shape::Flag).saying("Whether its schedule starts nothing."),
+        may("timeZone", &Shape::Form(&forms::ZONE))
+            .saying("Whose clocks `schedule.cron` means, such as Europe/Berlin; UTC unless given."),
     ]],
 );
 

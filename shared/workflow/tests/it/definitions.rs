@@ -222,6 +222,104 @@ fn slots_follow_from_the_pattern() {
     assert_eq!(leap - at(11, 26, 12, 0), 460 * 86_400_000);
 }
 
+/// The slots of a pattern in a zone from one to another, in UTC, each counted from the one before and, as after a
+/// restart, from every half minute on the way.
+#[track_caller]
+fn check_slots(pattern: &str, zone: &str, (from, until): (u64, u64), expected: &[u64]) {
+    let zone = neptune_workflow::schedule::Zone::named(zone);
+    assert!(zone.is_some());
+    let cron = Cron::read(pattern).unwrap().in_zone(zone);
+    let slots: Vec<u64> = std::iter::successors(cron.next_ms(from), |slot| cron.next_ms(*slot))
+        .take_while(|slot| *slot <= until)
+        .collect();
+    assert_eq!(slots, expected, "{pattern}");
+    for since in (from..until).step_by(30_000) {
+        let next = cron.next_ms(since).filter(|slot| *slot <= until);
+        assert_eq!(next, slots.iter().copied().find(|slot| *slot > since), "{pattern} since {since}");
+    }
+}
+
+#[test]
+fn clocks_that_are_set_forward_leave_no_slot_out() {
+    // In Berlin it is 3 o'clock after 1:59 on 29 March 2026, which is 1:00 in UTC.
+    let night = (at(3, 28, 22, 0), at(3, 29, 4, 0));
+    check_slots("30 2 * * *", "Europe/Berlin", night, &[at(3, 29, 1, 0)]);
+    check_slots("0 2 * * *", "europe/berlin", night, &[at(3, 29, 1, 0)]);
+    check_slots("*/20 2 * * *", "Europe/Berlin", night, &[at(3, 29, 1, 0)]);
+    check_slots("30 1,2,3 * * *", "Europe/Berlin", night, &[at(3, 29, 0, 30), at(3, 29, 1, 0), at(3, 29, 1, 30)]);
+    check_slots("0 2,3 * * *", "Europe/Berlin", night, &[at(3, 29, 1, 0)]);
+    check_slots("0 3 * * *", "Europe/Berlin", night, &[at(3, 29, 1, 0)]);
+    check_slots("59 1 * * *", "Europe/Berlin", night, &[at(3, 29, 0, 59)]);
+    let days = (at(3, 27, 12, 0), at(3, 30, 12, 0));
+    check_slots("30 2 * * *", "Europe/Berlin", days, &[at(3, 28, 1, 30), at(3, 29, 1, 0), at(3, 30, 0, 30)]);
+    check_slots("0 12 * * *", "Europe/Berlin", days, &[at(3, 28, 11, 0), at(3, 29, 10, 0), at(3, 30, 10, 0)]);
+    // A period of an hour goes on.
+    let hours: Vec<u64> = (0..4).map(|hour| at(3, 29, hour, 15)).collect();
+    check_slots("15 * * * *", "Europe/Berlin", (at(3, 29, 0, 0), at(3, 29, 4, 0)), &hours);
+}
+
+#[test]
+fn clocks_that_are_set_back_repeat_no_slot() {
+    // In Berlin it is 2 o'clock again after 2:59 on 25 October 2026, which is 1:00 in UTC.
+    let night = (at(10, 24, 22, 0), at(10, 25, 4, 0));
+    check_slots("30 2 * * *", "Europe/Berlin", night, &[at(10, 25, 0, 30)]);
+    check_slots("0 2 * * *", "Europe/Berlin", night, &[at(10, 25, 0, 0)]);
+    check_slots("0 3 * * *", "Europe/Berlin", night, &[at(10, 25, 2, 0)]);
+    check_slots(
+        "*/30 1-3 * * *",
+        "Europe/Berlin",
+        night,
+        &[
+            at(10, 24, 23, 0),
+            at(10, 24, 23, 30),
+            at(10, 25, 0, 0),
+            at(10, 25, 0, 30),
+            at(10, 25, 2, 0),
+            at(10, 25, 2, 30),
+        ],
+    );
+    let days = (at(10, 23, 12, 0), at(10, 26, 12, 0));
+    check_slots("30 2 * * *", "Europe/Berlin", days, &[at(10, 24, 0, 30), at(10, 25, 0, 30), at(10, 26, 1, 30)]);
+    let hours: Vec<u64> = (0..4).map(|hour| at(10, 25, hour, 15)).collect();
+    check_slots("15 * * * *", "Europe/Berlin", (at(10, 25, 0, 0), at(10, 25, 4, 0)), &hours);
+    // Half an hour on Lord Howe Island, and none in Kolkata, which is half an hour beside the others.
+    check_slots("45 1 * * *", "Australia/Lord_Howe", (at(4, 4, 12, 0), at(4, 5, 12, 0)), &[at(4, 4, 14, 45)]);
+    check_slots("0 9 * * *", "Asia/Kolkata", (at(10, 24, 12, 0), at(10, 25, 12, 0)), &[at(10, 25, 3, 30)]);
+    // Cuba's clocks go from 1 o'clock back to midnight, and a zone west of Greenwich has its own days.
+    check_slots("30 23 31 oct *", "America/Havana", (at(10, 31, 12, 0), at(11, 1, 12, 0)), &[at(11, 1, 3, 30)]);
+    check_slots("0 0 1 nov *", "America/Havana", (at(10, 31, 12, 0), at(11, 1, 12, 0)), &[at(11, 1, 4, 0)]);
+    check_slots("0 20 * * fri", "America/New_York", (at(11, 26, 0, 0), at(11, 29, 0, 0)), &[at(11, 28, 1, 0)]);
+}
+
+#[test]
+fn a_time_zone_is_known_by_its_name_and_stands_beside_cron() {
+    let document = |zone: &str, rest: &str| {
+        format!(
+            "document:\n  dsl: '1.0.3'\n  namespace: a\n  name: b\n  version: '1.0.0'\n  metadata:\n    neptune:\n      \
+             team: x\n      timeZone: {zone}\ndo: []\n{rest}"
+        )
+    };
+    let cron = "schedule: {cron: '30 2 * * *'}\n";
+    let read = compiler::read(&document("Europe/Berlin", cron)).unwrap();
+    assert_eq!(read.settings.time_zone.as_deref(), Some("Europe/Berlin"));
+    assert_eq!(read.schedule[0].next_ms(at(7, 1, 0, 0)), Some(at(7, 1, 0, 30)));
+    assert!(outline(&read).contains("by cron 30 2 * * * in Europe/Berlin"), "{}", outline(&read));
+    for (zone, rest, told) in [
+        ("Europe/Berln", cron, "did you mean `Europe/Berlin`?"),
+        ("Berlin", cron, "did you mean `Europe/Berlin`?"),
+        ("new york", cron, "did you mean `America/New_York`?"),
+        ("Etc/Unknown", cron, "the IANA name of a time zone"),
+        ("2", cron, "the IANA name of a time zone"),
+        ("'${ .zone }'", cron, "the IANA name of a time zone"),
+        ("Europe/Berlin", "schedule: {every: PT1H}\n", "no `schedule: {cron: …}`"),
+        ("Europe/Berlin", "", "no `schedule: {cron: …}`"),
+    ] {
+        let faults = compiler::read(&document(zone, rest)).unwrap_err();
+        assert_eq!((faults.len(), faults[0].place.line, faults[0].place.column), (1, 9, 17), "{}", faults[0]);
+        assert!(faults[0].to_string().contains(told), "{}", faults[0]);
+    }
+}
+
 #[test]
 fn periods_have_the_same_slots_for_everybody() {
     let text = format!("{HEAD}do: []\nschedule: {{every: PT10M}}\n");
