@@ -1,7 +1,8 @@
 //! Checking that governance admitted what the plan asks for. Pure, but needs the crypto library.
 
-use crate::{domain::prompt::Prompt, signature::Verifier};
+use crate::domain::prompt::Prompt;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use neptune_contracts::{names::Zone, plan::TaskRouted};
 use ring::digest;
 
@@ -29,7 +30,7 @@ pub enum InvalidAdmission {
 ///
 /// # Errors
 /// What does not fit.
-pub fn verify(routed: &TaskRouted, prompt: &Prompt, governance: &Verifier) -> Result<(), InvalidAdmission> {
+pub fn verify(routed: &TaskRouted, prompt: &Prompt, governance_key: &VerifyingKey) -> Result<(), InvalidAdmission> {
     let (task, admission) = (&routed.task, &routed.admission);
     let sum = digest::digest(&digest::SHA256, prompt.hashed());
     if BASE64_STANDARD.encode(sum.as_ref()) != admission.input_sha256 {
@@ -37,9 +38,8 @@ pub fn verify(routed: &TaskRouted, prompt: &Prompt, governance: &Verifier) -> Re
     }
     let signed = admission.signed_bytes(task.id, &task.team);
     let given = BASE64_STANDARD.decode(&admission.signature).map_err(|_| InvalidAdmission::Signature)?;
-    if !given.as_slice().try_into().is_ok_and(|given| governance.is_signed(&signed, given)) {
-        return Err(InvalidAdmission::Signature);
-    }
+    let given = Signature::from_slice(&given).map_err(|_| InvalidAdmission::Signature)?;
+    governance_key.verify(&signed, &given).map_err(|_| InvalidAdmission::Signature)?;
     for planned in routed.plan.attempts.iter().chain(&routed.plan.judge) {
         if !admission.allowed_models.contains(&planned.model) || !admission.allowed_zones.contains(&planned.zone) {
             return Err(InvalidAdmission::NotAllowed { model: planned.model.clone(), zone: planned.zone });
@@ -56,13 +56,13 @@ mod tests {
     use ed25519_dalek::{Signer as _, SigningKey};
     use neptune_contracts::{chat::ChatRequest, names::DataClass};
 
-    fn signed(routed: &mut TaskRouted) -> Verifier {
+    fn signed(routed: &mut TaskRouted) -> VerifyingKey {
         let key = SigningKey::from_bytes(&[7; 32]);
         let input = serde_json::to_vec(&routed.task.input).unwrap();
         routed.admission.input_sha256 = BASE64_STANDARD.encode(digest::digest(&digest::SHA256, &input).as_ref());
         let bytes = routed.admission.signed_bytes(routed.task.id, &routed.task.team);
         routed.admission.signature = BASE64_STANDARD.encode(key.sign(&bytes).to_bytes());
-        Verifier::new(&key.verifying_key())
+        key.verifying_key()
     }
 
     fn check(change: impl FnOnce(&mut TaskRouted), wanted: Result<(), InvalidAdmission>) {

@@ -56,7 +56,6 @@ pub mod outlet;
 pub mod provider;
 pub mod rooms;
 pub mod runs;
-pub mod signature;
 pub mod watch;
 
 use attempts::Caller;
@@ -83,7 +82,6 @@ use neptune_runtime::Shutdown;
 use provider::Provider;
 use rooms::Rooms;
 use runs::{Calling, Runs};
-use signature::Verifier;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use watch::Watch;
@@ -127,10 +125,10 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let (watch, zones) = (Watch::default(), config.zones.clone());
     let workflows = resources.clone();
     let caller = Caller { bus: bus.clone(), resources, provider, zones, watch, rooms: rooms.clone() };
-    let (governance, park_at_most_ms) = (Verifier::new(&config.governance_key), config.park_at_most_ms);
+    let (governance_key, park_at_most_ms) = (config.governance_key, config.park_at_most_ms);
     let cancels = Cancels::default();
     let (word, for_batches) = (cancels.clone(), batches.clone());
-    let handler = Arc::new(TaskRoutedHandler { caller, governance, cancels: word, batches, park_at_most_ms });
+    let handler = Arc::new(TaskRoutedHandler { caller, governance_key, cancels: word, batches, park_at_most_ms });
     let mut parts = Parts::<Error>::new(&bus, &shutdown);
     for (spec, lane) in consumers(&config.zones) {
         let concurrency = match lane {

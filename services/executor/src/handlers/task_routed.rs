@@ -10,7 +10,6 @@ use crate::{
         note::{Note, skip_failed},
         prompt::Prompt,
     },
-    signature::Verifier,
 };
 use neptune_bus::{Accept, BusError, Cause, Finish, Held, Incoming, Outcome, PublishError};
 use neptune_contracts::{
@@ -27,8 +26,8 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 pub struct TaskRoutedHandler {
     /// Makes attempts.
     pub caller: Caller,
-    /// Knows governance's signatures.
-    pub governance: Verifier,
+    /// Governance's public key.
+    pub governance_key: ed25519_dalek::VerifyingKey,
     /// Tasks whose answers are not wanted any more.
     pub cancels: Cancels,
     /// Tasks that wait for batches.
@@ -152,7 +151,7 @@ impl TaskRoutedHandler {
 
     fn admitted(&self, routed: &TaskRouted) -> Result<(Prompt, Option<Checks>), String> {
         let prompt = Prompt::write(&routed.task.input).map_err(|error| error.to_string())?;
-        admission::verify(routed, &prompt, &self.governance).map_err(|error| error.to_string())?;
+        admission::verify(routed, &prompt, &self.governance_key).map_err(|error| error.to_string())?;
         let faults = |faults: Vec<Problem>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let checks = routed.task.output.as_ref().filter(|output| output.has_checks());
         let checks = checks.map(|output| output.checks().map_err(faults)).transpose()?;
