@@ -12,6 +12,9 @@ pub enum InvalidAdmission {
     /// The input is not the one that was admitted.
     #[error("the task's input is not the one that was admitted")]
     OtherInput,
+    /// What may be called for the task, who pays and who gets the result is not what was admitted.
+    #[error("the task's origin, key, constraints, output, deliveries or step are not the ones that were admitted")]
+    OtherTerms,
     /// The signature does not verify.
     #[error("the admission is not signed by governance")]
     Signature,
@@ -25,8 +28,11 @@ pub enum InvalidAdmission {
     },
 }
 
-/// Checks that governance signed the admission for this task and this input, and that every
+/// Checks that governance signed the admission for this task, its input and its terms, and that every
 /// attempt of the plan, its judge too, stays within it. Whether it has expired is checked before each attempt.
+///
+/// An admission without a sum of the terms holds where it is signed in the form of before: it is of a governance that did
+/// not sign them yet. Nobody else can take the sum out, because the form that is signed says whether there is one.
 ///
 /// # Errors
 /// What does not fit.
@@ -35,6 +41,9 @@ pub fn verify(routed: &TaskRouted, prompt: &Prompt, governance_key: &VerifyingKe
     let sum = digest::digest(&digest::SHA256, prompt.hashed());
     if BASE64_STANDARD.encode(sum.as_ref()) != admission.input_sha256 {
         return Err(InvalidAdmission::OtherInput);
+    }
+    if admission.terms_sha256.is_some() && admission.terms_sha256 != task.terms_sha256() {
+        return Err(InvalidAdmission::OtherTerms);
     }
     let signed = admission.signed_bytes(task.id, &task.team);
     let given = BASE64_STANDARD.decode(&admission.signature).map_err(|_| InvalidAdmission::Signature)?;
@@ -54,7 +63,12 @@ mod tests {
     use super::*;
     use crate::domain::samples;
     use ed25519_dalek::{Signer as _, SigningKey};
-    use neptune_contracts::{chat::ChatRequest, names::DataClass};
+    use neptune_contracts::{
+        chat::ChatRequest,
+        names::{DataClass, Lane, Origin},
+        output::OutputSpec,
+    };
+    use serde_json::json;
 
     fn signed(routed: &mut TaskRouted) -> VerifyingKey {
         let key = SigningKey::from_bytes(&[7; 32]);
@@ -65,8 +79,15 @@ mod tests {
         key.verifying_key()
     }
 
+    /// A task with terms of every kind, changed after it was signed.
     fn check(change: impl FnOnce(&mut TaskRouted), wanted: Result<(), InvalidAdmission>) {
         let mut routed = samples::routed();
+        routed.task.output = Some(OutputSpec { max_characters: Some(100), ..OutputSpec::default() });
+        routed.task.deliver = serde_json::from_value(json!([{"channel": "email", "to": "a@support.example"}])).unwrap();
+        let run = "0199f2aa-0000-7000-8000-0000000000e1";
+        let step = json!({"run": run, "workflow": "support/triage:1.2.0", "step": "/do/0/classify", "instance": 3});
+        routed.task.step = serde_json::from_value(step).unwrap();
+        routed.admission.terms_sha256 = routed.task.terms_sha256();
         let key = signed(&mut routed);
         change(&mut routed);
         let prompt = Prompt::write(&routed.task.input).unwrap();
@@ -86,6 +107,38 @@ mod tests {
         check(|routed| routed.task.team = "sales".parse().unwrap(), forged());
         check(|routed| routed.task.id = neptune_contracts::ids::TaskId::mint(), forged());
         check(|routed| routed.admission.signature = "junk".into(), forged());
+    }
+
+    #[test]
+    fn what_decides_what_is_called_who_pays_and_who_gets_the_result_is_signed_too() {
+        let other = || Err(InvalidAdmission::OtherTerms);
+        check(|routed| routed.task.output = None, other());
+        check(|routed| routed.task.output.as_mut().unwrap().max_characters = Some(101), other());
+        check(|routed| routed.task.deliver.clear(), other());
+        check(|routed| routed.task.deliver[0].to = "b@support.example".into(), other());
+        check(|routed| routed.task.step = None, other());
+        check(|routed| routed.task.step.as_mut().unwrap().instance = Some(4), other());
+        check(|routed| routed.task.constraints.deadline = Some(samples::start()), other());
+        check(|routed| routed.task.constraints.lane = Lane::Batch, other());
+        check(|routed| routed.task.key = Some("k2".into()), other());
+        check(|routed| routed.task.origin = Origin::Bus, other());
+        // Nor does it help to say that they were never signed.
+        let strip = |routed: &mut TaskRouted| (routed.task.output, routed.admission.terms_sha256) = (None, None);
+        check(strip, Err(InvalidAdmission::Signature));
+        // Labels are the caller's own, and warnings are added on the way.
+        check(|routed| routed.task.metadata.clear(), Ok(()));
+    }
+
+    #[test]
+    fn an_admission_of_before_holds_in_the_form_of_before() {
+        let mut routed = samples::routed();
+        let key = signed(&mut routed);
+        let prompt = Prompt::write(&routed.task.input).unwrap();
+        assert_eq!(verify(&routed, &prompt, &key), Ok(()));
+        let bytes = routed.admission.signed_bytes(routed.task.id, &routed.task.team);
+        assert!(bytes.starts_with(b"neptune-admission-v1\n"), "its bytes are those of before");
+        routed.admission.terms_sha256 = routed.task.terms_sha256();
+        assert_eq!(verify(&routed, &prompt, &key), Err(InvalidAdmission::Signature), "nobody else can add a sum");
     }
 
     #[test]

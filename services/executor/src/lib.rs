@@ -29,8 +29,9 @@
 //! refuses for its rate limit; when none is left the task waits on a timer. Batch work uses what urgent
 //! work leaves. What a dead executor held is free after seven seconds.
 //!
-//! Nothing is called that governance did not admit: signature, input, models, zones, expiry and
-//! cost are checked here again, so a forged or altered plan gets nowhere.
+//! Nothing is called that governance did not admit: signature, input, terms (constraints, output, who pays and who
+//! gets the result), models, zones, expiry and cost are checked here again, so a forged or altered task or plan gets
+//! nowhere.
 //!
 //! **Answers** are checked by the task's `output`: JSON that is only broken is repaired; a wrong
 //! answer is told to its model once, then the next model of the plan is asked. When none is right the

@@ -34,13 +34,14 @@ impl Signer {
         self.key.verifying_key()
     }
 
-    /// Fills in the input's sum, the key's id and the signature.
+    /// Fills in the sums of the input and of the terms, the key's id and the signature.
     ///
     /// # Errors
     /// The input cannot be written as JSON.
     pub fn sign(&self, task: &Task, admission: &mut Admission) -> Result<(), serde_json::Error> {
         let sum = digest::digest(&digest::SHA256, &serde_json::to_vec(&task.input)?);
         admission.input_sha256 = BASE64_STANDARD.encode(sum.as_ref());
+        admission.terms_sha256 = task.terms_sha256();
         admission.signed_by.clone_from(&self.id);
         let signature = self.key.sign(&admission.signed_bytes(task.id, &task.team));
         admission.signature = BASE64_STANDARD.encode(signature.to_bytes());

@@ -4,7 +4,7 @@ use crate::{
     Message, PicoUsd, Timestamp,
     chat::ChatRequest,
     delivery::DeliverySpec,
-    fingerprint::Fingerprint,
+    fingerprint::{Fingerprint, sum},
     ids::{HoldId, TaskId},
     names::{DataClass, Origin, Service, TaskType, Team, Zone},
     parked::Parked,
@@ -94,6 +94,10 @@ pub struct Admission {
     pub policy_version: String,
     /// SHA-256 of the task's input as canonical JSON, base64.
     pub input_sha256: String,
+    /// SHA-256 of the task's terms as JSON, base64: `origin`, `key`, `constraints`, `output`, `deliver` and `step`, in this
+    /// order. Absent in admissions of a governance that did not sign them yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms_sha256: Option<String>,
     /// Id of the signing key.
     pub signed_by: String,
     /// Ed25519 over [`Admission::signed_bytes`], base64.
@@ -170,16 +174,43 @@ impl Message for TaskAdmitted {
     }
 }
 
+/// What decides, besides its input, what is called for a task and how often, who pays, and who gets the result.
+#[derive(Serialize)]
+struct Terms<'t> {
+    origin: Origin,
+    key: Option<&'t str>,
+    constraints: &'t Constraints,
+    output: Option<&'t OutputSpec>,
+    deliver: &'t [DeliverySpec],
+    step: Option<&'t StepRef>,
+}
+
+impl Task {
+    /// The sum of the task's terms, as it stands in its admission; nothing when they cannot be written as JSON.
+    #[must_use]
+    pub fn terms_sha256(&self) -> Option<String> {
+        sum(&Terms {
+            origin: self.origin,
+            key: self.key.as_deref(),
+            constraints: &self.constraints,
+            output: self.output.as_ref(),
+            deliver: &self.deliver,
+            step: self.step.as_ref(),
+        })
+    }
+}
+
 impl Admission {
-    /// What the signature covers: the task's identity and input, and every bound. One field per
-    /// line, so no two admissions share their bytes.
+    /// What the signature covers: the task's identity, input and terms, and every bound. One field per
+    /// line, so no two admissions share their bytes. An admission of before, without terms, has the bytes of before.
     #[must_use]
     pub fn signed_bytes(&self, task: TaskId, team: &Team) -> Vec<u8> {
         let zones: Vec<&str> = self.allowed_zones.iter().map(|zone| zone.as_str()).collect();
         let cap = self.max_cost_usd.map(|cap| cap.to_string()).unwrap_or_default();
         let hold = self.hold.as_ref().map(|hold| format!("{} {}", hold.id, hold.amount_usd)).unwrap_or_default();
-        [
-            "neptune-admission-v1",
+        let version = if self.terms_sha256.is_some() { "neptune-admission-v2" } else { "neptune-admission-v1" };
+        let mut lines = [
+            version,
             &task.to_string(),
             team.as_str(),
             &self.input_sha256,
@@ -191,7 +222,11 @@ impl Admission {
             &self.policy_version,
             &self.expires_at.to_string(),
         ]
-        .join("\n")
-        .into_bytes()
+        .join("\n");
+        if let Some(terms) = &self.terms_sha256 {
+            lines.push('\n');
+            lines.push_str(terms);
+        }
+        lines.into_bytes()
     }
 }

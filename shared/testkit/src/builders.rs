@@ -35,6 +35,7 @@ pub fn admission(models: &[&str]) -> Admission {
         pace: Vec::new(),
         policy_version: "r1".into(),
         input_sha256: String::new(),
+        terms_sha256: None,
         signed_by: "test".into(),
         signature: String::new(),
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     upstream::{Reply, Upstream},
-    world::{World, planned},
+    world::{ChangeTask, World, planned},
 };
 use futures::StreamExt as _;
 use neptune_contracts::{
@@ -10,6 +10,9 @@ use neptune_contracts::{
     attempt::{AttemptFailed, ErrorClass},
     finished::Outcome,
     names::{Lane, Origin, Service, TaskType, Zone},
+    output::OutputSpec,
+    plan::Strategy,
+    task::TaskSubmitted,
 };
 use serde_json::json;
 
@@ -157,6 +160,8 @@ async fn nothing_is_called_on_an_admission_that_was_changed_or_expired() {
         ("another input", |admission| admission.input_sha256 = "x".into()),
         ("a model more", |admission| admission.allowed_models.push("acme/c".into())),
         ("a model less", |admission| drop(admission.allowed_models.pop())),
+        ("other terms", |admission| admission.terms_sha256 = Some("x".into())),
+        ("no terms, as if it were of before", |admission| admission.terms_sha256 = None),
         ("a longer life", |admission| admission.expires_at = admission.expires_at.plus_millis(1)),
     ] {
         let world = World::start(both(), tamper).await;
@@ -164,6 +169,31 @@ async fn nothing_is_called_on_an_admission_that_was_changed_or_expired() {
         world.declare("acme/a", Zone::External, &a).await;
         world.execute(&[Zone::External]);
         let task = world.submit(|_| {}).await;
+        let fact = world.finished(task).await;
+        assert_eq!((fact.outcome, fact.error.unwrap().code.as_str()), (Outcome::Failed, "admission_invalid"), "{what}");
+        assert_eq!((a.calls(), fact.attempts.len()), (0, 0), "{what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_router_cannot_change_what_an_answer_must_be_or_where_it_goes() {
+    let changes: [(&str, ChangeTask); 4] = [
+        ("no check of the answer", |task| task.output = None),
+        ("another recipient", |task| task.deliver[0].to = "eve@support.example".into()),
+        ("another payer", |task| task.key = Some("another".into())),
+        ("later than asked for", |task| task.constraints.deadline = Some(Timestamp::now().plus_millis(60_000))),
+    ];
+    for (what, change) in changes {
+        let plan = (Strategy::Fallback, both(), None);
+        let world = World::start_between(plan, |_| {}, change).await;
+        let a = Upstream::answering("from a").await;
+        world.declare("acme/a", Zone::External, &a).await;
+        world.execute(&[Zone::External]);
+        let asked = |task: &mut TaskSubmitted| {
+            task.output = Some(OutputSpec { max_characters: Some(3), ..OutputSpec::default() });
+            task.deliver = serde_json::from_value(json!([{"channel": "email", "to": "ann@support.example"}])).unwrap();
+        };
+        let task = world.submit(asked).await;
         let fact = world.finished(task).await;
         assert_eq!((fact.outcome, fact.error.unwrap().code.as_str()), (Outcome::Failed, "admission_invalid"), "{what}");
         assert_eq!((a.calls(), fact.attempts.len()), (0, 0), "{what}");

@@ -46,6 +46,9 @@ impl Drop for World {
     }
 }
 
+/// What a router does to a task besides planning it.
+pub(crate) type ChangeTask = fn(&mut Task);
+
 impl World {
     /// With a router that plans `attempts` and a governance that does `admit` to each admission
     /// after signing it.
@@ -55,13 +58,18 @@ impl World {
 
     /// The same with any strategy, and a judge.
     pub(crate) async fn start_with(plan: Planned, tamper: fn(&mut Admission)) -> Self {
+        Self::start_between(plan, tamper, |_| {}).await
+    }
+
+    /// The same with a router that changes tasks.
+    pub(crate) async fn start_between(plan: Planned, tamper: fn(&mut Admission), change: ChangeTask) -> Self {
         let nats = Nats::start().await;
         let namespace = neptune_testkit::namespace();
         let operator = bus_of(&nats, &namespace, Service::Operator).await;
         setup::apply(&operator).await.unwrap();
         let world = Self { nats, namespace, operator, shutdown: Shutdown::new() };
         world.govern(tamper).await;
-        world.route(plan).await;
+        world.route(plan, change).await;
         world
     }
 
@@ -189,7 +197,7 @@ impl World {
         });
     }
 
-    async fn route(&self, plan: Planned) {
+    async fn route(&self, plan: Planned, change: ChangeTask) {
         let (bus, stop) = (self.bus(Service::Router).await, self.shutdown.clone());
         tokio::spawn(async move {
             let publisher = bus.clone();
@@ -197,7 +205,8 @@ impl World {
                 let (bus, (strategy, attempts, judge)) = (publisher.clone(), plan.clone());
                 async move {
                     let cause = incoming.cause();
-                    let TaskAdmitted { task, admission } = incoming.message;
+                    let TaskAdmitted { mut task, admission } = incoming.message;
+                    change(&mut task);
                     let plan =
                         Plan { routed_at: Timestamp::now(), strategy, attempts, judge, explanation: explanation() };
                     bus.hand_on(&TaskRouted { task, admission, plan, attempts_made: Vec::new() }, &cause)
@@ -246,6 +255,7 @@ fn admission(task: &Task) -> Admission {
         pace: Vec::new(),
         policy_version: "r1".into(),
         input_sha256: BASE64_STANDARD.encode(digest::digest(&digest::SHA256, &input).as_ref()),
+        terms_sha256: task.terms_sha256(),
         signed_by: "g1".into(),
         signature: String::new(),
     };

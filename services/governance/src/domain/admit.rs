@@ -88,6 +88,7 @@ pub fn decide<'p>(task: &Task, policy: &'p Policy, now: Timestamp) -> Decision<'
         pace: Vec::new(),
         policy_version: policy.version.clone(),
         input_sha256: String::new(),
+        terms_sha256: None,
         signed_by: String::new(),
         signature: String::new(),
     };

@@ -8,7 +8,7 @@ use crate::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use neptune_bus::Cause;
 use neptune_contracts::{
-    admission::{Task, TaskAdmitted},
+    admission::{Admission, Task, TaskAdmitted},
     delivery::{DeliveryAdmitted, DeliveryFinished, DeliveryOutcome, DeliveryRequested},
     finished::Outcome,
     ids::TaskId,
@@ -38,6 +38,7 @@ async fn an_admission_is_signed_over_task_input_and_bounds() {
     assert_eq!(admission.hold, None);
     let sum = digest::digest(&digest::SHA256, &serde_json::to_vec(&task.input).unwrap());
     assert_eq!(admission.input_sha256, BASE64_STANDARD.encode(sum));
+    assert_eq!((&admission.terms_sha256, admission.terms_sha256.is_some()), (&admitted.terms_sha256(), true));
     let signer = Signer::from_seed(SEED).unwrap();
     let key = signature::UnparsedPublicKey::new(&signature::ED25519, signer.public_key().to_bytes());
     let signed = BASE64_STANDARD.decode(&admission.signature).unwrap();
@@ -45,6 +46,8 @@ async fn an_admission_is_signed_over_task_input_and_bounds() {
     let mut widened = admission.clone();
     widened.allowed_models.push("anthropic/other".into());
     key.verify(&widened.signed_bytes(admitted.id, &admitted.team), &signed).unwrap_err();
+    let freed = Admission { terms_sha256: None, ..admission.clone() };
+    key.verify(&freed.signed_bytes(admitted.id, &admitted.team), &signed).unwrap_err();
     world.stop().await;
 }
 

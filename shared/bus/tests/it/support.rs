@@ -68,6 +68,7 @@ pub(crate) fn admitted(task: Task) -> TaskAdmitted {
         pace: Vec::new(),
         policy_version: "r1".into(),
         input_sha256: String::new(),
+        terms_sha256: None,
         signed_by: "g1".into(),
         signature: String::new(),
     };

@@ -95,3 +95,21 @@ fn unknown_fields_of_the_input_are_passed_on() {
     assert_eq!(again["input"]["logit_bias"], sample["input"]["logit_bias"]);
     assert_eq!(again["input"]["messages"], sample["input"]["messages"]);
 }
+
+#[test]
+fn the_form_that_is_signed_says_whether_the_terms_are_in_it() {
+    let signed = |name: &str| {
+        let (_, sample) = samples(TaskAdmitted::SUBJECT).into_iter().find(|(path, _)| path.ends_with(name)).unwrap();
+        let TaskAdmitted { task, admission } = serde_json::from_value(sample).unwrap();
+        let bytes = String::from_utf8(admission.signed_bytes(task.id, &task.team)).unwrap();
+        (bytes, task.terms_sha256(), admission.terms_sha256)
+    };
+    let before = "neptune-admission-v1\n0199f2aa-0000-7000-8000-000000000001\nsupport\n\
+                  47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\ninternal\nopenai/gpt-4.1,meta/llama-3.3-70b\n\
+                  external,onprem\n0.25\n0199f2aa-0000-7000-8000-0000000000c1 0.012\nr17\n2026-11-23T10:50:00Z";
+    let (bytes, _, none) = signed("task.admitted.v1.0.json");
+    assert_eq!((bytes.as_str(), none), (before, None));
+    let (bytes, terms, stored) = signed("task.admitted.v1.terms.json");
+    assert_eq!((&terms, terms.is_some()), (&stored, true), "the sum of a sample that is out stays what it is");
+    assert_eq!(bytes, format!("{}\n{}", before.replace("-v1", "-v2"), terms.unwrap()));
+}
