@@ -171,11 +171,16 @@ const CALL_CONCURRENCY: usize = 256;
 /// Drives runs of workflows.
 fn drive(parts: &mut Parts<Error>, runs: &Arc<Runs>) {
     parts.consume(&EXECUTOR_RUN_SUBMITTED, RUN_CONCURRENCY, runs, run_submitted::handle);
-    parts.consume(&EXECUTOR_RUN_INPUT, RUN_CONCURRENCY, runs, run_input::handle);
+    parts.consume_expecting(&EXECUTOR_RUN_INPUT, RUN_CONCURRENCY, runs, (run_input::expect, run_input::handle));
     parts.consume(&EXECUTOR_RUN_FIRED, RUN_CONCURRENCY, runs, run_fired::handle);
     parts.consume(&EXECUTOR_RUN_FINISHED, RUN_CONCURRENCY, runs, step_finished::handle);
     parts.consume(&EXECUTOR_DELIVERY_FINISHED, RUN_CONCURRENCY, runs, delivery_finished::handle);
-    parts.consume(&EXECUTOR_EVENT, EVENT_CONCURRENCY, runs, event_published::handle);
+    parts.consume_expecting(
+        &EXECUTOR_EVENT,
+        EVENT_CONCURRENCY,
+        runs,
+        (event_published::expect, event_published::handle),
+    );
     parts.consume(&EXECUTOR_RUN_CALL, CALL_CONCURRENCY, runs, run_call::handle);
     parts.serve(runs, run_query::handle);
     parts.serve(runs, workflows_query::handle);
@@ -184,4 +189,6 @@ fn drive(parts: &mut Parts<Error>, runs: &Arc<Runs>) {
     let (looking, following) = (Arc::clone(runs), Arc::clone(runs));
     parts.spawn_infallible(async move { looking.look_at_gates().await });
     parts.spawn_infallible(async move { following.follow_starts().await });
+    let clearing = Arc::clone(runs);
+    parts.spawn_infallible(async move { clearing.clear_after_ends().await });
 }

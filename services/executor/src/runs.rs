@@ -30,24 +30,34 @@
 //! again is known by its name to the runs that heard it. A note without a listener costs a look in vain, and goes with
 //! the end of its run.
 //!
+//! **Order.** What comes to a run through the same stream (signals and wishes; events) is heard in the order in which it
+//! was stored, as long as one executor is handed it: [`turns`] are taken as it comes, and a [`mailbox`] lets nothing
+//! overtake what has to be handed out again, for a second. Two executors do not wait for each other: of two messages
+//! that are handed to both at the same moment either may be heard first, and so it is after the death of one that had
+//! been handed the earlier. Between streams there is no order.
+//!
 //! **Waiting** holds nothing: timers are the broker's, and a run that waits is some messages on a disk. What is kept of
 //! runs in memory is only a copy, bounded, and read anew where it is not the newest.
 
 pub mod act;
 pub mod aside;
 pub mod carry;
+pub mod clearing;
 pub mod definitions;
 pub mod gates;
 pub mod mailbox;
+pub mod memory;
 pub mod redact;
 pub mod schedules;
 pub mod starting;
+pub mod turns;
 pub mod web;
 
 use crate::{cancels::Cancels, config::Environment, http::Clients};
+use clearing::Clearing;
 use definitions::Definitions;
 use gates::Gates;
-use mailbox::Mailboxes;
+use memory::Mailboxes;
 use neptune_bus::{Bus, Outcome, PublishError};
 use neptune_contracts::resource::Resources;
 use schedules::Schedules;
@@ -56,6 +66,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
+use turns::Turns;
 
 /// Before what could not be carried on is tried again.
 pub(crate) const RETRY: Duration = Duration::from_millis(500);
@@ -80,6 +91,10 @@ pub struct Runs {
     pub(crate) definitions: Definitions,
     /// Places under limits of runs at once.
     pub(crate) gates: Gates,
+    /// Runs that have ended, whose timers are to be taken back.
+    pub(crate) clearing: Clearing,
+    /// In which order handlers give on what came.
+    pub(crate) turns: Arc<Turns>,
     /// How far schedules are.
     pub(crate) schedules: Schedules,
     /// Itself, for what goes on beside.
@@ -101,6 +116,8 @@ impl Runs {
             mailboxes: Mailboxes::default(),
             definitions: Definitions::default(),
             gates: Gates::default(),
+            clearing: Clearing::default(),
+            turns: Arc::default(),
             schedules: Schedules::default(),
             me: me.clone(),
         })

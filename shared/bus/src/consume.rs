@@ -1,7 +1,7 @@
 //! Consuming: typed messages, one handler call each, as many at a time as there are permits.
 
 use crate::{
-    Bus, BusError, Incoming,
+    Bus, BusError, Incoming, Meta,
     pull::Pull,
     settle::{Arrival, settle},
     trace,
@@ -76,9 +76,33 @@ impl Bus {
         H: Fn(Incoming<M>) -> F + Send + Sync + 'static,
         F: Future<Output = Outcome> + Send,
     {
+        self.consume_expecting(spec, concurrency, shutdown, |_, _| (), move |incoming, ()| handler(incoming)).await
+    }
+
+    /// The same. Besides, `expect` is told of each message as it comes, with the parameters of its subject, in the order
+    /// in which the broker hands them out; what it returns goes to the handler with the message. Handlers run beside each
+    /// other, so only by this can they know who came first.
+    ///
+    /// # Errors
+    /// The connection was closed for good.
+    pub async fn consume_expecting<M, E, T, H, F>(
+        &self,
+        spec: &'static ConsumerSpec,
+        concurrency: usize,
+        shutdown: &Shutdown,
+        expect: E,
+        handler: H,
+    ) -> Result<(), ConsumeError>
+    where
+        M: Message,
+        E: Fn(&Meta, &[String]) -> T + Send + Sync + 'static,
+        T: Send + 'static,
+        H: Fn(Incoming<M>, T) -> F + Send + Sync + 'static,
+        F: Future<Output = Outcome> + Send,
+    {
         let open = |source| ConsumeError::Open { consumer: spec.name, source };
         let mut pull = Pull::open(self, spec).await.map_err(open)?;
-        let crew = Crew::new(self.clone(), spec, concurrency, handler);
+        let crew = Crew::new(self.clone(), spec, concurrency, (expect, handler));
         let mover = crate::exhausted::start(self, spec, shutdown);
         let ended = crew.work(&mut pull, shutdown).await;
         for raw in pull.close().await {
@@ -90,13 +114,14 @@ impl Bus {
     }
 }
 
-struct Crew<H> {
+struct Crew<E, H> {
     bus: Bus,
     spec: &'static ConsumerSpec,
     concurrency: usize,
     permits: Arc<Semaphore>,
     freed: Arc<Notify>,
     tasks: TaskTracker,
+    expect: E,
     handler: Arc<H>,
 }
 
@@ -113,8 +138,8 @@ impl Drop for Hand {
     }
 }
 
-impl<H> Crew<H> {
-    fn new(bus: Bus, spec: &'static ConsumerSpec, concurrency: usize, handler: H) -> Self {
+impl<E, H> Crew<E, H> {
+    fn new(bus: Bus, spec: &'static ConsumerSpec, concurrency: usize, (expect, handler): (E, H)) -> Self {
         let concurrency = concurrency.max(1);
         Self {
             bus,
@@ -123,14 +148,17 @@ impl<H> Crew<H> {
             permits: Arc::new(Semaphore::new(concurrency)),
             freed: Arc::new(Notify::new()),
             tasks: TaskTracker::new(),
+            expect,
             handler: Arc::new(handler),
         }
     }
 
-    async fn work<M, F>(&self, pull: &mut Pull, shutdown: &Shutdown) -> Result<(), ConsumeError>
+    async fn work<M, T, F>(&self, pull: &mut Pull, shutdown: &Shutdown) -> Result<(), ConsumeError>
     where
         M: Message,
-        H: Fn(Incoming<M>) -> F + Send + Sync + 'static,
+        E: Fn(&Meta, &[String]) -> T,
+        T: Send + 'static,
+        H: Fn(Incoming<M>, T) -> F + Send + Sync + 'static,
         F: Future<Output = Outcome> + Send,
     {
         loop {
@@ -149,17 +177,24 @@ impl<H> Crew<H> {
         }
     }
 
-    fn begin<M, F>(&self, raw: Raw)
+    fn begin<M, T, F>(&self, raw: Raw)
     where
         M: Message,
-        H: Fn(Incoming<M>) -> F + Send + Sync + 'static,
+        E: Fn(&Meta, &[String]) -> T,
+        T: Send + 'static,
+        H: Fn(Incoming<M>, T) -> F + Send + Sync + 'static,
         F: Future<Output = Outcome> + Send,
     {
+        let Some(arrival) = Arrival::read::<M>(&self.bus, self.spec, raw) else {
+            tracing::error!(consumer = self.spec.name, "the broker handed out a message without an ack subject");
+            return;
+        };
+        let expected = (self.expect)(&arrival.meta, &arrival.parameters);
         let hand = Hand { _permit: self.permits.clone().try_acquire_owned().ok(), freed: self.freed.clone() };
         let (bus, spec, handler) = (self.bus.clone(), self.spec, self.handler.clone());
         self.tasks.spawn(async move {
             let _hand = hand;
-            handle_one::<M, H, F>(&bus, spec, &handler, raw).await;
+            handle_one::<M, T, H, F>((&bus, spec), &handler, arrival, expected).await;
         });
     }
 
@@ -185,16 +220,12 @@ impl<H> Crew<H> {
     }
 }
 
-async fn handle_one<M, H, F>(bus: &Bus, spec: &'static ConsumerSpec, handler: &H, raw: Raw)
+async fn handle_one<M, T, H, F>((bus, spec): (&Bus, &'static ConsumerSpec), handler: &H, arrival: Arrival, expected: T)
 where
     M: Message,
-    H: Fn(Incoming<M>) -> F,
+    H: Fn(Incoming<M>, T) -> F,
     F: Future<Output = Outcome> + Send,
 {
-    let Some(arrival) = Arrival::read::<M>(bus, spec, raw) else {
-        tracing::error!(consumer = spec.name, "the broker handed out a message without an ack subject");
-        return;
-    };
     let span = tracing::info_span!(
         "process",
         otel.name = spec.filter,
@@ -207,7 +238,7 @@ where
         let outcome = match arrival.decode::<M>(bus).await {
             Ok(incoming) => {
                 // Pinned once: each layer around it would hold it twice.
-                let called = Box::pin(AssertUnwindSafe(handler(incoming)).catch_unwind());
+                let called = Box::pin(AssertUnwindSafe(handler(incoming, expected)).catch_unwind());
                 crate::settle::alive(bus, spec, &arrival, called).await.unwrap_or_else(|_| arrival.after_panic(spec))
             }
             Err(outcome) => outcome,

@@ -124,6 +124,11 @@ impl Lease {
     /// Returns when the lease belongs to somebody else, or may by now.
     async fn renew_until_lost(&mut self, accept: Option<&str>) {
         let mut valid_until = Instant::now() + TTL;
+        // An accept that waited long would be handed out again while the lease of a holder that died still lasts, and
+        // then only after another wait.
+        if let Some(token) = accept.filter(|_| self.sequence > 0) {
+            settle::tell(&self.bus, token, "+WPI").await;
+        }
         loop {
             tokio::time::sleep(RENEW_EVERY).await;
             if let Some(token) = accept {

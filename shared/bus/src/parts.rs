@@ -1,6 +1,6 @@
 //! The frame of a service: its parts run side by side on one connection until a stop is asked for.
 
-use crate::{BatchLimits, Bus, BusError, ConsumeError, Incoming, Outcome};
+use crate::{BatchLimits, Bus, BusError, ConsumeError, Incoming, Meta, Outcome};
 use neptune_contracts::{
     Message,
     query::{Query, QueryError},
@@ -39,6 +39,30 @@ where
         self.running.spawn(async move {
             let handle = move |incoming| handle(context.clone(), incoming);
             Ok(bus.consume(spec, concurrency, &shutdown, handle).await?)
+        });
+    }
+
+    /// The same, with what `expect` makes of each message as it comes; see [`Bus::consume_expecting`].
+    pub fn consume_expecting<M, C, X, T, H, F>(
+        &mut self,
+        spec: &'static ConsumerSpec,
+        concurrency: usize,
+        context: &C,
+        (expect, handle): (X, H),
+    ) where
+        M: Message,
+        C: Clone + Send + Sync + 'static,
+        X: Fn(&C, &Meta, &[String]) -> T + Send + Sync + 'static,
+        T: Send + 'static,
+        H: Fn(C, Incoming<M>, T) -> F + Send + Sync + 'static,
+        F: Future<Output = Outcome> + Send + 'static,
+    {
+        let (bus, shutdown, context) = (self.bus.clone(), self.shutdown.clone(), context.clone());
+        let expecting = context.clone();
+        self.running.spawn(async move {
+            let expect = move |meta: &Meta, parameters: &[String]| expect(&expecting, meta, parameters);
+            let handle = move |incoming, expected| handle(context.clone(), incoming, expected);
+            Ok(bus.consume_expecting(spec, concurrency, &shutdown, expect, handle).await?)
         });
     }
 

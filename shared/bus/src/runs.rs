@@ -263,17 +263,18 @@ impl Bus {
         self.inner.client.publish_with_headers(reply_to.to_owned(), headers, draft.body).await.ok();
     }
 
-    /// Has the broker publish a [`RunFired`] when the timer is due; at once when it is overdue.
+    /// Has the broker publish a [`RunFired`] when the timer is due; at once when it is overdue. Returns the sequence under
+    /// which it keeps the timer until then.
     ///
     /// # Errors
     /// The broker did not store it, or nobody knows.
-    pub async fn set_timer(&self, timer: &RunTimer) -> Result<(), PublishError> {
+    pub async fn set_timer(&self, timer: &RunTimer) -> Result<u64, PublishError> {
         let parameters = timer.parameters();
         let parameters: Vec<&str> = parameters.iter().map(String::as_str).collect();
         let mut draft = self.draft(timer, &Cause::root()).await?;
         draft.headers.insert(NATS_SCHEDULE, format!("@at {}", timer.due_at));
         draft.headers.insert(NATS_SCHEDULE_TARGET, self.namespace().subject(RunFired::SUBJECT, &parameters));
-        self.store(&draft).await.map(drop)
+        self.store(&draft).await.map(|stored| stored.sequence)
     }
 
     /// Takes back a timer of a run, or all of them. One that fires all the same is not waited for any more.
@@ -287,6 +288,19 @@ impl Bus {
         let filter =
             self.namespace().subject(RunTimer::SUBJECT, &[team.as_str(), &run.to_string(), timer.unwrap_or("*")]);
         stream.purge().filter(filter).await.map(drop).map_err(|error| BusError::new(action, error))
+    }
+
+    /// Takes back the timers of a run that are stored before the sequence `before`.
+    ///
+    /// # Errors
+    /// The broker could not be asked.
+    pub async fn clear_timers_before(&self, team: &Team, run: RunId, before: u64) -> Result<(), BusError> {
+        let action = "clear timers of a run that has ended";
+        let name = self.namespace().resource(StreamName::Timers.as_str());
+        let stream = self.inner.context.get_stream_no_info(name).await.map_err(|error| BusError::new(action, error))?;
+        let filter = self.namespace().subject(RunTimer::SUBJECT, &[team.as_str(), &run.to_string(), "*"]);
+        let purged = stream.purge().filter(filter).sequence(before).await;
+        purged.map(drop).map_err(|error| BusError::new(action, error))
     }
 }
 

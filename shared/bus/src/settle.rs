@@ -33,7 +33,7 @@ pub(crate) struct Arrival {
     pub(crate) meta: Meta,
     pub(crate) headers: Option<HeaderMap>,
     pub(crate) body: Bytes,
-    parameters: Vec<String>,
+    pub(crate) parameters: Vec<String>,
 }
 
 impl Arrival {

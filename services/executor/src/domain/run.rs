@@ -15,6 +15,7 @@ pub mod redact;
 pub mod refusal;
 pub mod timer;
 pub mod view;
+pub mod weight;
 
 use neptune_contracts::{
     ids::RunId,

@@ -16,5 +16,5 @@ pub async fn handle(runs: Arc<Runs>, incoming: Incoming<DeliveryFinished>) -> Ou
     let Some(step) = step else { return Outcome::Done };
     let key = (fact.team.clone(), step.run);
     let heard = Heard::Delivery { instance: step.instance, fact };
-    runs.hear(key, Item { heard, delivered: incoming.meta.delivered, made_of: None }).await
+    runs.hear(key, Item::new(heard, incoming.meta.delivered)).await
 }

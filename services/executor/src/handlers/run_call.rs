@@ -49,7 +49,7 @@ pub async fn handle(runs: Arc<Runs>, incoming: Incoming<RunCall>) -> Outcome {
         return Outcome::Done;
     };
     let heard = Heard::Answered { instance, answer: answer.clone() };
-    match runs.hear((team.clone(), run), Item { heard, delivered: 1, made_of: None }).await {
+    match runs.hear((team.clone(), run), Item::new(heard, 1)).await {
         Outcome::Done => Outcome::Done,
         // What came of the call is kept for whoever can write it down, so that it is not made again.
         _ => settled(store(&runs.bus, (run, team, instance), &answer).await),
@@ -67,7 +67,7 @@ async fn answered(runs: &Arc<Runs>, (run, team, instance): (RunId, &Team, u64), 
         }
         // Whoever wrote the answer down may have died before it asked for what follows.
         _ => {
-            let item = Item { heard: Heard::Again { instance }, delivered: delivered.max(2), made_of: None };
+            let item = Item::new(Heard::Again { instance }, delivered.max(2));
             return Some(runs.hear(key, item).await);
         }
     }

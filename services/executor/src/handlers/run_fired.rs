@@ -12,5 +12,5 @@ use std::sync::Arc;
 pub async fn handle(runs: Arc<Runs>, incoming: Incoming<RunFired>) -> Outcome {
     let RunFired { run, team, timer, .. } = incoming.message;
     let heard = Heard::Fired { timer };
-    runs.hear((team, run), Item { heard, delivered: incoming.meta.delivered, made_of: None }).await
+    runs.hear((team, run), Item::new(heard, incoming.meta.delivered)).await
 }

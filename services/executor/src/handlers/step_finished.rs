@@ -18,5 +18,5 @@ pub async fn handle(runs: Arc<Runs>, incoming: Incoming<TaskFinished>) -> Outcom
     };
     let key = (fact.team.clone(), run);
     let heard = Heard::Task { instance, fact };
-    runs.hear(key, Item { heard, delivered: incoming.meta.delivered, made_of: None }).await
+    runs.hear(key, Item::new(heard, incoming.meta.delivered)).await
 }

@@ -36,22 +36,29 @@ enum Done {
 }
 
 impl Runs {
-    /// Does what a run asks for; `is_again` when some of it may have been asked for before.
-    pub(super) async fn perform(&self, course: &Course, deeds: Vec<Deed>, is_again: bool) -> Result<(), Fault> {
+    /// Does what a run asks for; `is_again` when some of it may have been asked for before. Returns the sequence
+    /// before which all timers that were set are stored, 0 when none was.
+    pub(super) async fn perform(&self, course: &Course, deeds: Vec<Deed>, is_again: bool) -> Result<u64, Fault> {
         let doing = stream::iter(deeds).map(|deed| Ok(Box::pin(self.perform_one(course, deed, is_again))));
-        let done = doing.try_buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await;
-        done.map(drop).map_err(Fault::Publish)
+        let done =
+            doing.try_buffer_unordered(AT_ONCE).try_fold(0, |most, before| std::future::ready(Ok(before.max(most))));
+        done.await.map_err(Fault::Publish)
     }
 
-    async fn perform_one(&self, course: &Course, deed: Deed, is_again: bool) -> Result<(), PublishError> {
+    async fn perform_one(&self, course: &Course, deed: Deed, is_again: bool) -> Result<u64, PublishError> {
+        if let Deed::Set { timer, due_ms } = deed {
+            let (timer, due_at) = (timer.to_string(), finish::timestamp(due_ms));
+            let timer = RunTimer { run: course.id, team: course.team.clone(), timer, due_at };
+            return self.bus.set_timer(&timer).await.map(|sequence| sequence + 1);
+        }
+        self.perform_other(course, deed, is_again).await.map(|()| 0)
+    }
+
+    async fn perform_other(&self, course: &Course, deed: Deed, is_again: bool) -> Result<(), PublishError> {
         match deed {
             Deed::Ask { instance, request } => self.ask(course, instance, &request, is_again).await,
             Deed::Cut { instance, request } => self.cut(course, instance, &request).await,
-            Deed::Set { timer, due_ms } => {
-                let due_at = finish::timestamp(due_ms);
-                let timer = timer.to_string();
-                self.bus.set_timer(&RunTimer { run: course.id, team: course.team.clone(), timer, due_at }).await
-            }
+            Deed::Set { .. } => Ok(()),
             Deed::Clear { timer } => {
                 self.clear(course, Some(timer.to_string())).await;
                 Ok(())
@@ -65,7 +72,11 @@ impl Runs {
                 self.bus.publish(&changed, &Cause::root()).await.map(drop)
             }
             Deed::End { ending } => {
-                self.clear(course, None).await;
+                match course.timers_before {
+                    Some(0) => {}
+                    Some(before) => self.clear_soon((&course.team, course.id), before),
+                    None => self.clear(course, None).await,
+                }
                 self.forget_listening(course).await;
                 let reply_to = course.made_of.reply_to.as_deref();
                 self.end(&finish::finished(course, &ending), course.run.sensitivity, reply_to).await?;

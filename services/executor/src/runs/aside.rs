@@ -85,7 +85,7 @@ impl Runs {
             _ => return self.later(key, fault, tries).await,
         };
         tracing::error!(run.id = %key.1, detail, "a run is faulted");
-        let broken = [Item { heard: Heard::Broken { detail: detail.clone() }, delivered: 1, made_of: None }];
+        let broken = [Item::new(Heard::Broken { detail: detail.clone() }, 1)];
         match self.attempt(key, &mut None, &broken).await {
             Ok(true) => Carried::On,
             // It never got as far as a log.

@@ -8,7 +8,7 @@ use crate::domain::run::{
     course::{Course, Decided, Heard},
     deeds,
     depth::{self, MOST_OF_RECORD},
-    event,
+    event, weight,
 };
 use futures::FutureExt as _;
 use neptune_bus::{Append, BusError, LogEntry, PublishError};
@@ -16,7 +16,7 @@ use neptune_contracts::{
     Timestamp,
     run::log::{RunLogged, RunMadeOf},
 };
-use neptune_workflow::run::Instance;
+use neptune_workflow::{expression::meter, run::Instance};
 use serde_json::Value;
 use std::{collections::BTreeSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use uuid::Uuid;
@@ -30,6 +30,12 @@ const EARLY: u64 = 40;
 const EARLY_SOON: u64 = 20;
 /// The pause from then on.
 const EARLY_PAUSE: Duration = Duration::from_secs(5);
+
+/// Steps of expressions, of an unoptimised build some two milliseconds, that are not worth another thread: handing over
+/// and back costs more than most decisions.
+const AT_ONCE_STEPS: u64 = 2_000;
+/// What comes to a run together, and tasks of it that are being done, so that a decision may be small.
+const FEW: usize = 64;
 
 /// What became of what came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +110,7 @@ impl Runs {
         if suspect.is_some() {
             self.cleared(key).await;
         }
+        self.weigh(key, mailbox, known.as_ref());
         carried
     }
 
@@ -146,7 +153,7 @@ impl Runs {
                     None => return Ok(false),
                 },
             };
-            let (course, decided) = decide(course, Arc::clone(&heard)).await?;
+            let (course, mut decided) = decide(course, Arc::clone(&heard)).await?;
             is_again |= decided.is_repeated;
             if decided.records.is_empty() {
                 // What is known may be too old to know what came.
@@ -165,14 +172,14 @@ impl Runs {
             if event::may_listen(&decided.records) {
                 self.note_listening(&course, &decided.course).await?;
             }
-            match self.append(&course, &decided).await? {
-                Append::Stored(sequence) => {
+            match self.append(&course, &mut decided).await? {
+                Append::Stored(_) => {
                     let Decided { course: mut next, deeds: mut wanted, .. } = decided;
-                    next.sequence = sequence;
                     if is_again {
                         wanted.extend(next.again(&causes));
                     }
-                    self.perform(&next, deeds::settled(wanted), is_again).await?;
+                    let timers_before = self.perform(&next, deeds::settled(wanted), is_again).await?;
+                    next.timers_before = next.timers_before.map(|before| before.max(timers_before));
                     self.keep(key, known, next);
                     return Ok(true);
                 }
@@ -208,6 +215,7 @@ impl Runs {
         };
         let waits = course.waits_for(instance);
         self.keep(key, &mut known, course);
+        self.weigh(key, &mailbox, known.as_ref());
         Ok(waits)
     }
 
@@ -220,18 +228,20 @@ impl Runs {
         }
     }
 
+    fn weigh(&self, key: &Key, mailbox: &Mailbox, known: Option<&Course>) {
+        self.mailboxes.weigh(key, mailbox, known.map_or(0, |course| course.weight));
+    }
+
     /// The run of a log; a new one when there is none and one is to begin.
     async fn load(&self, key: &Key, items: &[Item]) -> Result<Option<Course>, Fault> {
         if let Some(course) = self.read(key).await? {
             return Ok(Some(course));
         }
         let begins = items.iter().find_map(|item| item.made_of.clone());
-        Ok(begins.map(|made_of| self.course(key, made_of)))
-    }
-
-    fn course(&self, key: &Key, made_of: Arc<RunMadeOf>) -> Course {
-        let definition = self.definitions.of(&made_of).map_err(Arc::from);
-        Course::new(key.1, key.0.clone(), made_of, definition)
+        Ok(begins.map(|made_of| {
+            let definition = self.definitions.of(&made_of).map_err(Arc::from);
+            Course::new(key.1, key.0.clone(), made_of, definition)
+        }))
     }
 
     /// The run of a log, if there is one.
@@ -243,8 +253,10 @@ impl Runs {
     /// The run that the messages of a log make.
     pub(crate) fn replayed(&self, key: &Key, mut entries: Vec<LogEntry>) -> Result<Option<Course>, Fault> {
         let Some(first) = entries.first_mut() else { return Ok(None) };
-        let made_of = first.logged.made_of.take().ok_or(Fault::Headless)?;
-        let mut course = self.course(key, Arc::new(*made_of));
+        let mut made_of = *first.logged.made_of.take().ok_or(Fault::Headless)?;
+        let definition = self.definitions.of(&made_of).map_err(Arc::from);
+        made_of.definition = Value::Null;
+        let mut course = Course::new(key.1, key.0.clone(), Arc::new(made_of), definition);
         take(&mut course, entries)?;
         Ok(Some(course))
     }
@@ -267,14 +279,16 @@ impl Runs {
         Ok(())
     }
 
-    async fn append(&self, before: &Course, decided: &Decided) -> Result<Append, Fault> {
+    /// Appends what was decided; when it is stored, the run knows under which sequence.
+    async fn append(&self, before: &Course, decided: &mut Decided) -> Result<Append, Fault> {
         let encode = |error| Fault::Publish(PublishError::Encode(error));
         let records: Vec<Value> =
             decided.records.iter().map(serde_json::to_value).collect::<Result<_, _>>().map_err(encode)?;
         if records.iter().any(|record| depth::is_deeper(record, MOST_OF_RECORD)) {
             return Err(Fault::TooDeep);
         }
-        let logged = RunLogged {
+        decided.course.weight += records.iter().map(weight::of).sum::<usize>();
+        let mut logged = RunLogged {
             id: Uuid::new_v4().simple().to_string(),
             run: before.id,
             team: before.team.clone(),
@@ -282,7 +296,14 @@ impl Runs {
             causes: decided.causes.clone(),
             records,
         };
-        self.bus.append_log(&logged, before.sequence).await.map_err(Fault::Publish)
+        let appended = self.bus.append_log(&logged, before.sequence).await.map_err(Fault::Publish)?;
+        if let Append::Stored(sequence) = appended {
+            decided.course.sequence = sequence;
+            if let Some(made_of) = logged.made_of.take() {
+                decided.course.made_of = Arc::new(RunMadeOf { definition: Value::Null, ..*made_of });
+            }
+        }
+        Ok(appended)
     }
 }
 
@@ -296,10 +317,17 @@ fn take(course: &mut Course, entries: Vec<LogEntry>) -> Result<(), Fault> {
     std::panic::catch_unwind(taking).unwrap_or(Err(Fault::Crashed))
 }
 
-/// Decides beside the thread that serves the others: expressions may take their time.
+/// Decides: at once where that takes no more than a moment, else beside the thread that serves the others.
 async fn decide(course: Course, heard: Arc<Vec<Heard>>) -> Result<(Course, Decided), Fault> {
     let now_ms = u64::try_from(Timestamp::now().unix_micros() / 1_000).unwrap_or(0);
     let chance = Uuid::new_v4().as_u64_pair().0;
+    if heard.len() <= FEW && course.run.frames.len() <= FEW {
+        let deciding = || meter::with_allowance(AT_ONCE_STEPS, || course.decide(&heard, now_ms, chance));
+        let decided = std::panic::catch_unwind(AssertUnwindSafe(deciding)).map_err(|_| Fault::Crashed)?;
+        if let Some(decided) = decided {
+            return Ok((course, decided));
+        }
+    }
     let deciding = tokio::task::spawn_blocking(move || {
         let decided = course.decide(&heard, now_ms, chance);
         (course, decided)

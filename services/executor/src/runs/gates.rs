@@ -227,7 +227,7 @@ impl Runs {
     fn begin_soon(&self, team: Team, place: &Place) {
         let Some(runs) = self.me.upgrade() else { return };
         let key = (team, place.run);
-        let item = Item { heard: Heard::Admitted { turn: place.turn }, delivered: 1, made_of: None };
+        let item = Item::new(Heard::Admitted { turn: place.turn }, 1);
         tokio::spawn(async move { runs.hear(key, item).await });
     }
 

@@ -81,7 +81,7 @@ async fn admitted(definition: Arc<Definition>, input: &Value) -> Result<Admissio
 /// What has a run begin.
 fn start(Asked { submitted, delivered, .. }: &Asked, made_of: Option<RunMadeOf>) -> Item {
     let heard = Heard::Start { input: submitted.input.clone(), class: submitted.class };
-    Item { heard, delivered: *delivered, made_of: made_of.map(Arc::new) }
+    Item { made_of: made_of.map(Arc::new), ..Item::new(heard, *delivered) }
 }
 
 impl Runs {

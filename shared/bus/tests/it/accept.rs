@@ -196,6 +196,38 @@ async fn a_renewal_that_a_busy_broker_stored_without_saying_so_in_time_loses_not
     shutdown.cancel();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_waited_long_for_a_holder_that_died_finds_its_lease_free_when_it_comes_again() {
+    let world = World::start().await;
+    let shutdown = Shutdown::new();
+    let governance = world.bus(Service::Governance).await;
+    submit(&world.bus(Service::Client).await, "late").await;
+    let (bus, stop) = (governance.clone(), shutdown.clone());
+    let (sender, mut free) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let handler = move |incoming: Incoming<TaskSubmitted>| {
+            let (bus, sender) = (bus.clone(), sender.clone());
+            async move {
+                let accept = incoming.accept().unwrap().clone();
+                if accept.delivery() > 1 {
+                    sender.send(bus.lease("support.late").await.unwrap().is_some()).unwrap();
+                    return Outcome::HandedOn;
+                }
+                // It waits in a queue, then its holder dies: nothing is renewed, and nothing given up.
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                let held =
+                    bus.lease_for("support.late", &accept).await.unwrap().expect("the lease is free").hold(&accept);
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                drop(held);
+                Outcome::HandedOn
+            }
+        };
+        governance.consume(&GOVERNANCE_SUBMITTED, 4, &stop, handler).await.unwrap();
+    });
+    assert_eq!(free.recv().await, Some(true));
+    shutdown.cancel();
+}
+
 fn signal(pid: u32, name: &str) {
     assert!(std::process::Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
 }

@@ -135,6 +135,25 @@ async fn timers_fire_once_also_over_a_restart_of_the_broker_and_not_when_cleared
     reading.await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn timers_that_a_run_sets_when_it_is_taken_up_again_are_not_cleared_with_those_before() {
+    let world = World::start().await;
+    let bus = world.bus(Service::Executor).await;
+    let (run, other, due_at) = (RunId::mint(), RunId::mint(), Timestamp::now().plus_millis(60_000));
+    let timer = |run, name: &str| RunTimer { run, team: team(), timer: name.into(), due_at };
+    bus.set_timer(&timer(run, "0-limit-0")).await.unwrap();
+    bus.set_timer(&timer(other, "0-limit-0")).await.unwrap();
+    let last = bus.set_timer(&timer(run, "1-wait-0")).await.unwrap();
+    let again = bus.set_timer(&timer(run, "0-limit-1")).await.unwrap();
+    assert_eq!((last, again), (3, 4));
+    bus.clear_timers_before(&team(), run, last + 1).await.unwrap();
+    bus.clear_timers_before(&team(), run, last + 1).await.unwrap();
+    let timers = world.namespace.resource("TIMERS");
+    assert_eq!(world.nats.stream_messages(&timers).await, 2, "the other run's, and the one that came after");
+    bus.clear_timers_before(&team(), run, again + 1).await.unwrap();
+    assert_eq!(world.nats.stream_messages(&timers).await, 1);
+}
+
 fn ended(run: RunId, turn: u32) -> RunFinished {
     RunFinished {
         id: run,

@@ -2,6 +2,7 @@
 //! jaq follows nested terms and calls by recursion, and an overflow of the stack cannot be caught.
 //! Short expressions fit on any stack; longer ones get a stack of their own, large enough for the longest.
 
+use super::meter;
 use jaq_core::load::{
     lex::StrPart,
     parse::{BinaryOp, Def, Pattern, Term},
@@ -50,6 +51,8 @@ pub(super) fn on_stack<T: Send>(terms: u64, work: impl FnOnce() -> T + Send) -> 
     if terms <= SHORT_TERMS {
         return Ok(work());
     }
+    // An allowance does not go along.
+    meter::spend(u64::MAX);
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work)?;
         thread.join().map_err(|_| std::io::Error::other("the interpreter failed"))

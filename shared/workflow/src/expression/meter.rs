@@ -38,6 +38,7 @@ pub enum Stop {
 
 thread_local! {
     static LEFT: Cell<Option<u64>> = const { Cell::new(None) };
+    static ALLOWANCE: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
 /// Counts steps; outside [`within`] nothing is counted.
@@ -61,13 +62,70 @@ pub fn stop(why: Stop) {
     }
 }
 
-/// Runs `evaluate` with [`STEPS`] steps.
+/// Runs `evaluate` with [`STEPS`] steps, or with what is left of an allowance if that is less.
 ///
 /// # Errors
 /// It was stopped.
 pub fn within<T>(evaluate: impl FnOnce() -> T) -> Result<T, Stop> {
-    LEFT.set(Some(STEPS));
+    let allowed = ALLOWANCE.get().map_or(STEPS, |left| left.min(STEPS));
+    LEFT.set(Some(allowed));
     let ended = catch_unwind(AssertUnwindSafe(evaluate));
-    LEFT.set(None);
-    ended.map_err(|payload| payload.downcast_ref::<Stop>().copied().unwrap_or(Stop::Interpreter))
+    let left = LEFT.replace(None).unwrap_or(0);
+    let ended = ended.map_err(|payload| payload.downcast_ref::<Stop>().copied().unwrap_or(Stop::Interpreter));
+    // More steps than are allowed here, though not more than an evaluation may take.
+    let is_cut = allowed < STEPS && matches!(ended, Err(Stop::Steps));
+    spend(if is_cut { u64::MAX } else { allowed - left });
+    ended
+}
+
+/// An allowance is used up.
+struct Spent;
+
+/// Does `work` if that takes no more than so many steps, over all its evaluations and whatever else it counts; nothing
+/// when it takes more. What it did until then is lost, so that it must be fit to be done again from the beginning.
+///
+/// For whoever may do small work at once, and must leave larger work to others.
+pub fn with_allowance<T>(steps: u64, work: impl FnOnce() -> T) -> Option<T> {
+    ALLOWANCE.set(Some(steps));
+    let done = catch_unwind(AssertUnwindSafe(work));
+    ALLOWANCE.set(None);
+    match done {
+        Ok(done) => Some(done),
+        Err(payload) if payload.is::<Spent>() => None,
+        Err(payload) => resume_unwind(payload),
+    }
+}
+
+/// Counts steps of an allowance, and ends its work when it is used up. Without one nothing is counted.
+pub fn spend(steps: u64) {
+    let Some(left) = ALLOWANCE.get() else { return };
+    match left.checked_sub(steps) {
+        Some(left) => ALLOWANCE.set(Some(left)),
+        None => resume_unwind(Box::new(Spent)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_work_is_done_within_its_allowance_and_larger_work_not_at_all() {
+        let evaluate = |steps: usize| within(|| charge(steps));
+        assert_eq!(with_allowance(100, || (evaluate(40), evaluate(60))), Some((Ok(()), Ok(()))));
+        assert_eq!(with_allowance(100, || (evaluate(40), evaluate(61))), None);
+        assert_eq!(with_allowance(100, || spend(101)), None);
+        // Where an evaluation takes too much anywhere, it does so here.
+        assert_eq!(with_allowance(u64::MAX, || evaluate(500_000)), Some(Err(Stop::Steps)));
+        // Nothing of it is left afterwards.
+        assert_eq!(evaluate(399_999), Ok(()));
+        spend(u64::MAX);
+    }
+
+    #[test]
+    fn what_crashes_within_an_allowance_crashes() {
+        let crashed = catch_unwind(|| with_allowance(9, || resume_unwind(Box::new("crash"))));
+        assert!(crashed.is_err_and(|payload| payload.is::<&str>()));
+        spend(u64::MAX);
+    }
 }

@@ -21,7 +21,10 @@ use super::{
     scope::{Scope, Task},
     state::At,
 };
-use crate::definition::{self, Definition, Step, Then};
+use crate::{
+    definition::{self, Definition, Step, Then},
+    expression::meter,
+};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -37,6 +40,9 @@ pub const RUN_LIMIT_MS: u64 = 30 * 86_400_000;
 pub const COMPENSATION_LIMIT_MS: u64 = 3_600_000;
 /// Events that are kept for tasks that will listen.
 pub const SIGNALS: usize = 1_000;
+
+/// What a change counts of the allowance of a decision, in steps of expressions.
+const STEPS_PER_CHANGE: u64 = 16;
 
 /// Signals that one run takes, wishes counted; further ones change nothing.
 pub const SIGNALS_PER_RUN: usize = 10_000;
@@ -125,6 +131,7 @@ impl<'a> Machine<'a> {
 
     /// Makes a change part of the record, and of the run.
     fn push(&mut self, change: Change) {
+        meter::spend(STEPS_PER_CHANGE);
         self.run.apply(&change, &mut self.actions);
         self.changes.push(change);
     }

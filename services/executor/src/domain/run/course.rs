@@ -3,7 +3,7 @@
 use super::{
     approval, class,
     deeds::{self, Deed},
-    depth, model, notify, timer,
+    depth, model, notify, timer, weight,
 };
 use neptune_contracts::{
     delivery::DeliveryFinished,
@@ -42,7 +42,7 @@ pub struct Course {
     pub id: RunId,
     /// Whose it is.
     pub team: Team,
-    /// What it was made of.
+    /// What it was made of; once that stands in the log, without the text of its definition, which is large.
     pub made_of: Arc<RunMadeOf>,
     /// Its definition; why it cannot be run any more, when it was stored by an earlier reader of the language that
     /// took what this one refuses.
@@ -57,6 +57,10 @@ pub struct Course {
     pub changes: u32,
     /// When was decided last, in milliseconds since 1970.
     pub last_ms: u64,
+    /// All timers that it has set are stored before this sequence; none when others may have set some.
+    pub timers_before: Option<u64>,
+    /// About how many bytes what is known of it takes.
+    pub weight: usize,
     /// Calls that are not answered.
     pub asked: BTreeMap<Instance, Arc<Request>>,
     /// What the last messages of the log were about.
@@ -187,6 +191,8 @@ impl Course {
             turn: 1,
             changes: 0,
             last_ms: 0,
+            timers_before: Some(0),
+            weight: weight::RUN,
             asked: BTreeMap::new(),
             recent: VecDeque::new(),
             asides: VecDeque::new(),
@@ -205,6 +211,7 @@ impl Course {
     /// # Errors
     /// A record is none.
     pub fn take(&mut self, sequence: u64, causes: Vec<String>, records: Vec<Value>) -> Result<(), serde_json::Error> {
+        self.weight += records.iter().map(weight::of).sum::<usize>();
         let records: Vec<Record> = records.into_iter().map(serde_json::from_value).collect::<Result<_, _>>()?;
         let mut done = Vec::new();
         for record in &records {
@@ -213,6 +220,7 @@ impl Course {
             done.extend(self.note(record));
         }
         self.sequence = sequence;
+        self.timers_before = None;
         self.remember(causes, &done);
         Ok(())
     }

@@ -89,3 +89,15 @@ fn a_call_is_waited_for_until_its_answer_comes_even_while_the_run_is_paused() {
     let paused = begun.decide(&[pause, answer], 2_000, 7).course;
     assert!(paused.run.ending().is_none() && !paused.waits_for(1), "it is kept for when the run is resumed");
 }
+
+#[test]
+fn timers_that_others_may_have_set_are_not_counted_on() {
+    let mut run = course(ASKS);
+    assert_eq!(run.timers_before, Some(0));
+    let before = run.weight;
+    let decided = run.decide(&[start(None)], 1, 1);
+    let records = decided.records.iter().map(|record| serde_json::to_value(record).unwrap()).collect();
+    run.take(7, decided.causes, records).unwrap();
+    assert_eq!((run.sequence, run.timers_before), (7, None));
+    assert!(run.weight > before, "what came to it takes memory");
+}
