@@ -10,7 +10,7 @@ mod tasks;
 mod values;
 
 use crate::{
-    definition::{Definition, Extension, Part, Read, Step, Trigger},
+    definition::{Definition, Duration, Extension, Part, Read, Step, Trigger},
     fault::Fault,
     grammar,
     schedule::Cron,
@@ -144,14 +144,23 @@ impl<'a> Compiler<'a> {
                 Err(message) => self.fault(node, "/schedule/cron", message, None),
             }
         }
-        let every = self.duration_field(schedule, "every", "/schedule");
-        triggers.extend(every.map(Trigger::Every));
-        let after = self.duration_field(schedule, "after", "/schedule");
-        triggers.extend(after.map(Trigger::After));
+        triggers.extend(self.fixed(schedule, "every").map(Trigger::Every));
+        triggers.extend(self.fixed(schedule, "after").map(Trigger::After));
         if let Some(on) = schedule.field("on") {
             triggers.push(Trigger::Events(self.consumption(on, "/schedule/on")));
         }
         triggers
+    }
+
+    /// A length of time before there is a run, and with it anything that an expression could be about.
+    fn fixed(&mut self, schedule: &Node, name: &str) -> Option<Duration> {
+        let duration = self.duration_field(schedule, name, "/schedule")?;
+        if let (true, Duration::Computed(_), Some(node)) = (self.is_new, &duration, schedule.field(name)) {
+            let hint = Some(format!("write `{name}: PT1H`; no run is there yet that an expression could see"));
+            let pointer = grammar::below("/schedule", name);
+            self.fault(node, &pointer, "the length must be said here, not made by an expression", hint);
+        }
+        Some(duration)
     }
 
     /// Functions, then extensions.

@@ -18,7 +18,7 @@ use crate::{
     source::{Content, Node},
 };
 pub(crate) use forms::wrapper;
-pub use forms::{duration_ms, expression};
+pub use forms::{duration_ms, expression, length_ms, unit_ms};
 pub use reference::{reference, words};
 pub use schema::json_schema;
 
@@ -125,6 +125,13 @@ fn checked(document: &Node, is_beyond: bool) -> Vec<Fault> {
     checker.faults
 }
 
+/// Every fault of a length of time, where it stands in a part of a document that the official schema leaves open.
+pub(crate) fn duration_faults(node: &Node, pointer: &str) -> Vec<Fault> {
+    let mut checker = Checker { faults: Vec::new(), is_beyond: true };
+    checker.shape(node, &parts::DURATION, pointer);
+    checker.faults
+}
+
 struct Checker {
     faults: Vec<Fault>,
     /// Whether what Neptune says beyond the official schema is checked.
@@ -163,7 +170,8 @@ impl Checker {
             (Shape::Task, Content::Object(_)) => self.task(node, pointer),
             (expected, _) => {
                 let message = format!("must be {}, not {}", meaning(expected), kind(node));
-                self.fault(node, pointer, message, forms::hint(expected, node));
+                let hint = forms::unit_hint(pointer, node).or_else(|| forms::hint(expected, node));
+                self.fault(node, pointer, message, hint);
             }
         }
     }

@@ -75,13 +75,13 @@ impl Compiler<'_> {
         let pointer = below(pointer, "backoff");
         if let Some(exponential) = backoff.field("exponential") {
             let place = below(&pointer, "exponential");
-            let most = self.duration_field(exponential, "maxDelay", &place);
+            let most = self.further_duration(exponential, "maxDelay", &place);
             return Backoff::Exponential { multiplier: self.multiplier(exponential, &place), most };
         }
         if let Some(linear) = backoff.field("linear") {
             let place = below(&pointer, "linear");
-            let increment = self.duration_field(linear, "increment", &place);
-            return Backoff::Linear { increment, most: self.duration_field(linear, "maxDelay", &place) };
+            let increment = self.further_duration(linear, "increment", &place);
+            return Backoff::Linear { increment, most: self.further_duration(linear, "maxDelay", &place) };
         }
         Backoff::Constant
     }

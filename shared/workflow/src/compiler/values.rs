@@ -141,6 +141,17 @@ impl Compiler<'_> {
         self.duration(inner, &below(pointer, name))
     }
 
+    /// The same where the official schema says nothing of the field, so that its form was not checked before.
+    pub(super) fn further_duration(&mut self, node: &Node, name: &str, pointer: &str) -> Option<Duration> {
+        let (inner, pointer) = (node.field(name)?, below(pointer, name));
+        let faults = if self.is_new { grammar::duration_faults(inner, &pointer) } else { Vec::new() };
+        if faults.is_empty() {
+            return self.duration(inner, &pointer);
+        }
+        self.faults.extend(faults);
+        None
+    }
+
     pub(super) fn duration(&mut self, node: &Node, pointer: &str) -> Option<Duration> {
         if let Content::Text(text) = &node.content {
             if grammar::expression(text).is_some() {
@@ -149,16 +160,11 @@ impl Compiler<'_> {
             return grammar::duration_ms(text).map(Duration::FixedMs);
         }
         let total = entries(node).try_fold(0_u64, |sum, (key, number)| {
-            let unit_ms = match key.name.as_str() {
-                "days" => 86_400_000,
-                "hours" => 3_600_000,
-                "minutes" => 60_000,
-                "seconds" => 1_000,
-                _ => 1,
-            };
+            let unit_ms = grammar::unit_ms(&key.name).unwrap_or(1);
             whole(number)?.checked_mul(unit_ms)?.checked_add(sum)
         });
-        if total.is_none() {
+        // What is no number is told by its form.
+        if total.is_none() && entries(node).all(|(_, number)| matches!(number.content, Content::Number(_))) {
             self.fault(node, pointer, "a duration must not be negative, nor longer than can be counted", None);
         }
         total.map(Duration::FixedMs)

@@ -67,6 +67,12 @@ impl Schema {
         document.pointer("/input/schema/document").cloned().map(Self::compile)
     }
 
+    /// Whether it is the one that a definition says its input must fit.
+    #[must_use]
+    pub fn is_of_input(&self, document: &Value) -> bool {
+        document.pointer("/input/schema/document") == Some(&self.document)
+    }
+
     /// What is wrong with a value, at most five times: where, as a JSON pointer that is empty for all of it, and which
     /// rule it breaks. Of the value itself nothing is repeated but names.
     #[must_use]

@@ -6,6 +6,7 @@ use crate::{
     schedule::Zone,
     source::{Content, Node},
 };
+use serde_json::Value;
 
 pub(super) static EXPRESSION: Form = Form { fits: is_expression, meaning: "an expression `${ … }`" };
 pub(super) static URI: Form = Form { fits: is_uri, meaning: "a URI or URI template" };
@@ -74,6 +75,37 @@ pub fn duration_ms(text: &str) -> Option<u64> {
     let days = units(date, &[('Y', 365.0 * DAY_MS), ('M', 30.0 * DAY_MS), ('W', 7.0 * DAY_MS), ('D', DAY_MS)])?;
     let hours = units(time.unwrap_or(""), &[('H', 3_600_000.0), ('M', 60_000.0), ('S', 1_000.0)])?;
     whole_ms(days + hours)
+}
+
+/// The units of a duration that is written as an object, in milliseconds.
+const UNITS: [(&str, u64); 5] =
+    [("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000), ("seconds", 1_000), ("milliseconds", 1)];
+
+/// Milliseconds of a unit of a duration that is written as an object; none if it is none.
+#[must_use]
+pub fn unit_ms(name: &str) -> Option<u64> {
+    UNITS.iter().find(|(unit, _)| *unit == name).map(|(_, unit_ms)| *unit_ms)
+}
+
+/// Milliseconds of a duration that an expression made: a text such as `PT30S`, or an object such as `{seconds: 30}` of
+/// whole numbers. None if it is none.
+#[must_use]
+pub fn length_ms(value: &Value) -> Option<u64> {
+    match value {
+        Value::String(text) => duration_ms(text),
+        Value::Object(fields) if !fields.is_empty() => fields
+            .iter()
+            .try_fold(0_u64, |sum, (unit, number)| number.as_u64()?.checked_mul(unit_ms(unit)?)?.checked_add(sum)),
+        _ => None,
+    }
+}
+
+/// What was meant by an expression in a unit of a duration, where only a number may stand.
+pub(super) fn unit_hint(pointer: &str, node: &Node) -> Option<String> {
+    let Content::Text(text) = &node.content else { return None };
+    let (unit, inner) = (pointer.rsplit('/').next()?, expression(text)?.trim());
+    unit_ms(unit)?;
+    Some(format!("an expression makes the whole duration: write `'${{ {{{unit}: ({inner})}} }}'` in its place"))
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked before")]

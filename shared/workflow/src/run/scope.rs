@@ -9,6 +9,9 @@ use crate::{
 use serde_json::{Map, Value, json};
 use std::{borrow::Cow, sync::Arc};
 
+/// How much of a value that is not what it must be is told, in characters.
+const VALUE_CHARACTERS: usize = 200;
+
 /// What an expression sees beside its input.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
@@ -75,9 +78,11 @@ impl<'a> Scope<'a> {
             Duration::Computed(expression) => expression,
         };
         let value = self.evaluate(expression, input)?;
-        let read = value.as_str().and_then(grammar::duration_ms);
-        read.ok_or_else(|| {
-            let detail = format!("{} is {value}, which is no duration such as PT30S", expression.text().trim());
+        grammar::length_ms(&value).ok_or_else(|| {
+            let made: String = value.to_string().chars().take(VALUE_CHARACTERS).collect();
+            let (text, remedy) =
+                (expression.text().trim(), "make a text such as \"PT30S\" or an object such as {seconds: 30}");
+            let detail = format!("{text} is {made}, which is no duration; {remedy}");
             Problem::new(Standard::Expression, detail)
         })
     }

@@ -180,6 +180,37 @@ fn what_follows_from_another_fault_is_not_told() {
 }
 
 #[test]
+fn durations_are_said_or_made_as_a_whole() {
+    let retry = |backoff: &str| {
+        format!("do:\n  - a: {{try: [b: {{set: {{x: 1}}}}], catch: {{retry: {{backoff: {backoff}}}}}}}\n")
+    };
+    for fine in [
+        "do:\n  - a: {wait: '${ {seconds: .n} }'}\n",
+        "do:\n  - a: {set: {x: 1}, timeout: {after: '${ .limit }'}}\n",
+        "use: {timeouts: {soon: {after: '${ \"PT\\(.n)S\" }'}}}\ndo:\n  - a: {set: {x: 1}, timeout: soon}\n",
+        "timeout: {after: '${ .limit }'}\ndo: []\n",
+        &retry("{exponential: {maxDelay: '${ .most }'}}").replace("backoff", "delay: '${ .n }', backoff"),
+    ] {
+        let read = compiler::read(&format!("{HEAD}{fine}"));
+        assert!(read.is_ok(), "{fine}: {}", read.unwrap_err()[0]);
+    }
+    let whole = "must be a whole number|an expression makes the whole duration|'${ {seconds: (.n)} }'";
+    check("do:\n  - a: {wait: {seconds: §'${ .n }'}}\n", whole);
+    check("do:\n  - a: {set: {x: 1}, timeout: {after: {seconds: §'${ .n }'}}}\n", whole);
+    check(&retry("{linear: {increment: {seconds: §'${ .n }'}}}"), whole);
+    check("do:\n  - a: {wait: §soon}\n", "a text such as PT30S or an expression");
+    // What the official schema leaves open is no less checked.
+    check(&retry("{exponential: {maxDelay: §30s}}"), "/backoff/exponential/maxDelay|{seconds: 30}");
+    check(&retry("{exponential: {maxDelay: §30}}"), "{seconds: 30}");
+    check(&retry("{linear: {maxDelay: {§second: 30}}}"), "did you mean `seconds`?");
+    let accepted = format!("{HEAD}{}", retry("{exponential: {maxDelay: 30s}}"));
+    assert!(compiler::accepted(&accepted).is_ok(), "a definition that was applied stays readable");
+    // Before there is a run there is nothing that an expression could see.
+    check("do: []\nschedule: {every: §'${ .n }'}\n", "/schedule/every|no run is there yet");
+    check("do: []\nschedule: {after: §'${ .n }'}\n", "write `after: PT1H`");
+}
+
+#[test]
 fn cron_patterns_are_checked() {
     for pattern in [
         "0 0 * * *",
