@@ -51,6 +51,12 @@ pub enum Command {
     Plan(ResourceArgs),
     /// Make the stored resources what the files declare.
     Apply(ResourceArgs),
+    /// Remove stored resources, by kind and name as `plan` prints them.
+    Delete {
+        /// For example `route/replies` or `model/openai/gpt-4.1`.
+        #[arg(value_name = "KIND/NAME", required = true)]
+        keys: Vec<String>,
+    },
     /// API keys.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -151,6 +157,17 @@ pub enum KeyCommand {
         /// A label in the key.
         #[arg(long = "env", value_enum, default_value = "live")]
         environment: KeyEnvironment,
+    },
+    /// List the keys; their secrets are not stored.
+    List {
+        /// Only those of this team.
+        #[arg(long)]
+        team: Option<Team>,
+    },
+    /// Make a key void. Requests with it are refused from then on.
+    Disable {
+        /// Its id, which `list` shows and `create --json` told.
+        id: String,
     },
 }
 

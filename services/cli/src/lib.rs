@@ -86,6 +86,7 @@ pub async fn run(cli: Cli) -> Result<(), Error> {
         Command::Migrate => commands::migrate::run(&context.stack).await,
         Command::Plan(args) => commands::resources::plan(&context, &args).await,
         Command::Apply(args) => commands::resources::apply(&context, &args).await,
+        Command::Delete { keys } => commands::resources::delete(&context, &keys).await,
         Command::Key(args) => commands::key::run(&context, args).await,
         Command::Submit(args) => commands::submit::run(&context, *args).await,
         Command::Task(args::TaskCommand::Show { id }) => commands::ledger::show(&context, id).await,

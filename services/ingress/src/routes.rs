@@ -78,7 +78,7 @@ pub fn documented() -> (Router<Gate>, aide::openapi::OpenApi) {
 }
 
 async fn no_such_path(method: Method, uri: Uri) -> Response {
-    let served = "chat completions, embeddings, messages, models, responses, runs and tasks are served so far";
+    let served = "chat completions, embeddings, events, messages, models, responses, runs and tasks are served";
     let text = match shape_of(uri.path()) {
         Shape::Openai | Shape::Anthropic => format!("{method} of this path is not served; {served}, see /openapi.json"),
         Shape::Problem => "there is no such path; see /openapi.json".to_owned(),

@@ -7,7 +7,8 @@ use crate::{
 };
 use neptune_bus::{Cause, Chunks, Waiting};
 use neptune_contracts::{
-    fingerprint::Fingerprint, finished::TaskFinished, ids::TaskId, names::Team, problem::Problem, task::TaskSubmitted,
+    fingerprint::Fingerprint, finished::TaskFinished, ids::TaskId, names::Team, parked::Parked, problem::Problem,
+    task::TaskSubmitted,
 };
 use std::time::Duration;
 use tokio::time::Instant;
@@ -230,10 +231,26 @@ pub(crate) async fn stored(door: &Door, team: &Team, id: TaskId) -> Result<Optio
 /// # Errors
 /// The broker could not be asked.
 pub(crate) async fn is_under_way(door: &Door, team: &Team, id: TaskId) -> Result<bool, Fault> {
-    door.bus.is_under_way(team, id).await.map_err(|error| {
-        tracing::debug!(task.id = %id, error = &error as &dyn std::error::Error, "a task could not be looked for");
-        Fault::unavailable("bus_unavailable", "tasks cannot be looked for right now; ask again").about(id)
-    })
+    door.bus.is_under_way(team, id).await.map_err(|error| unlooked(id, &error))
+}
+
+/// Since when, until when and why a task of `team` waits, where it does.
+///
+/// # Errors
+/// The broker could not be asked.
+pub(crate) async fn parked(door: &Door, team: &Team, id: TaskId) -> Result<Option<Box<Parked>>, Fault> {
+    door.bus.parked(team, id).await.map_err(|error| unlooked(id, &error))
+}
+
+fn unlooked(id: TaskId, error: &neptune_bus::BusError) -> Fault {
+    tracing::debug!(task.id = %id, error = error as &dyn std::error::Error, "a task could not be looked for");
+    Fault::unavailable("bus_unavailable", "tasks cannot be looked for right now; ask again").about(id)
+}
+
+/// There is no such task.
+pub(crate) fn unknown(id: TaskId) -> Fault {
+    let text = "no task of this id is under way, or has ended within 24 hours: it was never submitted, or ended before";
+    Fault::new(404, "invalid_request_error", "unknown_task", text).about(id)
 }
 
 /// Why something about a task was not stored.

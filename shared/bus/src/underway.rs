@@ -19,7 +19,7 @@ use neptune_contracts::{
     Message as _, headers,
     ids::TaskId,
     names::{Origin, Team},
-    parked::{TaskParked, TaskResumed},
+    parked::{Parked, TaskParked, TaskResumed},
     task::TaskSubmitted,
     topology::{STARTED_BUCKET, StreamName},
 };
@@ -56,6 +56,30 @@ impl Bus {
             }
         }
         Ok(false)
+    }
+
+    /// Since when, until when and why a task of `team` waits on a timer; nothing when it does not, or what is kept of it
+    /// cannot be read here.
+    ///
+    /// # Errors
+    /// The broker could not be asked.
+    pub async fn parked(&self, team: &Team, task: TaskId) -> Result<Option<Box<Parked>>, BusError> {
+        let fault = |error| BusError::new("look for a task that waits", error);
+        let name = self.namespace().resource(StreamName::Timers.as_str());
+        let timers = self.inner.context.get_stream_no_info(name).await.map_err(fault)?;
+        for origin in Origin::ALL {
+            let parameters = [team.as_str(), origin.as_str(), &task.to_string()];
+            let subject = self.namespace().subject(TaskParked::SUBJECT, &parameters);
+            match timers.get_last_raw_message_by_subject(&subject).await {
+                Ok(stored) => {
+                    let waits: Option<TaskParked> = serde_json::from_slice(&stored.payload).ok();
+                    return Ok(waits.and_then(|waits| waits.task.parked));
+                }
+                Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {}
+                Err(error) => return Err(BusError::new("look for a task that waits", error)),
+            }
+        }
+        Ok(None)
     }
 
     /// Whether the broker would take an accept of this id for a repeat. It looks at that before it looks at

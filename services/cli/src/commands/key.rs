@@ -1,10 +1,14 @@
-//! `key create`, and the first keys of a stack.
+//! `key`, and the first keys of a stack.
 
+use super::resources;
 use crate::{
     Context,
     args::KeyCommand,
     connection,
-    domain::api_key::{ApiKey, KeyEnvironment},
+    domain::{
+        api_key::{ApiKey, KeyEnvironment},
+        table::Table,
+    },
     error::Error,
     output,
     stack::Stack,
@@ -16,12 +20,20 @@ use neptune_contracts::{
 };
 use serde_json::json;
 
-/// Makes a key and shows it, once.
+/// Makes, lists or disables keys.
 ///
 /// # Errors
-/// The team does not exist, or the broker does not store the key.
+/// The team or key does not exist, or the broker does not answer.
 pub async fn run(context: &Context, command: KeyCommand) -> Result<(), Error> {
-    let KeyCommand::Create { team, role, environment } = command;
+    match command {
+        KeyCommand::Create { team, role, environment } => create(context, team, role, environment).await,
+        KeyCommand::List { team } => list(context, team.as_ref()).await,
+        KeyCommand::Disable { id } => disable(context, &id).await,
+    }
+}
+
+/// Shows the key, once.
+async fn create(context: &Context, team: Team, role: KeyRole, environment: KeyEnvironment) -> Result<(), Error> {
     let pepper = context.stack.secret("NEPTUNE_KEY_PEPPER")?;
     let bus = connection::operator(&context.stack).await?;
     let stored = bus.stored_resources().await.map_err(|error| Error::step("read the stored resources", error))?;
@@ -29,10 +41,51 @@ pub async fn run(context: &Context, command: KeyCommand) -> Result<(), Error> {
         return Err(Error::NotFound(format!("there is no team {team}; declare it and run `neptune apply` first")));
     }
     let key = new_key(environment);
-    store(&bus, &key, &spec(&key, pepper, team, role)).await?;
+    store(&bus, key.id(), &spec(&key, pepper, team, role)).await?;
     output::say_either(context.json, &json!({"id": key.id(), "key": key.expose()}), |_| key.expose().to_owned());
     output::note("this is the only time the key is shown; only its HMAC is stored");
     Ok(())
+}
+
+async fn list(context: &Context, team: Option<&Team>) -> Result<(), Error> {
+    let bus = connection::operator(&context.stack).await?;
+    let mut keys = stored(&bus).await?;
+    keys.retain(|(_, spec)| team.is_none_or(|team| spec.team == *team));
+    let rows: Vec<_> = keys.iter().map(|(id, spec)| json!({"id": id, "team": spec.team, "role": spec.role, "expires_at": spec.expires_at, "disabled": spec.disabled})).collect();
+    output::say_either(context.json, &rows, |_| {
+        let mut table = Table::new(&["id", "team", "role", "state"]);
+        for (id, spec) in &keys {
+            let state = match (spec.disabled, spec.expires_at) {
+                (true, _) => "disabled".to_owned(),
+                (false, Some(at)) => format!("until {at}"),
+                (false, None) => "valid".to_owned(),
+            };
+            let role = if spec.role == KeyRole::Admin { "admin" } else { "caller" };
+            table.row([id.clone(), spec.team.to_string(), role.to_owned(), state]);
+        }
+        table.render()
+    });
+    Ok(())
+}
+
+async fn disable(context: &Context, id: &str) -> Result<(), Error> {
+    let bus = connection::operator(&context.stack).await?;
+    let found = stored(&bus).await?.into_iter().find(|(known, _)| known == id);
+    let Some((_, spec)) = found else {
+        return Err(Error::NotFound(format!("there is no key {id}; `neptune key list` shows the ids")));
+    };
+    store(&bus, id, &KeySpec { disabled: true, ..spec }).await?;
+    output::say_either(context.json, &json!({"id": id, "disabled": true}), |_| format!("key {id} is void from now on"));
+    Ok(())
+}
+
+/// All keys, by id.
+async fn stored(bus: &Bus) -> Result<Vec<(String, KeySpec)>, Error> {
+    let stored = resources::stored(bus).await?;
+    let keys = stored
+        .into_iter()
+        .filter_map(|(key, spec)| Some((key.strip_prefix("key/")?.to_owned(), serde_json::from_value(spec).ok()?)));
+    Ok(keys.collect())
 }
 
 /// The key that `up` handed out before, or a new one; stored under `team` and `role` if it is not.
@@ -58,7 +111,7 @@ pub async fn ensure(
     let is_same =
         found.is_some_and(|found| found.hash == wanted.hash && found.team == wanted.team && found.role == wanted.role);
     if !is_same {
-        store(bus, &key, &wanted).await?;
+        store(bus, key.id(), &wanted).await?;
     }
     Ok(key)
 }
@@ -71,10 +124,10 @@ fn spec(key: &ApiKey, pepper: &str, team: Team, role: KeyRole) -> KeySpec {
     KeySpec { team, role, hash: key.hash(pepper), expires_at: None, disabled: false }
 }
 
-async fn store(bus: &Bus, key: &ApiKey, spec: &KeySpec) -> Result<(), Error> {
+async fn store(bus: &Bus, id: &str, spec: &KeySpec) -> Result<(), Error> {
     let action = "store the key";
     let spec = serde_json::to_value(spec).map_err(|error| Error::step(action, error))?;
-    let metadata = Metadata { name: key.id().to_owned() };
+    let metadata = Metadata { name: id.to_owned() };
     let manifest = Manifest { api_version: API_VERSION.into(), kind: "Key".into(), metadata, spec };
     manifest.check().map_err(|error| Error::step(action, error))?;
     bus.put_resource(&manifest).await.map_err(|error| Error::step(action, error)).map(drop)

@@ -40,6 +40,38 @@ pub async fn apply(context: &Context, args: &ResourceArgs) -> Result<(), Error> 
     write(&bus, &manifests, &changes).await
 }
 
+/// Removes resources, after all of them were found and nothing that stays needs one of them.
+///
+/// # Errors
+/// There is no such resource, it is a key, another one needs it, or the broker does not remove it.
+pub async fn delete(context: &Context, keys: &[String]) -> Result<(), Error> {
+    let bus = connection::operator(&context.stack).await?;
+    let mut after = stored(&bus).await?;
+    for key in keys {
+        if key.starts_with("key/") {
+            return Err(Error::Input(format!("{key} is an API key; use `neptune key disable`")));
+        }
+        if after.remove(key).is_none() {
+            return Err(Error::NotFound(format!(
+                "there is no {key}; give kind and name, as in route/replies (nothing was removed)"
+            )));
+        }
+    }
+    let missing = references::missing_helpers(&after).into_iter();
+    let is_removed = |model: &str| keys.iter().any(|key| key.strip_prefix("model/") == Some(model));
+    let refused: Vec<String> = missing.filter(|(_, model, _)| is_removed(model)).map(|(_, _, fault)| fault).collect();
+    if !refused.is_empty() {
+        return Err(Error::Resources(refused));
+    }
+    for warning in references::dangling(&after) {
+        output::note(&format!("warning: {warning}"));
+    }
+    let changes: Vec<Change> = keys.iter().map(|key| Change { key: key.clone(), action: Action::Remove }).collect();
+    write(&bus, &[], &changes).await?;
+    show(context, &changes);
+    Ok(())
+}
+
 /// Applies the default resources when none but keys are stored yet; a later layer overrides an
 /// earlier one. Models whose credential or endpoint is not in this environment are left out: they
 /// would only be tried in vain. Returns how many were applied.

@@ -163,6 +163,38 @@ async fn keys_belong_to_teams_that_exist() {
         !stored.to_string().contains(made["key"].as_str().unwrap().split('_').nth(3).unwrap()),
         "the secret is nowhere"
     );
+    let id = made["id"].as_str().unwrap();
+    let wanted = |disabled: bool| json!([{"id": id, "team": "support", "role": "admin", "expires_at": null, "disabled": disabled}]);
+    assert_eq!(stand.json(&["key", "list", "--json"]), wanted(false));
+    assert_eq!(stand.json(&["key", "list", "--team", "sales", "--json"]), json!([]));
+    assert_eq!(stand.json(&["key", "disable", id, "--json"]), json!({"id": id, "disabled": true}));
+    assert_eq!(stand.json(&["key", "list", "--team", "support", "--json"]), wanted(true));
+    let unknown = said(&stand.neptune(&["key", "disable", "nobody"]));
+    assert!(unknown.0 == 4 && unknown.1.contains("`neptune key list` shows the ids"), "{unknown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resource_is_removed_by_its_name_unless_another_needs_it() {
+    let stand = Stand::start().await;
+    let route = "---\napiVersion: neptune/v1\nkind: Route\nmetadata: {name: triage}\nspec: {judge: {model: a/judge, maxCostUsdPerDay: 1}}\n";
+    let model = "---\napiVersion: neptune/v1\nkind: Model\nmetadata: {name: a/judge}\nspec: {provider: openai, endpoint: \"http://x\", \
+                 price: {inputUsdPerMtok: 1, outputUsdPerMtok: 1}}\n";
+    fs::write(stand.folder.path().join("r.yaml"), format!("{RESOURCES}{route}{model}")).unwrap();
+    stand.json(&["apply", "-f", "r.yaml", "--json"]);
+    let stored = async || stand.bus().await.stored_resources().await.unwrap().into_keys().collect::<Vec<_>>();
+    for (keys, code, says) in [
+        (["budget/month", "team/nobody"].as_slice(), 4, "there is no team/nobody"),
+        (&["model/a/judge"], 64, "\"a/judge\""),
+        (&["key/x"], 64, "neptune key disable"),
+    ] {
+        let refused = said(&stand.neptune(&[&["delete"], keys].concat()));
+        assert!(refused.0 == code && refused.1.contains(says), "{keys:?}: {refused:?}");
+    }
+    assert_eq!(stored().await, ["budget/month", "model/a/judge", "route/triage", "team/support"]);
+    let removed = |key: &str| json!({"key": key, "action": "remove"});
+    let both = [removed("route/triage"), removed("model/a/judge")];
+    assert_eq!(stand.json(&["delete", "route/triage", "model/a/judge", "--json"]), json!(both));
+    assert_eq!(stored().await, ["budget/month", "team/support"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -241,6 +241,9 @@ fn code(failed: &[(&str, &AttemptError)]) -> &'static str {
         "invalid_request"
     } else if all(&[ErrorClass::ContextLength]) {
         "context_length_exceeded"
+    } else if failed.iter().all(|(_, error)| error.class == ErrorClass::Unsupported && error.http_status.is_none()) {
+        // Nobody was called: what is asked for cannot be said to any of them.
+        "capability_missing"
     } else if all(&[ErrorClass::RateLimit]) {
         "rate_limit_exceeded"
     } else if all(&[ErrorClass::Auth, ErrorClass::Quota]) {

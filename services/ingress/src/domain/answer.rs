@@ -1,9 +1,11 @@
 //! From a finished fact to an HTTP status and the headers that explain it.
 
 use neptune_contracts::{
+    attempt::{Attempt, ErrorClass},
     finished::{Outcome, TaskError, TaskFinished},
     task::CacheMode,
 };
+use std::collections::BTreeSet;
 
 /// Within this time, in milliseconds, a client may as well try again by itself.
 const SOON_MS: u64 = 60_000;
@@ -54,7 +56,7 @@ pub fn headers(finished: &TaskFinished) -> Vec<(&'static str, String)> {
         ("x-neptune-task-id", finished.id.to_string()),
         ("x-neptune-cost-usd", finished.cost_usd.to_string()),
         ("x-neptune-attempts", finished.attempts.len().to_string()),
-        ("x-neptune-fallbacks", finished.attempts.len().saturating_sub(1).to_string()),
+        ("x-neptune-fallbacks", fallbacks(finished).to_string()),
         (
             "x-neptune-overhead-ms",
             format!("{}.{:03}", finished.times.added_us / 1_000, finished.times.added_us % 1_000),
@@ -80,6 +82,20 @@ pub fn headers(finished: &TaskFinished) -> Vec<(&'static str, String)> {
         headers.push(("x-neptune-policy", admission.policy_version.clone()));
     }
     headers
+}
+
+/// Models that failed, or whose answers would not do, so that another one had to answer.
+fn fallbacks(finished: &TaskFinished) -> usize {
+    let has_failed = |attempt: &&Attempt| match &attempt.error {
+        Some(error) => error.class != ErrorClass::Cancelled,
+        None => attempt.validation.as_ref().is_some_and(|validation| !validation.passed),
+    };
+    let failed: BTreeSet<&str> =
+        finished.attempts.iter().filter(has_failed).map(|attempt| attempt.model.as_str()).collect();
+    match finished.winner() {
+        Some(winner) => failed.len() - usize::from(failed.contains(winner.model.as_str())),
+        None => failed.len().saturating_sub(1),
+    }
 }
 
 #[cfg(test)]
@@ -128,10 +144,34 @@ mod tests {
     }
 
     #[test]
+    fn only_models_that_failed_are_fallen_back_from() {
+        let attempt = |model: &str, error: Option<ErrorClass>| match error {
+            Some(class) => neptune_testkit::builders::failed(model, class),
+            None => neptune_testkit::builders::answered(model),
+        };
+        let path =
+            format!("{}/../../shared/contracts/tests/golden/task.finished.v1.0.json", env!("CARGO_MANIFEST_DIR"));
+        let golden: TaskFinished = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let check = |attempts: Vec<Attempt>, wanted| {
+            assert_eq!(fallbacks(&TaskFinished { attempts, ..golden.clone() }), wanted);
+        };
+        let (overload, cancelled) = (Some(ErrorClass::Overload), Some(ErrorClass::Cancelled));
+        check(vec![attempt("a", None)], 0);
+        check(vec![attempt("a", overload), attempt("b", None)], 1);
+        check(vec![attempt("a", overload), attempt("b", overload), attempt("a", overload), attempt("c", None)], 2);
+        // Called once more; raced; asked together with others.
+        check(vec![attempt("a", overload), attempt("a", None)], 0);
+        check(vec![attempt("a", cancelled), attempt("b", None)], 0);
+        check(vec![attempt("a", None), attempt("b", None), attempt("c", None)], 0);
+        check(vec![attempt("a", overload), attempt("a", overload)], 0);
+        check(vec![attempt("a", overload), attempt("b", overload)], 1);
+    }
+
+    #[test]
     fn headers_explain_how_the_answer_came_about() {
         assert_eq!(
             of_sample("task.finished.v1.0.json"),
-            "task-id=0199f2aa-0000-7000-8000-000000000001 cost-usd=0.000445 attempts=2 fallbacks=1 overhead-ms=1.200 model=openai/gpt-4.1 provider=openai route=auto relaxed=quality policy=r17 "
+            "task-id=0199f2aa-0000-7000-8000-000000000001 cost-usd=0.000445 attempts=2 fallbacks=0 overhead-ms=1.200 model=openai/gpt-4.1 provider=openai route=auto relaxed=quality policy=r17 "
         );
         assert_eq!(
             of_sample("task.finished.v1.rejected.json"),

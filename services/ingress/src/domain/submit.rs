@@ -82,7 +82,16 @@ fn settle(task: &mut TaskSubmitted, caller: &Caller, now: Timestamp, resources: 
     task.team = Some(caller.team.clone());
     task.key = Some(caller.key.clone());
     (task.origin, task.fingerprint) = (Origin::Api, None);
-    task.problems(now, resources)
+    let mut problems = task.problems(now, resources);
+    if let Some(team) = resources.teams.get(caller.team.as_str()) {
+        for (index, spec) in task.deliver.iter().enumerate().filter(|(_, spec)| !team.channels.contains(&spec.channel))
+        {
+            let text = format!("team {} may not deliver over {}", caller.team, spec.channel);
+            let remedy = "choose another channel, or let an operator add it to the team's channels";
+            problems.push(Problem::new(format!("deliver[{index}].channel"), text, remedy));
+        }
+    }
+    problems
 }
 
 /// A fault as whoever sent a completion knows it: its body is the input itself.
@@ -98,7 +107,7 @@ pub fn of_the_input(mut problem: Problem) -> Problem {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use neptune_contracts::resource::KeyRole;
+    use neptune_contracts::resource::{KeyRole, TeamSpec};
 
     fn caller() -> Caller {
         Caller { key: "k1".into(), team: "support".parse().unwrap(), role: KeyRole::Caller }
@@ -155,6 +164,18 @@ mod tests {
         check_task(&with_id("0199f2aa-0000-7000-8000-000000000001"), &[]);
         // As Neptune derives it from an Idempotency-Key.
         check_task(&with_id("2ed6657d-e927-568b-95e1-2665a8aea6a2"), &[]);
+    }
+
+    #[test]
+    fn a_channel_that_the_team_lacks_is_refused_before_anything_is_paid() {
+        let body = br#"{"input": {"messages": [{"role": "user", "content": "hi"}]},
+            "deliver": [{"channel": "webhook", "to": "https://example.com/hook"}, {"channel": "email", "to": "a@example.com"}]}"#;
+        let mut resources = Resources::default();
+        let deliver = |resources: &Resources| fields(task(body, &caller(), now(), resources));
+        assert!(deliver(&resources).is_empty(), "governance knows better than an ingress that has no resources yet");
+        let spec: TeamSpec = serde_json::from_value(serde_json::json!({"channels": ["email"]})).unwrap();
+        resources.teams.insert("support".into(), spec);
+        assert_eq!(deliver(&resources), ["deliver[0].channel"]);
     }
 
     #[test]

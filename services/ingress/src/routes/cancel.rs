@@ -49,6 +49,9 @@ async fn tell(gate: &Gate, id: &str, headers: &HeaderMap) -> Result<Told, Fault>
         let text = "the task has ended already; GET /v1/tasks/{id} has its result";
         return Err(Fault::new(409, "invalid_request_error", "already_ended", text).about(id));
     }
+    if !submitting::is_under_way(door, &caller.team, id).await? {
+        return Err(submitting::unknown(id));
+    }
     let unheard = |_| Fault::unavailable("bus_unavailable", "the word cannot be passed on; send it again").about(id);
     door.bus.cancel(&caller.team, id).await.map_err(unheard)?;
     Ok(Told { id })
@@ -61,7 +64,7 @@ pub(super) fn document(operation: TransformOperation<'_>) -> TransformOperation<
         .description(
             "Says that the answer is not wanted any more. A call that is under way is cut, what it may have cost is \
              recorded, and the task ends as `cancelled`; a task that ends in the same moment stays as it is. 202 says \
-             that the word was passed on, 409 that the task has ended already.",
+             that the word was passed on, 409 that the task has ended already, 404 that the team has none of this id under way.",
         )
         .input::<openapi::PathParameters<Which>>()
         .response_with::<202, Json<Told>, _>(|answer| answer.description("The word was passed on."))

@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use neptune_contracts::{
-    Timestamp, finished::TaskFinished, ids::TaskId, names::Team, resource::KeyRole, task::TaskSubmitted,
+    Timestamp, finished::TaskFinished, ids::TaskId, names::Team, parked::Parked, resource::KeyRole, task::TaskSubmitted,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -44,13 +44,35 @@ pub struct Accepted {
     id: TaskId,
     /// Where its result will be.
     status_url: String,
+    /// While no model has room for it, or those that could answer are left alone for a moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits: Option<Waits>,
+}
+
+/// A task waits.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Waits {
+    /// Since then.
+    since: Timestamp,
+    /// Then it is routed anew.
+    until: Timestamp,
+    /// How often it has waited, this time included.
+    times: u32,
+    /// Why.
+    because: String,
+}
+
+/// How far a task is.
+enum Known {
+    Ended(Box<TaskFinished>),
+    UnderWay(TaskId, Option<Waits>),
 }
 
 /// `POST /v1/tasks`.
 pub async fn submit(State(gate): State<Gate>, request: Request) -> Response {
     match submit_task(&gate, request).await {
         Ok(Submitted { finished: Some(finished), .. }) => finished_task(&finished),
-        Ok(Submitted { id, finished: None }) => accepted(id),
+        Ok(Submitted { id, finished: None }) => accepted(id, None),
         Err(fault) => fault.answer(Shape::Problem),
     }
 }
@@ -76,9 +98,10 @@ fn finished_task(finished: &TaskFinished) -> Response {
     response
 }
 
-fn accepted(id: TaskId) -> Response {
+fn accepted(id: TaskId, waits: Option<Waits>) -> Response {
     let status_url = format!("/v1/tasks/{id}");
-    (StatusCode::ACCEPTED, [(header::LOCATION, status_url.clone())], Json(Accepted { id, status_url })).into_response()
+    (StatusCode::ACCEPTED, [(header::LOCATION, status_url.clone())], Json(Accepted { id, status_url, waits }))
+        .into_response()
 }
 
 fn wait_time(uri: &Uri) -> Result<Option<Duration>, Fault> {
@@ -92,13 +115,13 @@ fn wait_time(uri: &Uri) -> Result<Option<Duration>, Fault> {
 /// `GET /v1/tasks/{id}`.
 pub async fn read(State(gate): State<Gate>, Path(id): Path<String>, headers: HeaderMap) -> Response {
     match read_task(&gate, &id, &headers).await {
-        Ok(Submitted { finished: Some(finished), .. }) => finished_task(&finished),
-        Ok(Submitted { id, finished: None }) => accepted(id),
+        Ok(Known::Ended(finished)) => finished_task(&finished),
+        Ok(Known::UnderWay(id, waits)) => accepted(id, waits),
         Err(fault) => fault.answer(Shape::Problem),
     }
 }
 
-async fn read_task(gate: &Gate, id: &str, headers: &HeaderMap) -> Result<Submitted, Fault> {
+async fn read_task(gate: &Gate, id: &str, headers: &HeaderMap) -> Result<Known, Fault> {
     let door = gate.door()?;
     let caller = door.caller(headers)?;
     let malformed = |_| Fault::bad_request("id", "not a UUID", "use the id that the submit answered");
@@ -109,17 +132,23 @@ async fn read_task(gate: &Gate, id: &str, headers: &HeaderMap) -> Result<Submitt
     };
     for team in &teams {
         if let Some(finished) = submitting::stored(door, team, id).await? {
-            return Ok(Submitted { id, finished: Some(finished) });
+            return Ok(Known::Ended(finished));
         }
     }
     for team in &teams {
         if submitting::is_under_way(door, team, id).await? {
             // It may have ended in between.
-            return Ok(Submitted { id, finished: submitting::stored(door, team, id).await? });
+            return Ok(match submitting::stored(door, team, id).await? {
+                Some(finished) => Known::Ended(finished),
+                None => Known::UnderWay(id, submitting::parked(door, team, id).await?.map(|parked| waits(*parked))),
+            });
         }
     }
-    let text = "no task of this id is under way, or has ended within 24 hours: it was never submitted, or ended before";
-    Err(Fault::new(404, "invalid_request_error", "unknown_task", text).about(id))
+    Err(submitting::unknown(id))
+}
+
+fn waits(Parked { parking, since, until, .. }: Parked) -> Waits {
+    Waits { since, until, times: parking.times, because: parking.because }
 }
 
 fn all_teams(door: &Door) -> Vec<Team> {
@@ -150,7 +179,7 @@ pub(super) fn document_read(operation: TransformOperation<'_>) -> TransformOpera
     operation
         .id("readTask")
         .summary("Read a task")
-        .description("The finished fact, for a day after the task has ended; 202 while it is under way, and 404 when no such task is known. An admin key reads the tasks of every team.")
+        .description("The finished fact, for a day after the task has ended; 202 while it is under way, with why and until when while it waits for room, and 404 when no such task is known. An admin key reads the tasks of every team.")
         .input::<openapi::PathParameters<Which>>()
         .response_with::<200, Json<TaskFinished>, _>(|answer| answer.description("The finished fact."))
         .response_with::<202, Json<Accepted>, _>(|answer| answer.description("The task is accepted, and has not ended."))

@@ -16,6 +16,7 @@ use super::{
 use neptune_contracts::{
     PicoUsd, Timestamp,
     admission::{Admission, Task},
+    attempt::ErrorClass,
     names::TaskType,
     plan::Removed,
     resource::{ModelSpec, Resources},
@@ -269,11 +270,18 @@ impl<'a> Sorted<'a> {
     fn cut_off(&mut self, name: &'a str, for_ms: u64, snapshot: &Snapshot<'_>) {
         self.comes_back(for_ms);
         let circuit = circuit(name, snapshot);
-        let cause = circuit
-            .cause
-            .map(|class| format!(" after {} failures, the last one {class}", circuit.consecutive))
-            .unwrap_or_default();
-        self.remove(name, Reason::new("circuit", format!("its circuit is open for {for_ms} ms more{cause}")));
+        let text = match circuit.cause {
+            Some(ErrorClass::RateLimit) => {
+                format!("it is at a rate limit, its provider's or its own spec.limits, for {for_ms} ms more")
+            }
+            Some(class) => {
+                let count = circuit.consecutive;
+                let failures = if count == 1 { "failure" } else { "failures" };
+                format!("its circuit is open for {for_ms} ms more after {count} {failures}, the last one {class}")
+            }
+            None => format!("its circuit is open for {for_ms} ms more"),
+        };
+        self.remove(name, Reason::new("circuit", text));
     }
 
     /// The model is called with a credential that was refused for another one.

@@ -66,6 +66,10 @@ async fn a_task_that_waits_on_a_timer_is_known() {
     let task = TaskSubmitted { id: None, origin: Origin::Api, ..submitted("wait") };
     ingress.publish(&task, &Cause::root()).await.unwrap();
     let id = tokio::time::timeout(Duration::from_secs(20), parked.recv()).await.unwrap().unwrap();
-    assert!(ingress.is_under_way(&"support".parse().unwrap(), id).await.unwrap());
+    let team = "support".parse().unwrap();
+    assert!(ingress.is_under_way(&team, id).await.unwrap());
+    let parked = ingress.parked(&team, id).await.unwrap().unwrap();
+    assert_eq!((parked.parking.times, parked.parking.because.as_str()), (1, WAIT.because));
+    assert!(parked.until > parked.since && ingress.parked(&team, TaskId::mint()).await.unwrap().is_none());
     stop.cancel();
 }

@@ -7,6 +7,12 @@ use serde_json::Value;
 /// What an assistant's message may say instead of content.
 const INSTEAD_OF_CONTENT: [&str; 5] = ["tool_calls", "function_call", "refusal", "audio", "thinking_blocks"];
 
+/// What `tool_choice` may be when it is a word.
+const TOOL_CHOICES: [&str; 3] = ["none", "auto", "required"];
+/// Types of parts, and where what they must say stands below `other`; a text has its own field.
+const PARTS: [(&str, &[&str]); 3] =
+    [("text", &[]), ("image_url", &["image_url", "url"]), ("input_audio", &["input_audio", "data"])];
+
 impl ChatRequest {
     /// Everything wrong with the request; paths start with `prefix`.
     #[must_use]
@@ -27,9 +33,38 @@ impl ChatRequest {
         for (index, message) in self.messages.iter().enumerate() {
             problems.extend(message.problem(&at(&format!("messages[{index}]"))));
         }
+        problems.extend(self.tools_problem(&at));
         problems.extend(self.format_problem(&at));
         self.sampling_problems(&at, &mut problems);
         problems
+    }
+
+    fn tools_problem(&self, at: &dyn Fn(&str) -> String) -> Option<Problem> {
+        let tools = self.tools.as_deref().unwrap_or_default();
+        let named =
+            |tool: &Value| tool.pointer("/function/name").and_then(Value::as_str).is_some_and(|name| !name.is_empty());
+        let is_function = |tool: &Value| tool.get("type").is_none_or(|kind| kind == "function");
+        if let Some(index) = tools.iter().position(|tool| is_function(tool) && !named(tool)) {
+            let remedy = "send {\"type\": \"function\", \"function\": {\"name\": …, \"parameters\": {…}}}";
+            return Some(Problem::new(at(&format!("tools[{index}].function.name")), "missing or no text", remedy));
+        }
+        let choice = self.other.get("tool_choice").filter(|choice| !choice.is_null())?;
+        let field = at("tool_choice");
+        match choice {
+            Value::String(word) if !TOOL_CHOICES.contains(&word.as_str()) => {
+                let text = format!("unknown choice {:?}", shortened(word));
+                Some(Problem::new(field, text, "use none, auto, required, or an object that names a function"))
+            }
+            Value::String(word) if word == "required" && tools.is_empty() => {
+                Some(Problem::new(field, "required, and there are no tools", "send tools, or leave it out"))
+            }
+            Value::String(_) | Value::Object(_) => None,
+            _ => Some(Problem::new(
+                field,
+                "no text and no object",
+                "use none, auto, required, or an object that names a function",
+            )),
+        }
     }
 
     fn format_problem(&self, at: &dyn Fn(&str) -> String) -> Option<Problem> {
@@ -83,6 +118,9 @@ impl ChatMessage {
             let remedy = "send the id of the tool call that it answers";
             return Some(Problem::new(format!("{place}.tool_call_id"), text, remedy));
         }
+        if let Some(problem) = self.calls_problem(place).or_else(|| self.part_problem(place)) {
+            return Some(problem);
+        }
         let has_content = match &self.content {
             None => false,
             Some(Content::Text(_)) => true,
@@ -93,6 +131,35 @@ impl ChatMessage {
         }
         let remedy = if self.role == "assistant" { "send a text, parts or tool_calls" } else { "send a text or parts" };
         Some(Problem::new(format!("{place}.content"), "missing or empty, a message says something", remedy))
+    }
+}
+
+impl ChatMessage {
+    /// A call of a tool names its function.
+    fn calls_problem(&self, place: &str) -> Option<Problem> {
+        let calls = self.other.get("tool_calls").filter(|_| self.role == "assistant").and_then(Value::as_array)?;
+        let is_custom = |call: &Value| call.get("type").is_some_and(|kind| kind != "function");
+        let is_named = |call: &Value| call.pointer("/function/name").is_some_and(Value::is_string);
+        let index = calls.iter().position(|call| !is_custom(call) && !is_named(call))?;
+        let remedy = "send the call as the model made it, with id, type and function";
+        let field = format!("{place}.tool_calls[{index}].function.name");
+        Some(Problem::new(field, "missing or no text", remedy))
+    }
+
+    /// A part of a message says what its type does. Types that are not OpenAI's are left to the provider.
+    fn part_problem(&self, place: &str) -> Option<Problem> {
+        let Some(Content::Parts(parts)) = &self.content else { return None };
+        parts.iter().enumerate().find_map(|(index, part)| {
+            let (kind, path) = PARTS.iter().find(|(kind, _)| *kind == part.kind)?;
+            let said = path.split_first().and_then(|(first, rest)| {
+                rest.iter().try_fold(part.other.get(*first)?, |value, name| value.get(*name))
+            });
+            let is_there = if path.is_empty() { part.text.is_some() } else { said.is_some_and(Value::is_string) };
+            let path = if path.is_empty() { "text".to_owned() } else { path.join(".") };
+            let remedy = format!("say it, as a part of type {kind} does");
+            let field = format!("{place}.content[{index}].{path}");
+            (!is_there).then(|| Problem::new(field, "missing or no text", remedy))
+        })
     }
 }
 
@@ -132,12 +199,41 @@ mod tests {
         check(of(json!({"role": "user", "tool_calls": [{}]})), &["messages[0].content"]);
         check(of(json!({"role": "assistant"})), &["messages[0].content"]);
         check(of(json!({"role": "assistant", "tool_calls": []})), &["messages[0].content"]);
-        check(of(json!({"role": "assistant", "content": null, "tool_calls": [{"id": "a"}]})), &[]);
+        let call = |call: Value| of(json!({"role": "assistant", "content": null, "tool_calls": [call]}));
+        check(call(json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}})), &[]);
+        check(call(json!({"id": "a", "type": "custom", "custom": {"name": "f"}})), &[]);
+        check(call(json!({"id": "a"})), &["messages[0].tool_calls[0].function.name"]);
         check(of(json!({"role": "assistant", "content": null, "refusal": "I will not."})), &[]);
         check(of(json!({"role": "tool", "content": "7"})), &["messages[0].tool_call_id"]);
         check(of(json!({"role": "tool", "content": "7", "tool_call_id": ""})), &["messages[0].tool_call_id"]);
         check(of(json!({"role": "tool", "content": "7", "tool_call_id": "a"})), &[]);
         check(of(json!({"role": "boss"})), &["messages[0].role"]);
+    }
+
+    #[test]
+    fn a_part_says_what_its_type_does() {
+        let of = |part: Value| json!({"messages": [{"role": "user", "content": [part]}]});
+        check(of(json!({"type": "text", "text": ""})), &[]);
+        check(of(json!({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}})), &[]);
+        check(of(json!({"type": "video_url", "video_url": {}})), &[]);
+        check(of(json!({"type": "text"})), &["messages[0].content[0].text"]);
+        check(of(json!({"type": "image_url"})), &["messages[0].content[0].image_url.url"]);
+        check(of(json!({"type": "image_url", "image_url": {"url": 7}})), &["messages[0].content[0].image_url.url"]);
+        check(of(json!({"type": "input_audio", "input_audio": {}})), &["messages[0].content[0].input_audio.data"]);
+    }
+
+    #[test]
+    fn tools_are_named_and_chosen_by_words_that_exist() {
+        let of = |tools: Value, choice: Value| json!({"messages": [{"role": "user", "content": "hi"}], "tools": tools, "tool_choice": choice});
+        let tool = json!([{"type": "function", "function": {"name": "f"}}]);
+        check(of(tool.clone(), json!("required")), &[]);
+        check(of(tool.clone(), json!({"type": "function", "function": {"name": "f"}})), &[]);
+        check(of(json!([{"type": "web_search"}]), Value::Null), &[]);
+        check(of(json!([{"type": "function"}]), Value::Null), &["tools[0].function.name"]);
+        check(of(json!([{"type": "function", "function": {"name": ""}}]), Value::Null), &["tools[0].function.name"]);
+        check(of(tool.clone(), json!("sometimes")), &["tool_choice"]);
+        check(of(json!([]), json!("required")), &["tool_choice"]);
+        check(of(tool, json!(7)), &["tool_choice"]);
     }
 
     #[test]

@@ -47,6 +47,12 @@ pub fn run(args: &RoutingArgs) -> Result<(), Error> {
     let prices = labelled::prices(args.prices.as_deref(), &[&args.train, &args.test])?;
     let train = labelled::rows(&args.train, &prices)?;
     let known = models(&train);
+    if known.is_empty() {
+        let path = args.train.display();
+        return Err(Error::Input(format!(
+            "{path}: no task has a score of a model; give each a `score` of {{model: 0 to 1}}"
+        )));
+    }
     let lessons = Lessons::learn(known.clone(), &examples(&train, &known));
     let mut without_cost = BTreeSet::new();
     let test = labelled::rows(&args.test, &prices)?;
