@@ -1,6 +1,7 @@
 //! The whole system, end to end, with every service as a process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod batches;
 mod broker_version;
 mod bus_client;
 mod cache;
