@@ -21,6 +21,7 @@ mod providers;
 mod rejection;
 mod replay;
 mod responses;
+mod run_class;
 mod run_kills;
 mod runs;
 mod runs_admitted;

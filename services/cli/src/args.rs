@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::{
-    commands::{eval::Eval, report::Report, run::Run, workflow::Workflow},
+    commands::{eval::Eval, event::Event, report::Report, run::Run, workflow::Workflow},
     domain::{api_key::KeyEnvironment, program::Replicas},
     error::EXIT_CODES,
 };
@@ -89,6 +89,9 @@ pub enum Command {
     /// Runs of workflows: start, see, list, cancel, pause, resume, retry, signal.
     #[command(subcommand)]
     Run(Run),
+    /// Send events to runs that listen and schedules that wait.
+    #[command(subcommand)]
+    Event(Event),
     /// Look at definitions of workflows, without a stack.
     #[command(subcommand)]
     Workflow(Workflow),

@@ -3,6 +3,7 @@
 pub mod dead;
 pub mod down;
 pub mod eval;
+pub mod event;
 pub mod key;
 pub mod ledger;
 pub mod migrate;

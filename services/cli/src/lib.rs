@@ -3,11 +3,11 @@
 //! **Purpose.** Runs a stack on one machine (`up`, `down`, `status`), prepares the servers
 //! (`migrate`), declares what operators decide (`plan`, `apply`, `key`), submits tasks (`submit`),
 //! answers questions about them (`task`, `explain`, `cost`, `budget`, `report`, `dead`), starts and follows runs of
-//! workflows (`run`), runs decisions over recorded or labelled input (`eval`), and looks at definitions of workflows
+//! workflows (`run`), sends events (`event`), runs decisions over recorded or labelled input (`eval`), and looks at definitions of workflows
 //! or runs them in this process (`workflow`).
 //!
 //! **Messages.** Out: `task.submitted` as a team's client (`submit --bus`), and dead letters again
-//! (`dead replay`). Questions go to metering and governance over the bus, as the operator's user.
+//! (`dead replay`), and events of a team (`event send --team`). Questions go to metering and governance over the bus, as the operator's user.
 //!
 //! **State.** None of its own on the bus. The state directory holds `secrets.env`, `env` (what a
 //! shell needs to use the stack), `run/state.json` (what is supervised) and `log/`.
@@ -94,6 +94,7 @@ pub async fn run(cli: Cli) -> Result<(), Error> {
         Command::Cost(args) => commands::ledger::cost(&context, args).await,
         Command::Budget { team } => commands::ledger::budget(&context, team).await,
         Command::Run(run) => Box::pin(commands::run::run(&context, run)).await,
+        Command::Event(event) => Box::pin(commands::event::run(&context, event)).await,
         Command::Report(report) => commands::report::run(&context, report).await,
         Command::Dead(args) => commands::dead::run(&context, args).await,
         Command::Eval(eval) => commands::eval::run(&eval, || Ok(context)).await,

@@ -1,6 +1,7 @@
 //! What the routes work with, once it is there.
 
 use crate::{
+    definitions::Definitions,
     domain::keys::{Caller, Keys},
     problem::Fault,
 };
@@ -57,6 +58,8 @@ pub struct Door {
     pub replies: Replies,
     /// The resources in force.
     pub resources: watch::Receiver<Arc<Resources>>,
+    /// Definitions of workflows that were compiled lately.
+    pub definitions: Arc<Definitions>,
     /// Checks API keys.
     pub keys: Keys,
     /// Reads links to approvals, where they are set up.

@@ -14,6 +14,7 @@
 //! submits wait about half a minute for it before they are refused with 503.
 
 pub mod config;
+pub mod definitions;
 pub mod domain;
 pub mod gate;
 pub mod problem;
@@ -105,7 +106,19 @@ async fn open(
     let (shutdown, closing) = (shutdown.clone(), closing.clone());
     let stop = shutdown.clone();
     let (keys, approvals, refused, wait) = (config.keys, config.approvals, Refused::default(), config.wait);
-    gate.open(Door { bus: bus.clone(), replies, resources, keys, approvals, refused, wait, shutdown, closing });
+    let definitions = std::sync::Arc::default();
+    gate.open(Door {
+        bus: bus.clone(),
+        replies,
+        resources,
+        definitions,
+        keys,
+        approvals,
+        refused,
+        wait,
+        shutdown,
+        closing,
+    });
     if let Some(file) = config.address_file {
         let written = tokio::fs::write(&file, address.to_string()).await;
         written.map_err(|source| Error::AddressFile { file, source })?;

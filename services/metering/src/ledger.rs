@@ -3,7 +3,7 @@
 use crate::{
     database::is_about_data,
     domain::{partition::partitions, records::Records, row::Row},
-    ledger::table::{DELIVERY, DELIVERY_ATTEMPT, FEEDBACK, LEDGER_ENTRY, RUN, TASK, Table},
+    ledger::table::{DELIVERY, DELIVERY_ATTEMPT, FEEDBACK, LEDGER_ENTRY, RUN, RUN_ASIDE, TASK, Table},
 };
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement, TransactionTrait as _,
@@ -13,6 +13,10 @@ use time::OffsetDateTime;
 
 mod table;
 
+/// What names a run.
+const RUN_KEY: [&str; 2] = ["team", "id"];
+/// The last change of a run; one that was put aside is told of a change once more when it goes on.
+const RUN_VERSION: [&str; 2] = ["change", "changed_at"];
 /// Partitions that are made ahead of their month.
 const MONTHS_AHEAD: usize = 2;
 /// How often it is looked whether a partition is due.
@@ -66,13 +70,15 @@ impl Ledger {
         let tries = batch.iter().flat_map(|records| &records.tries).collect();
         let feedback = batch.iter().flat_map(|records| &records.feedback).collect();
         let runs = batch.iter().flat_map(|records| &records.runs).collect();
+        let asides = batch.iter().flat_map(|records| &records.asides).collect();
         let transaction = self.database.begin().await?;
         insert_entries(&transaction, entries).await?;
         insert(&transaction, &TASK, tasks).await?;
         insert(&transaction, &DELIVERY, deliveries).await?;
         insert(&transaction, &DELIVERY_ATTEMPT, tries).await?;
         insert(&transaction, &FEEDBACK, feedback).await?;
-        upsert_runs(&transaction, runs).await?;
+        upsert(&transaction, runs, RUN.upsert(&RUN_KEY, &RUN_VERSION, &[])).await?;
+        upsert(&transaction, asides, RUN_ASIDE.upsert(&RUN_KEY, &["aside_at"], &["aside_at", "aside_error"])).await?;
         transaction.commit().await
     }
 
@@ -137,12 +143,11 @@ async fn insert(transaction: &DatabaseTransaction, table: &Table, rows: Vec<&Row
     Ok(())
 }
 
-/// Of several messages about a run, in one batch or in many and in any order, the last change stands.
-async fn upsert_runs(transaction: &DatabaseTransaction, rows: Vec<&Row>) -> Result<(), DbErr> {
+/// Of several messages about a run, in one batch or in many and in any order, the last one stands.
+async fn upsert(transaction: &DatabaseTransaction, rows: Vec<&Row>, sql: String) -> Result<(), DbErr> {
     if rows.is_empty() {
         return Ok(());
     }
-    let sql = RUN.upsert(&["team", "id"], "change");
     transaction.execute_raw(statement(sql, &Row::array(rows))).await?;
     Ok(())
 }

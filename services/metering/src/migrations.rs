@@ -5,6 +5,7 @@ mod m0002_saved;
 mod m0003_feedback;
 mod m0004_shadow;
 mod m0005_runs;
+mod m0006_asides;
 
 use sea_orm_migration::prelude::*;
 
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_feedback::Migration),
             Box::new(m0004_shadow::Migration),
             Box::new(m0005_runs::Migration),
+            Box::new(m0006_asides::Migration),
         ]
     }
 }

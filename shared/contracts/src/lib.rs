@@ -20,6 +20,7 @@ pub mod feedback;
 pub mod fingerprint;
 pub mod finished;
 pub mod headers;
+pub mod html;
 pub mod ids;
 pub mod json;
 pub mod limits;

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use neptune_contracts::{
     Timestamp,
     ids::RunId,
-    names::Team,
+    names::{DataClass, Team},
     query::{
         run::{RunQuery, RunView},
         runs::RunsQuery,
@@ -85,6 +85,9 @@ pub struct StartArgs {
     /// A label kept with the run and its tasks. Repeatable.
     #[arg(long = "label", value_name = "NAME=VALUE")]
     pub labels: Vec<String>,
+    /// How sensitive its input is at least: public, internal, confidential or restricted.
+    #[arg(long)]
+    pub class: Option<DataClass>,
     /// The same key is the same run.
     #[arg(long, value_name = "KEY")]
     pub idempotency_key: Option<String>,
@@ -139,6 +142,9 @@ pub struct SignalArgs {
     /// Its id: a second one with it is the same.
     #[arg(long, value_name = "ID")]
     pub event_id: Option<String>,
+    /// How sensitive it is at least: public, internal, confidential or restricted. The run is from then on.
+    #[arg(long)]
+    pub class: Option<DataClass>,
     /// Approve what the run asks for.
     #[arg(long, conflicts_with_all = ["kind", "refuse"])]
     pub approve: bool,
@@ -177,6 +183,7 @@ async fn start(context: &Context, args: StartArgs) -> Result<(), Error> {
         (None, None) => Value::Null,
     };
     let body = json!({"workflow": args.workflow, "input": input, "labels": labels(&args.labels)?, "tags": args.tags});
+    let body = of_class(body, args.class);
     let query = if args.wait == 0 { String::new() } else { format!("?wait={}", args.wait) };
     let wait = Duration::from_secs(args.wait);
     let (is_ended, answer) =
@@ -213,7 +220,14 @@ fn signal(args: &SignalArgs) -> Result<Value, Error> {
     } else {
         (args.kind.clone().unwrap_or_default(), parse(&args.data, "--data")?)
     };
-    Ok(json!({"type": kind, "data": data, "id": args.event_id}))
+    Ok(of_class(json!({"type": kind, "data": data, "id": args.event_id}), args.class))
+}
+
+fn of_class(mut body: Value, class: Option<DataClass>) -> Value {
+    if let (Some(class), Some(fields)) = (class, body.as_object_mut()) {
+        fields.insert("class".to_owned(), json!(class));
+    }
+    body
 }
 
 fn ended(context: &Context, view: &RunView) -> Result<(), Error> {
@@ -278,7 +292,7 @@ async fn tell(context: &Context, id: RunId, what: &str, body: &Value) -> Result<
 }
 
 /// The answer of the ingress, and whether it is the end of what was asked for.
-async fn post(
+pub(super) async fn post(
     context: &Context,
     path: &str,
     body: &Value,

@@ -27,6 +27,7 @@ pub fn render(view: &RunView, now: Timestamp) -> String {
     if !view.tags.is_empty() {
         lines.push(format!("tags      {}", view.tags.join(", ")));
     }
+    lines.extend(view.class.map(|class| format!("class     {class}")));
     if let Some(parent) = &view.parent {
         lines.push(format!("step of   run {}, step {}", parent.run, parent.instance));
     }

@@ -4,6 +4,7 @@
 mod bus;
 mod eval;
 mod eval_task_type;
+mod event;
 mod report;
 mod supervisor;
 mod workflow;

@@ -13,6 +13,7 @@ pub mod model;
 pub mod notify;
 pub mod redact;
 pub mod refusal;
+pub mod round;
 pub mod timer;
 pub mod view;
 pub mod weight;

@@ -2,7 +2,8 @@
 //!
 //! A run whose log cannot be used is put aside: its end is stored as faulted, so that whoever waits for it knows, and
 //! what comes to it goes to the dead letters, which name the run. If its log can be read again, by a newer executor
-//! perhaps, replaying those letters carries it on, and its own end takes the place of this one.
+//! perhaps, replaying those letters carries it on, and its own end takes the place of this one; until then whoever looks
+//! for runs is told how it stands.
 //!
 //! **A run that kills** its executor leaves no error behind. So whoever is handed what was handed out several times
 //! already notes it down before it looks at it, and takes the note back afterwards: a note that is there is of one
@@ -13,8 +14,11 @@ use super::{
     carry::{Carried, Fault},
     mailbox::{Item, Key},
 };
-use crate::domain::run::{course::Heard, finish};
-use neptune_bus::{BusError, PublishError};
+use crate::domain::run::{
+    course::{Course, Heard},
+    finish,
+};
+use neptune_bus::{BusError, Cause, PublishError};
 use neptune_contracts::{Timestamp, ids::TaskId, run::log::RunMadeOf};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -116,6 +120,23 @@ impl Runs {
                 Carried::Later(RETRY)
             }
         }
+    }
+
+    /// Tells how a run stands that goes on, where whoever looks for runs takes it for one that is put aside. It was read
+    /// from its log just now: whoever put it aside keeps nothing of it in memory.
+    pub(super) async fn tell_after_aside(&self, course: &Course) -> Result<(), Fault> {
+        if course.run.ending().is_some() {
+            return Ok(());
+        }
+        let end = match self.bus.run_result(&course.team, course.id).await {
+            Ok(end) => end.filter(|end| end.turn == 0),
+            Err(error) if error.is_unreadable() => None,
+            Err(error) => return Err(Fault::Publish(PublishError::Broker(error.into()))),
+        };
+        let told = end.and_then(|end| finish::carried_on(course, end.finished_at, Timestamp::now()));
+        let Some(told) = told else { return Ok(()) };
+        tracing::info!(run.id = %course.id, "a run that was put aside goes on");
+        self.bus.publish(&told, &Cause::root()).await.map(drop).map_err(Fault::Publish)
     }
 
     async fn put_aside(&self, key: &Key, made_of: Option<&RunMadeOf>, detail: String) -> Carried {

@@ -104,7 +104,10 @@ impl Runs {
             None => None,
         };
         let carried = match carried {
-            Some(carried) => carried,
+            Some(carried) => {
+                *known = None;
+                carried
+            }
             None => self.carry_or_fail(key, &mut known, &items, tries).await,
         };
         if suspect.is_some() {
@@ -144,12 +147,15 @@ impl Runs {
         let causes: Vec<String> = heard.iter().map(Heard::cause).collect();
         // Somebody may have appended what follows, and died before it was asked for.
         let mut is_again = items.iter().any(|item| item.delivered > 1);
-        let mut is_newest = false;
+        let (mut is_newest, mut is_read) = (false, false);
         for _ in 0..RACES {
             let course = match known.take() {
                 Some(course) => course,
                 None => match self.load(key, items).await? {
-                    Some(course) => course,
+                    Some(course) => {
+                        is_read = course.sequence > 0;
+                        course
+                    }
                     None => return Ok(false),
                 },
             };
@@ -166,6 +172,9 @@ impl Runs {
                 if is_again {
                     self.perform(&course, deeds::settled(course.again(&causes)), is_again).await?;
                 }
+                if is_read {
+                    self.tell_after_aside(&course).await?;
+                }
                 self.keep(key, known, course);
                 return Ok(true);
             }
@@ -180,6 +189,9 @@ impl Runs {
                     }
                     let timers_before = self.perform(&next, deeds::settled(wanted), is_again).await?;
                     next.timers_before = next.timers_before.map(|before| before.max(timers_before));
+                    if is_read {
+                        self.tell_after_aside(&next).await?;
+                    }
                     self.keep(key, known, next);
                     return Ok(true);
                 }

@@ -10,6 +10,7 @@ use super::{Runs, carry::Fault, mailbox::Item};
 use crate::domain::run::{
     course::Heard,
     gate::{Entry, Gate, Place},
+    round::Round,
 };
 use neptune_bus::{Cause, Cell, PublishError};
 use neptune_contracts::{
@@ -37,7 +38,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(400);
 const SETTLES: Duration = Duration::from_millis(300);
 /// Keys that are looked at in one look, those that were not for longest first.
 const KEYS_A_LOOK: usize = 64;
-/// Runs with a place that are looked at for a key.
+/// Runs with a place that are looked at for a key at once; of more than these the next ones are in the next look.
 const HOLDERS_A_LOOK: usize = 64;
 /// Others may change the places of a key so often first.
 const RACES: u32 = 64;
@@ -58,6 +59,8 @@ struct Seen {
     looked_at: Instant,
     /// What followed from the last change was seen to be done.
     is_settled: bool,
+    /// Who of those with a place is looked at next.
+    round: Round,
 }
 
 impl Default for Gates {
@@ -95,14 +98,15 @@ impl Gates {
         let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
         match serde_json::from_slice(&cell.body) {
             Ok(gate) => {
-                by_name.insert(name, Seen { gate, looked_at: Instant::now(), is_settled: false });
+                let round = by_name.get(&name).map_or_else(Round::default, |seen| seen.round.anew());
+                by_name.insert(name, Seen { gate, looked_at: Instant::now(), is_settled: false, round });
             }
             Err(_) => drop(by_name.remove(&name)),
         }
     }
 
-    /// Those to look at now.
-    fn due(&self) -> Vec<(String, Gate)> {
+    /// Those to look at now, and where their rounds are.
+    fn due(&self) -> Vec<(String, Gate, Round)> {
         let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = |seen: &Seen| !seen.gate.waiting.is_empty() || !seen.is_settled;
         let mut due: Vec<_> =
@@ -111,16 +115,27 @@ impl Gates {
         due.truncate(KEYS_A_LOOK);
         let look = |(name, seen): (&String, &mut Seen)| {
             seen.looked_at = Instant::now();
-            (name.clone(), seen.gate.clone())
+            (name.clone(), seen.gate.clone(), seen.round)
         };
         due.into_iter().map(look).collect()
     }
 
-    fn settle(&self, name: &str, looked_at: &Gate) {
+    /// So many of those with a place were looked at, who all go on or do not.
+    fn looked(&self, name: &str, looked_at: &Gate, (looked, is_going): (usize, bool)) {
         let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(seen) = by_name.get_mut(name).filter(|seen| seen.gate == *looked_at) {
-            seen.is_settled = true;
-        }
+        let Some(seen) = by_name.get_mut(name) else { return };
+        let is_same = seen.gate == *looked_at;
+        let is_round = seen.round.went_on(looked, looked_at.holders.len(), is_going && is_same);
+        seen.is_settled |= is_round;
+    }
+
+    /// Where the round of a key is. Whoever asks looks at the next ones, and the one after it at others.
+    fn next_round(&self, name: &str, holders: usize) -> Round {
+        let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(seen) = by_name.get_mut(name) else { return Round::default() };
+        let round = seen.round;
+        seen.round.went_on(HOLDERS_A_LOOK.min(holders), holders, false);
+        round
     }
 
     /// How the places of a run's key are taken.
@@ -155,7 +170,7 @@ impl Runs {
             let before: Option<Gate> = serde_json::from_slice(&cell.body).ok();
             let mut after = before.clone().unwrap_or_else(|| Gate::new(team, workflow, gate));
             let mut entry = after.enter(place.clone(), gate.limit, on_conflict);
-            if entry != Entry::Holds && self.leave_of_ended(&mut after).await? {
+            if entry != Entry::Holds && self.leave_of_ended(&gate.name, &mut after).await? {
                 entry = after.enter(place.clone(), gate.limit, on_conflict);
             }
             if self.replace(&gate.name, before.as_ref(), &after, cell.revision).await? {
@@ -169,10 +184,12 @@ impl Runs {
     }
 
     /// Takes out runs that have ended, and whose executors died before they gave back their places.
-    async fn leave_of_ended(&self, gate: &mut Gate) -> Result<bool, Fault> {
+    async fn leave_of_ended(&self, name: &str, gate: &mut Gate) -> Result<bool, Fault> {
         let mut is_changed = false;
-        for place in gate.holders.clone().into_iter().take(HOLDERS_A_LOOK) {
-            if self.standing(&gate.team, &place).await? == Standing::Ended {
+        let holders = gate.holders.clone();
+        let round = self.gates.next_round(name, holders.len());
+        for place in round.turn(&holders, HOLDERS_A_LOOK) {
+            if self.standing(&gate.team, place).await? == Standing::Ended {
                 is_changed |= gate.leave(place.run, place.turn);
             }
         }
@@ -243,8 +260,8 @@ impl Runs {
     pub(crate) async fn look_at_gates(&self) {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            for (name, gate) in self.gates.due() {
-                if let Err(error) = self.look_at(&name, &gate).await {
+            for (name, gate, round) in self.gates.due() {
+                if let Err(error) = self.look_at(&name, &gate, round).await {
                     let error = &error as &dyn std::error::Error;
                     tracing::debug!(gate = name, error, "places cannot be looked at, trying again");
                 }
@@ -252,18 +269,19 @@ impl Runs {
         }
     }
 
-    async fn look_at(&self, name: &str, gate: &Gate) -> Result<(), Fault> {
-        let mut is_settled = true;
-        for place in gate.holders.iter().take(HOLDERS_A_LOOK) {
+    async fn look_at(&self, name: &str, gate: &Gate, round: Round) -> Result<(), Fault> {
+        let mut is_going = true;
+        let turn = round.turn(&gate.holders, HOLDERS_A_LOOK);
+        for place in &turn {
             match self.standing(&gate.team, place).await? {
                 Standing::Going => {}
                 Standing::Next => {
-                    is_settled = false;
+                    is_going = false;
                     self.begin_soon(gate.team.clone(), place);
                 }
                 Standing::Ended => self.leave(name, (place.run, place.turn)).await?,
                 Standing::Unknown => {
-                    is_settled = false;
+                    is_going = false;
                     let since = Timestamp::from_unix_micros(place.since_us).unwrap_or(Timestamp::EPOCH);
                     if u128::from(Timestamp::now().micros_since(since)) > LOGLESS.as_micros() {
                         self.leave(name, (place.run, place.turn)).await?;
@@ -272,9 +290,7 @@ impl Runs {
             }
         }
         self.cancel_replaced(gate).await?;
-        if is_settled {
-            self.gates.settle(name, gate);
-        }
+        self.gates.looked(name, gate, (turn.len(), is_going));
         Ok(())
     }
 

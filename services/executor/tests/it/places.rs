@@ -11,6 +11,7 @@ use neptune_contracts::{
     query::run::RunQuery,
     run::{finished::RunOutcome, input::RunWish, log::RunLogged},
 };
+use neptune_executor::domain::run::gate::{self, Gate, Place};
 use neptune_testkit::wait_until;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -48,6 +49,35 @@ async fn which_is_next(world: &World, runs: &[RunId]) -> RunId {
         assert!(begun.elapsed() < LONG, "nobody is next");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_beyond_those_that_are_looked_at_at_once_is_given_back_too() {
+    let world = world().await;
+    let many = "{concurrency: {key: '${ .customer }', limit: 150}}";
+    world.apply(&definition_with("many", many, HEARS)).await;
+    // All places are taken by runs that never began: the last of them was given up long ago, the others a moment ago.
+    let now_us = neptune_contracts::Timestamp::now().unix_micros();
+    let place = |number: i64| Place {
+        run: RunId::mint(),
+        turn: 1,
+        priority: 0,
+        since_us: if number == 149 { 1 } else { now_us },
+        is_replaced: false,
+    };
+    let team = "support".parse().unwrap();
+    let name = gate::name(&team, "test/many", "acme");
+    let holders: Vec<Place> = (0..150).map(place).collect();
+    let (workflow, key) = ("test/many".to_owned(), "acme".to_owned());
+    let gate = Gate { team, workflow, key, limit: 150, holders, waiting: Vec::new() };
+    let body = serde_json::to_vec(&gate).unwrap();
+    assert!(world.operator.set_start_cell(&name, body, 0).await.unwrap().is_some());
+    let _executor = world.process(ZONES);
+    let run = world.submit_run("test/many", json!({"customer": "acme"})).await;
+    is(&world, run, "running").await;
+    let cell = world.operator.start_cell(&name).await.unwrap();
+    let left: Gate = serde_json::from_slice(&cell.body).unwrap();
+    assert_eq!((left.holders.len(), left.holders.last().map(|place| place.run)), (150, Some(run)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

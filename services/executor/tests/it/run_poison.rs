@@ -6,13 +6,20 @@ use crate::{
     workflows::{chain, definition, is_running, steps},
     world::{LONG, World, planned},
 };
+use futures::StreamExt as _;
 use neptune_bus::{Incoming, Outcome, dead};
 use neptune_contracts::{
     ids::{RunId, TaskId},
     names::{Service, Zone},
     query::run::RunQuery,
-    run::{RunSubmitted, finished::RunOutcome, input::RunWish, log::RunLogged},
-    topology::EXECUTOR_RUN_SUBMITTED,
+    run::{
+        RunSubmitted,
+        changed::{RunChanged, RunState},
+        finished::RunOutcome,
+        input::{RunInput, RunWish},
+        log::RunLogged,
+    },
+    topology::{EXECUTOR_RUN_INPUT, EXECUTOR_RUN_SUBMITTED},
 };
 use neptune_executor::runs::aside::Deaths;
 use neptune_runtime::Shutdown;
@@ -47,6 +54,13 @@ async fn faulted(world: &World, run: RunId) -> String {
         || async { world.operator.request(&query).await.is_ok_and(|view| view.state == RunOutcome::Faulted.as_str()) };
     wait_until("the run is seen as faulted", PATIENCE, is_seen).await;
     world.operator.request(&query).await.unwrap().error.unwrap()["detail"].as_str().unwrap().to_owned()
+}
+
+/// Why the stored end of a run says that it is faulted.
+async fn faulted_end(world: &World, run: RunId) -> String {
+    let fact = world.run_ended(run).await;
+    assert_eq!(fact.outcome, RunOutcome::Faulted);
+    fact.error.unwrap()["detail"].as_str().unwrap().to_owned()
 }
 
 /// The dead letter about a run.
@@ -144,6 +158,60 @@ async fn a_run_over_which_executors_die_is_put_aside() {
     })
     .await;
     assert_eq!(bus.noted::<Deaths>(note).await.unwrap(), Some(Deaths::default()), "who lives takes the note back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_put_aside_and_goes_on_is_told_as_it_stands() {
+    let world = world().await;
+    let mut told = world.operator.listen::<RunChanged>().await.unwrap();
+    let mut first = world.process(ZONES);
+    let twice = "do:\n  - hear: {listen: {to: {one: {with: {type: go}}}}}\n  - again: {listen: {to: {one: {with: {type: on}}}}}\n";
+    let run = world.begin(&definition("twice", twice), Value::Null).await;
+    world.until(run, "it listens", |view| is_running(view, "hear")).await;
+    first.kill();
+    // What comes to it is handed out in vain until it is suspect, and others have died over it.
+    let (bus, stop, tries) = (world.bus(Service::Executor).await, Shutdown::new(), Arc::new(AtomicU64::new(0)));
+    let (reader, stopped, counted) = (bus.clone(), stop.clone(), tries.clone());
+    let reading = tokio::spawn(async move {
+        let handler = move |incoming: Incoming<RunInput>| {
+            counted.store(incoming.meta.delivered, Ordering::SeqCst);
+            std::future::ready(Outcome::Retry { after: Duration::from_millis(1) })
+        };
+        reader.consume(&EXECUTOR_RUN_INPUT, 1, &stopped, handler).await.unwrap();
+    });
+    world.tell(run, "s1", go()).await;
+    wait_until("it is suspect", LONG, || async { tries.load(Ordering::SeqCst) >= 3 }).await;
+    let team = "support".parse().unwrap();
+    bus.note((&team, TaskId(run.0)), &Deaths { deaths: 3 }).await.unwrap();
+    stop.cancel();
+    reading.await.unwrap();
+    let _second = world.process(ZONES);
+    assert!(faulted_end(&world, run).await.contains("3 executors died"));
+    let put_aside = world.run_ended(run).await;
+    assert_eq!(put_aside.turn, 0);
+    let about = |stored: &&dead::Stored| stored.letter.subject.contains(&run.to_string());
+    let letters = || async { dead::list(&world.operator, 9).await.unwrap().iter().find(about).cloned() };
+    wait_until("there is a dead letter", LONG, || async { letters().await.is_some() }).await;
+    dead::replay(&world.operator, letters().await.unwrap().sequence).await.unwrap();
+    world.until(run, "it goes on", |view| is_running(view, "again")).await;
+    let on = async {
+        loop {
+            let one = told.next().await.unwrap();
+            if one.id == run && one.after_aside.is_some() {
+                return one;
+            }
+        }
+    };
+    let on = tokio::time::timeout(LONG, on).await.unwrap();
+    assert_eq!((on.state, on.change, on.after_aside), (RunState::Running, 1, Some(put_aside.finished_at)));
+    assert!(on.changed_at > put_aside.finished_at, "{on:?}");
+    let event = json!({"id": "e2", "specversion": "1.0", "source": "/test", "type": "on"});
+    world.tell(run, "s2", RunWish::Signal { event }).await;
+    let ended = || async {
+        let end = world.operator.run_result(&team, run).await.unwrap();
+        end.is_some_and(|end| (end.turn, end.outcome) == (1, RunOutcome::Completed))
+    };
+    wait_until("its own end takes the place", LONG, ended).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

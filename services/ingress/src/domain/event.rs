@@ -41,8 +41,8 @@ pub struct EventRequest {
     /// What it says.
     #[serde(default)]
     pub data: Value,
-    /// How sensitive it is at least; a run that hears it is from then on.
-    #[serde(default, rename = "neptuneclass")]
+    /// How sensitive it is at least; a run that hears it is from then on. The attribute `neptuneclass` is the same.
+    #[serde(default, alias = "neptuneclass")]
     pub class: Option<DataClass>,
     /// Other attributes.
     #[serde(flatten)]
@@ -152,6 +152,16 @@ mod tests {
         check(&json!({"type": "a", "region": {}}), &["region"]);
         check(&json!({"type": "a", "time": "yesterday"}), &["time"]);
         check(&json!({"data": 1}), &["(body)"]);
+        check(&json!({"type": "a", "class": "secret", "subject": 7}), &["class", "subject"]);
+        check(&json!({"type": "a", "class": "public", "neptuneclass": "restricted"}), &["(body)"]);
+    }
+
+    #[test]
+    fn an_event_says_how_sensitive_it_is_by_either_name() {
+        for (name, class) in [("class", DataClass::Restricted), ("neptuneclass", DataClass::Internal)] {
+            let event = read(&json!({"type": "a", name: class}), None).unwrap();
+            assert_eq!((event.class, event.attributes.len()), (Some(class), 0), "{name}");
+        }
     }
 
     #[test]

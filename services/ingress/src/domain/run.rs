@@ -6,21 +6,25 @@ use super::{json, keys::Caller};
 use neptune_contracts::{
     Timestamp,
     ids::RunId,
-    names::{Origin, Team},
+    names::{DataClass, Origin, Team},
     problem::Problem,
     query::run::RunView,
     resource::{Resources, workflow::meant},
     run::{
         RunSubmitted,
-        input::{RunInput, RunWish},
+        input::{CLASS_ATTRIBUTE, RunInput, RunWish},
         tags,
     },
     task::MAX_METADATA_BYTES,
 };
-use neptune_workflow::{compiler, run::admission};
+use neptune_workflow::{
+    definition::{Definition, Schema},
+    run::admission,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The longest key of a run, in bytes; the header's limit too.
@@ -48,6 +52,10 @@ pub struct RunRequest {
     /// -_.:/@ each.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// How sensitive the input is at least. Its steps' tasks and deliveries are at least that, and at least what the team
+    /// is; nothing lowers it.
+    #[serde(default)]
+    pub class: Option<DataClass>,
 }
 
 /// An event that is sent to a run.
@@ -65,6 +73,9 @@ pub struct SignalRequest {
     /// Where it is from; the caller's key when absent.
     #[serde(default)]
     pub source: Option<String>,
+    /// How sensitive it is at least: the run that gets it is at least that from then on.
+    #[serde(default)]
+    pub class: Option<DataClass>,
 }
 
 /// Why a run is cancelled.
@@ -75,16 +86,23 @@ pub struct CancelRequest {
     pub reason: String,
 }
 
-/// The run of a `POST /v1/runs` body. It has no id yet.
+/// The run of a `POST /v1/runs` body. It has no id yet. `schema_of` tells what a workflow, by its name and document, says
+/// that its input must be.
 ///
 /// # Errors
 /// Every fault of the body.
-pub fn run(body: &[u8], caller: &Caller, resources: &Resources) -> Result<RunSubmitted, Vec<Problem>> {
-    let RunRequest { workflow, input, labels, tags, idempotency_key, priority } = json::read_strict(body, &[])?;
+pub fn run(
+    body: &[u8],
+    caller: &Caller,
+    resources: &Resources,
+    schema_of: impl Fn(&str, &Value) -> Option<Arc<Schema>>,
+) -> Result<RunSubmitted, Vec<Problem>> {
+    let RunRequest { workflow, input, labels, tags, idempotency_key, priority, class } = json::read_strict(body, &[])?;
     let mut faults = Vec::new();
     let name = meant(&workflow, resources.workflows.keys().map(String::as_str));
     if let Some((name, found)) = name.and_then(|name| resources.workflows.get_key_value(name)) {
-        faults.extend(input::problems(name, &found.document, &input));
+        let schema = schema_of(name, &found.document);
+        faults.extend(schema.iter().flat_map(|schema| input::problems(name, schema, &input)));
     } else {
         let text = format!("there is no workflow {:?}", workflow.chars().take(128).collect::<String>());
         faults.push(Problem::new(
@@ -120,7 +138,7 @@ pub fn run(body: &[u8], caller: &Caller, resources: &Resources) -> Result<RunSub
         idempotency_key,
         priority,
         start: None,
-        class: None,
+        class,
     })
 }
 
@@ -130,18 +148,20 @@ pub fn team_of<'r>(workflow: &str, resources: &'r Resources) -> Option<&'r str> 
     setting(workflow, resources, "team")?.as_str()
 }
 
-/// The key that the workflow's definition makes of the input, where it makes one. Evaluates an expression.
+/// A workflow that makes keys of its inputs, by its whole name and its document; nothing when it makes none.
+#[must_use]
+pub fn makes_keys<'r>(workflow: &str, resources: &'r Resources) -> Option<(&'r str, &'r Value)> {
+    setting(workflow, resources, "idempotencyKey")?;
+    let name = meant(workflow, resources.workflows.keys().map(String::as_str))?;
+    resources.workflows.get(name).map(|found| (name, &found.document))
+}
+
+/// The key that a definition makes of an input. Evaluates an expression.
 ///
 /// # Errors
 /// It makes none of this input.
-pub fn own_key(submitted: &RunSubmitted, resources: &Resources) -> Result<Option<String>, Vec<Problem>> {
-    if setting(&submitted.workflow, resources, "idempotencyKey").is_none() {
-        return Ok(None);
-    }
-    let document = document(&submitted.workflow, resources).map(Value::to_string).unwrap_or_default();
-    // Why a definition cannot be run is said by the end of its runs.
-    let Ok(definition) = compiler::read(&document) else { return Ok(None) };
-    let made = admission(&definition, &submitted.input).map_err(|problem| {
+pub fn own_key(definition: &Definition, input: &Value) -> Result<Option<String>, Vec<Problem>> {
+    let made = admission(definition, input).map_err(|problem| {
         let text = problem.detail.unwrap_or_else(|| "the workflow makes no key of it".to_owned());
         vec![Problem::new("input", text, "give the input what the workflow makes its keys of")]
     })?;
@@ -172,11 +192,14 @@ pub fn differences(asked: &RunSubmitted, view: &RunView) -> Vec<&'static str> {
     let bare = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
     let is_same_workflow =
         if has_version { asked.workflow == view.workflow } else { bare(&asked.workflow) == bare(&view.workflow) };
+    let class = asked.class.filter(|class| *class > DataClass::Public);
     let parts = [
         ("workflow", is_same_workflow),
         // A run that never began has lost its input.
         ("input", view.state == "rejected" || asked.input == view.input),
         ("labels", asked.metadata == view.metadata),
+        // Whoever says that it is more sensitive than the run knows must not be told that this is seen to.
+        ("class", view.state == "rejected" || class <= view.class),
     ];
     parts.into_iter().filter(|(_, is_same)| !is_same).map(|(part, _)| part).collect()
 }
@@ -210,7 +233,7 @@ pub fn may(wish: &RunWish, view: &RunView) -> Result<(), String> {
 #[must_use]
 pub fn event(signal: SignalRequest, caller: &Caller, now: Timestamp) -> (String, Value) {
     let id = signal.id.unwrap_or_else(|| Uuid::now_v7().to_string());
-    let event = json!({
+    let mut event = json!({
         "id": id,
         "specversion": "1.0",
         "type": signal.kind,
@@ -219,6 +242,9 @@ pub fn event(signal: SignalRequest, caller: &Caller, now: Timestamp) -> (String,
         "datacontenttype": "application/json",
         "data": signal.data,
     });
+    if let (Some(class), Some(attributes)) = (signal.class, event.as_object_mut()) {
+        attributes.insert(CLASS_ATTRIBUTE.to_owned(), json!(class));
+    }
     (id, event)
 }
 
@@ -234,9 +260,14 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use neptune_contracts::resource::KeyRole;
+    use neptune_workflow::compiler;
 
     fn caller() -> Caller {
         Caller { key: "k1".into(), team: "support".parse().unwrap(), role: KeyRole::Caller }
+    }
+
+    fn schema_of(_: &str, document: &Value) -> Option<Arc<Schema>> {
+        Schema::of_input(document)?.ok().map(Arc::new)
     }
 
     fn check(body: &str, fields: &[&str]) {
@@ -245,7 +276,7 @@ mod tests {
         let head = json!({"dsl": "1.0.3", "namespace": "a", "name": "b", "version": "1.0.0"});
         let document = json!({"document": head, "input": {"schema": {"document": schema}}});
         resources.insert("workflow", "a/b:1.0.0", json!({"document": document})).unwrap();
-        let faults = run(body.as_bytes(), &caller(), &resources).err().unwrap_or_default();
+        let faults = run(body.as_bytes(), &caller(), &resources, schema_of).err().unwrap_or_default();
         assert_eq!(faults.iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>(), fields, "{body}");
     }
 
@@ -259,6 +290,8 @@ mod tests {
         check(r#"{"workflow": "a/b:2.0.0"}"#, &["workflow"]);
         check(r#"{"workflow": "a/b", "inputs": 1}"#, &["inputs"]);
         check(r#"{"input": 1}"#, &["(body)"]);
+        check(r#"{"workflow": "a/b", "input": {}, "class": "restricted"}"#, &[]);
+        check(r#"{"workflow": "a/b", "input": {}, "class": "secret"}"#, &["class"]);
         check(r#"{"workflow": "a/c", "tags": ["fine", "not fine"]}"#, &["workflow", "tags[1]"]);
     }
 
@@ -296,11 +329,41 @@ mod tests {
         resources.insert("workflow", "a/b:1.0.0", json!({"document": document})).unwrap();
         assert_eq!(team_of("a/b", &resources), Some("sales"));
         assert_eq!(team_of("a/c", &resources), None);
-        let key = |body: &str| own_key(&run(body.as_bytes(), &caller(), &resources).unwrap(), &resources);
-        assert_eq!(key(r#"{"workflow": "a/b", "input": {"ticket": 7}}"#).unwrap(), Some("7".into()));
-        assert_eq!(key(r#"{"workflow": "a/b:latest"}"#).unwrap_err()[0].field, "input");
+        let key = |workflow: &str, input: Value| {
+            let (name, document) = makes_keys(workflow, &resources).unwrap();
+            assert_eq!(name, "a/b:1.0.0");
+            own_key(&compiler::read(&document.to_string()).unwrap(), &input)
+        };
+        assert_eq!(key("a/b", json!({"ticket": 7})).unwrap(), Some("7".into()));
+        assert_eq!(key("a/b:latest", Value::Null).unwrap_err()[0].field, "input");
+        assert!(makes_keys("a/c", &resources).is_none());
         let long = format!(r#"{{"workflow": "a/b", "idempotency_key": "{}"}}"#, "x".repeat(256));
-        assert_eq!(run(long.as_bytes(), &caller(), &resources).unwrap_err()[0].field, "idempotency_key");
+        assert_eq!(run(long.as_bytes(), &caller(), &resources, schema_of).unwrap_err()[0].field, "idempotency_key");
+    }
+
+    #[test]
+    fn a_signal_carries_its_class_with_it() {
+        let signal = |class| SignalRequest { kind: "a".into(), data: json!(1), id: None, source: None, class };
+        let (_, said) = event(signal(Some(DataClass::Restricted)), &caller(), Timestamp::EPOCH);
+        assert_eq!(said[CLASS_ATTRIBUTE], "restricted");
+        let (_, silent) = event(signal(None), &caller(), Timestamp::EPOCH);
+        assert_eq!(silent.get(CLASS_ATTRIBUTE), None);
+    }
+
+    #[test]
+    fn a_repeat_that_is_more_sensitive_than_the_run_is_another() {
+        let asked: RunSubmitted = serde_json::from_value(json!({"workflow": "a/b"})).unwrap();
+        let view: RunView = serde_json::from_value(json!({"id": RunId::mint(), "team": "support", "workflow": "a/b:1",
+            "state": "running", "cost_usd": "0", "submitted_at": "2026-11-26T10:00:00Z"}))
+        .unwrap();
+        let differs = |asked_class, class| {
+            let asked = RunSubmitted { class: asked_class, ..asked.clone() };
+            differences(&asked, &RunView { class, ..view.clone() }) == ["class"]
+        };
+        let (public, internal, restricted) = (DataClass::Public, DataClass::Internal, DataClass::Restricted);
+        assert!(differs(Some(restricted), None) && differs(Some(restricted), Some(internal)));
+        assert!(!differs(Some(public), None) && !differs(None, None) && !differs(None, Some(restricted)));
+        assert!(!differs(Some(internal), Some(internal)) && !differs(Some(internal), Some(restricted)));
     }
 
     #[test]

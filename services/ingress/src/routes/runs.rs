@@ -104,10 +104,12 @@ async fn submit_run(gate: &Gate, request: Request) -> Result<(RunId, Option<RunV
     let header = receive::idempotency_key(&head.headers)?;
     let body = receive::json(&head.headers, body).await?;
     let resources = door.resources.borrow().clone();
-    let mut submitted = run::run(&body, &caller, &resources).map_err(Fault::invalid)?;
+    let mut submitted =
+        run::run(&body, &caller, &resources, |name, document| door.definitions.schema_of_input(name, document))
+            .map_err(Fault::invalid)?;
     check_team(&submitted, &caller, &resources)?;
     take_key(&mut submitted, header)?;
-    let own_key = own_key(&submitted, &resources).await?;
+    let own_key = own_key(door, &submitted, &resources).await?;
     let key = own_key.as_ref().or(submitted.idempotency_key.as_ref());
     let id = key.map_or_else(RunId::mint, |key| RunId::of_key(&caller.team, &submitted.workflow, key));
     submitted.id = Some(id);
@@ -148,9 +150,18 @@ fn take_key(submitted: &mut RunSubmitted, header: Option<&str>) -> Result<(), Fa
 }
 
 /// The key that the workflow makes of the input: by an expression, which may take its time.
-async fn own_key(submitted: &RunSubmitted, resources: &Arc<Resources>) -> Result<Option<String>, Fault> {
-    let (submitted, resources) = (submitted.clone(), Arc::clone(resources));
-    let made = tokio::task::spawn_blocking(move || run::own_key(&submitted, &resources)).await;
+async fn own_key(door: &Door, submitted: &RunSubmitted, resources: &Arc<Resources>) -> Result<Option<String>, Fault> {
+    if run::makes_keys(&submitted.workflow, resources).is_none() {
+        return Ok(None);
+    }
+    let (definitions, resources) = (Arc::clone(&door.definitions), Arc::clone(resources));
+    let (workflow, input) = (submitted.workflow.clone(), submitted.input.clone());
+    let making = move || {
+        let found = run::makes_keys(&workflow, &resources);
+        let definition = found.and_then(|(name, document)| definitions.of(name, document));
+        definition.map_or(Ok(None), |definition| run::own_key(&definition, &input))
+    };
+    let made = tokio::task::spawn_blocking(making).await;
     let crashed = |_| Fault::unavailable("runs_unavailable", "the key of the run could not be made; send it again");
     made.map_err(crashed)?.map_err(Fault::invalid)
 }

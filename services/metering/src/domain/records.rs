@@ -30,6 +30,8 @@ pub struct Records {
     pub feedback: Vec<Row>,
     /// Of `run`.
     pub runs: Vec<Row>,
+    /// Of `run` too, of runs that were put aside.
+    pub asides: Vec<Row>,
 }
 
 /// What an entry of the ledger is about.

@@ -21,18 +21,23 @@ impl Table {
 
 impl Table {
     /// The same for rows that change: of those with the same key the one with the highest `version` stands, whether it
-    /// is in the table or in the batch.
-    pub(super) fn upsert(&self, key: &[&str], version: &str) -> String {
+    /// is in the table or in the batch. It changes the columns `changed`, or all but the key's when none are named.
+    pub(super) fn upsert(&self, key: &[&str], version: &[&str], changed: &[&str]) -> String {
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
         let typed: Vec<String> = self.columns.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
-        let changed = names.iter().filter(|name| !key.contains(name));
-        let changed: Vec<String> = changed.map(|name| format!("{name} = excluded.{name}")).collect();
+        let is_changed = |name: &&&str| if changed.is_empty() { !key.contains(*name) } else { changed.contains(*name) };
+        let set: Vec<String> =
+            names.iter().filter(is_changed).map(|name| format!("{name} = excluded.{name}")).collect();
+        let of = |row: &str| version.iter().map(|name| format!("{row}.{name}")).collect::<Vec<_>>().join(", ");
+        let newest = version.iter().map(|name| format!("{name} DESC")).collect::<Vec<_>>().join(", ");
         let (table, key, names, typed) = (self.name, key.join(", "), names.join(", "), typed.join(", "));
         format!(
             "INSERT INTO {table} AS held ({names}) SELECT DISTINCT ON ({key}) {names} \
-             FROM json_to_recordset($1::json) AS given({typed}) ORDER BY {key}, {version} DESC \
-             ON CONFLICT ({key}) DO UPDATE SET {} WHERE held.{version} < excluded.{version}",
-            changed.join(", ")
+             FROM json_to_recordset($1::json) AS given({typed}) ORDER BY {key}, {newest} \
+             ON CONFLICT ({key}) DO UPDATE SET {} WHERE (({}) < ({})) IS NOT FALSE",
+            set.join(", "),
+            of("held"),
+            of("excluded")
         )
     }
 }
@@ -160,5 +165,30 @@ pub(super) const RUN: Table = Table {
         ("submitted_at", "timestamptz"),
         ("changed_at", "timestamptz"),
         ("ended_at", "timestamptz"),
+    ],
+};
+
+/// What is kept of a run that was put aside, and of it where nothing else is known.
+pub(super) const RUN_ASIDE: Table = Table {
+    name: "run",
+    columns: &[
+        ("team", "text"),
+        ("id", "uuid"),
+        ("change", "bigint"),
+        ("workflow", "text"),
+        ("name", "text"),
+        ("state", "text"),
+        ("origin", "text"),
+        ("key_id", "text"),
+        ("labels", "jsonb"),
+        ("tags", "jsonb"),
+        ("parent", "jsonb"),
+        ("cost_pico_usd", "bigint"),
+        ("error", "text"),
+        ("submitted_at", "timestamptz"),
+        ("changed_at", "timestamptz"),
+        ("ended_at", "timestamptz"),
+        ("aside_at", "timestamptz"),
+        ("aside_error", "text"),
     ],
 };

@@ -16,6 +16,9 @@ const MOST_TOTALS: usize = 200;
 const COST: &str = "coalesce(run.cost_pico_usd, (SELECT sum(entry.amount_pico_usd) FROM ledger_entry AS entry \
      WHERE entry.run_id = run.id AND entry.team = run.team), 0)";
 
+/// Whether a run is put aside, and nothing was told since that it goes on.
+const IS_ASIDE: &str = "run.ended_at IS NULL AND run.aside_at >= run.changed_at";
+
 pub(super) async fn answer(ledger: Ledger, query: RunsQuery) -> Result<RunsReport, Unanswered> {
     if !(1..=MAX_RUNS).contains(&query.limit) {
         return Err(Unanswered::Invalid(format!("limit is {}; the limit is 1 to {MAX_RUNS}", query.limit)));
@@ -61,7 +64,7 @@ fn narrowed(query: &RunsQuery) -> Narrowed {
     }
     if !query.states.is_empty() {
         // A list in one value: the words of states hold no comma.
-        narrowed.by("run.state = ANY(string_to_array(", query.states.join(","), ", ','))");
+        narrowed.by("run.standing = ANY(string_to_array(", query.states.join(","), ", ','))");
     }
     if !query.tags.is_empty() {
         narrowed.by("run.tags @>", serde_json::json!(query.tags).to_string(), "::jsonb");
@@ -83,8 +86,10 @@ fn page(query: &RunsQuery, cursor: Option<Cursor>) -> Statement {
         narrowed.conditions.push_str(&format!("${})", narrowed.values.len()));
     }
     let sql = format!(
-        "SELECT id, team, workflow, state, {COST}::text, origin, key_id, labels::text, tags::text, parent::text, error, \
-         submitted_at, changed_at, ended_at FROM run WHERE {} ORDER BY submitted_at DESC, id DESC LIMIT {}",
+        "SELECT id, team, workflow, standing, {COST}::text, origin, key_id, labels::text, tags::text, parent::text, \
+         CASE WHEN {IS_ASIDE} THEN aside_error ELSE error END, submitted_at, \
+         CASE WHEN {IS_ASIDE} THEN aside_at ELSE changed_at END, CASE WHEN {IS_ASIDE} THEN aside_at ELSE ended_at END \
+         FROM run WHERE {} ORDER BY submitted_at DESC, id DESC LIMIT {}",
         narrowed.conditions,
         query.limit + 1
     );

@@ -34,6 +34,7 @@ fn changed(id: RunId, state: RunState, change: u32) -> RunChanged {
         tags: vec!["triage".into(), "urgent".into()],
         parent: None,
         submitted_at: at(0),
+        after_aside: None,
     }
 }
 
@@ -102,6 +103,69 @@ async fn a_run_is_found_within_a_second_and_its_last_change_stands_whatever_come
     assert_eq!((line.state.as_str(), line.ended_at, line.error), ("running", None, None));
     assert_eq!(world.number("SELECT count(*) FROM run").await, 1);
     assert_eq!(world.number("SELECT count(*) FROM run WHERE run::text LIKE '%not kept%'").await, 0);
+    world.stop_metering().await;
+}
+
+/// What is told of a run that is put aside after its second change.
+fn aside(begun: &RunChanged) -> RunFinished {
+    let told = finished(begun, RunOutcome::Faulted, 3);
+    RunFinished { turn: 0, change: 0, cost_usd: PicoUsd::ZERO, ..told }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_put_aside_is_shown_as_it_stands_once_it_goes_on() {
+    let mut world = World::start().await;
+    wait_until("it answers", Duration::from_secs(20), || async { world.operator.request(&all()).await.is_ok() }).await;
+    let begun = changed(RunId::mint(), RunState::Running, 1);
+    let paused = changed(begun.id, RunState::Paused, 2);
+    let put_aside = aside(&begun);
+    world.store(&begun).await;
+    world.store(&put_aside).await;
+    world.until_settled().await;
+    // What was told before it was put aside comes late, and says nothing new.
+    world.store(&paused).await;
+    world.until_settled().await;
+    let faulted = RunsQuery { states: vec!["faulted".into()], ..all() };
+    let line = world.runs(&faulted).await.runs.remove(0);
+    assert_eq!((line.state.as_str(), line.ended_at, line.changed_at), ("faulted", Some(at(3)), at(3)));
+    assert_eq!(line.error.as_deref(), Some("the pump is broken"));
+    // It goes on as it stood, then otherwise, and ends.
+    let on = RunChanged { changed_at: at(4), after_aside: Some(at(3)), ..paused.clone() };
+    let resumed = RunChanged { changed_at: at(5), ..changed(begun.id, RunState::Running, 3) };
+    let ended = RunFinished { finished_at: at(6), ..finished(&begun, RunOutcome::Completed, 4) };
+    world.store(&on).await;
+    world.until_settled().await;
+    let line = world.runs(&all()).await.runs.remove(0);
+    assert_eq!((line.state.as_str(), line.ended_at, line.error), ("paused", None, None));
+    assert!(world.states(&faulted).await.is_empty());
+    world.store(&resumed).await;
+    world.until_settled().await;
+    assert_eq!(world.states(&all()).await, ["running"]);
+    world.store(&ended).await;
+    world.until_settled().await;
+    assert_eq!(world.states(&all()).await, ["completed"]);
+
+    // In whatever order they come, together or one by one, the same stands in the end.
+    let run = RunId::mint();
+    let of = |told: &RunChanged| RunChanged { id: run, ..told.clone() };
+    let changes = [of(&begun), of(&paused), of(&on), of(&resumed)];
+    for told in changes.iter().rev() {
+        world.store(told).await;
+    }
+    world.store(&RunFinished { id: run, ..put_aside.clone() }).await;
+    let other = RunId::mint();
+    world.store(&RunFinished { id: other, workflow: "unknown".into(), ..put_aside }).await;
+    world.until_settled().await;
+    world.forget_acknowledgements().await;
+    world.until_settled().await;
+    let found = world.runs(&all()).await.runs;
+    let state = |id: RunId| found.iter().find(|line| line.id == id).map(|line| line.state.as_str());
+    assert_eq!((state(begun.id), state(run), state(other)), (Some("completed"), Some("running"), Some("faulted")));
+    let known = RunChanged { id: other, ..changed(other, RunState::Queued, 0) };
+    world.store(&known).await;
+    world.until_settled().await;
+    let line = world.runs(&faulted).await.runs.remove(0);
+    assert_eq!((line.id, line.workflow.as_str()), (other, "support/triage:1.0.0"), "what it is made of is known later");
     world.stop_metering().await;
 }
 

@@ -1,6 +1,6 @@
 //! What an e-mail says. Whatever stands in a header is one line.
 
-use neptune_contracts::{delivery::Delivery, ids::DeliveryId};
+use neptune_contracts::{delivery::Delivery, html::escape, ids::DeliveryId};
 
 /// `text` without control characters. The mail library panics on a line break in a name.
 #[must_use]
@@ -33,21 +33,6 @@ pub fn html(text: &str) -> String {
         .map(|paragraph| format!("<p>{}</p>\n", escape(paragraph.trim_matches('\n')).replace('\n', "<br>\n")))
         .collect();
     format!("<!doctype html>\n<html><body>\n{paragraphs}</body></html>\n")
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::Query;
 use crate::{
     PicoUsd, Timestamp,
     ids::RunId,
-    names::{Origin, Service, Team},
+    names::{DataClass, Origin, Service, Team},
     run::{ParentRef, start::RunStart},
 };
 use schemars::JsonSchema;
@@ -55,6 +55,9 @@ pub struct RunView {
     /// Words by which it is found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// How sensitive it is by all that came to it so far, above public.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<DataClass>,
     /// The run whose step it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentRef>,

@@ -22,7 +22,8 @@ pub struct RunChanged {
     pub workflow: String,
     /// How it stands now.
     pub state: RunState,
-    /// Counts the changes of the run's state from 1, its ends among them, and is 0 before it began: of two the one with the higher number holds.
+    /// Counts the changes of the run's state from 1, its ends among them, and is 0 before it began: of two the one with the
+    /// higher number holds, and of two with the same the later one.
     pub change: u32,
     /// Since when it stands so.
     pub changed_at: Timestamp,
@@ -43,6 +44,9 @@ pub struct RunChanged {
     pub parent: Option<ParentRef>,
     /// When it was submitted.
     pub submitted_at: Timestamp,
+    /// When it was put aside, if this tells that it goes on after all: as it stood before, or as it stands since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_aside: Option<Timestamp>,
 }
 
 /// How a run stands that has not ended.
@@ -83,6 +87,8 @@ impl Message for RunChanged {
     }
 
     fn dedup_key(&self) -> String {
-        format!("{}.{}.changed.{}", self.team, self.id, self.change)
+        // What was told before it was put aside is told again.
+        let again = self.after_aside.map(|aside| format!(".after.{}", aside.unix_micros()));
+        format!("{}.{}.changed.{}{}", self.team, self.id, self.change, again.unwrap_or_default())
     }
 }

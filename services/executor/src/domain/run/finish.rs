@@ -12,7 +12,7 @@ use neptune_contracts::{
         log::RunMadeOf,
     },
 };
-use neptune_workflow::run::{Answer, Ending, Outcome, Problem, Sensitivity, Standard};
+use neptune_workflow::run::{Answer, Ending, Outcome, Phase, Problem, Sensitivity, Standard};
 
 /// The fact of a run that ended.
 #[must_use]
@@ -63,7 +63,24 @@ pub fn changed(course: &Course, state: RunState, (change, at_ms): (u32, u64)) ->
         tags: made_of.tags.clone(),
         parent: made_of.parent.clone(),
         submitted_at: made_of.submitted_at,
+        after_aside: None,
     }
+}
+
+/// How a run stands that was put aside at `aside_at` and goes on after all at `now`; nothing when it has ended or did not
+/// begin: that is told by itself.
+#[must_use]
+pub fn carried_on(course: &Course, aside_at: Timestamp, now: Timestamp) -> Option<RunChanged> {
+    let state = match &course.run.phase {
+        _ if course.run.ending().is_some() => return None,
+        Phase::New => return None,
+        Phase::Compensating(_) => RunState::Compensating,
+        _ if course.run.is_paused => RunState::Paused,
+        _ => RunState::Running,
+    };
+    // Clocks of two executors may differ.
+    let changed_at = now.max(Timestamp::from_unix_micros(aside_at.unix_micros() + 1)?);
+    Some(RunChanged { changed_at, after_aside: Some(aside_at), ..changed(course, state, (course.changes, 0)) })
 }
 
 /// The fact of a run that never began.

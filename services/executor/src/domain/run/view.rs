@@ -1,7 +1,7 @@
 //! A run as people see it, made of its log.
 
 use super::{
-    approval,
+    approval, class,
     course::Course,
     event,
     finish::{finished, timestamp},
@@ -43,6 +43,7 @@ pub fn view(course: &Course, records: &[Record]) -> RunView {
         origin: made_of.origin,
         metadata: made_of.metadata.clone(),
         tags: made_of.tags.clone(),
+        class: class::of(run.sensitivity.max(made_of.class.map_or(0, class::rank))),
         parent: made_of.parent.clone(),
         priority: made_of.priority,
         start: made_of.start.clone(),
@@ -70,6 +71,7 @@ pub fn of_fact(fact: RunFinished) -> RunView {
         origin: fact.origin,
         metadata: fact.metadata,
         tags: fact.tags,
+        class: None,
         parent: fact.parent,
         priority: 0,
         start: None,

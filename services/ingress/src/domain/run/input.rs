@@ -4,10 +4,8 @@ use neptune_contracts::problem::Problem;
 use neptune_workflow::definition::Schema;
 use serde_json::Value;
 
-/// What is wrong with an input by the schema of the workflow `name`; nothing when that has none.
-pub(super) fn problems(name: &str, document: &Value, input: &Value) -> Vec<Problem> {
-    // A schema that is none was refused when the workflow was applied.
-    let Some(Ok(schema)) = Schema::of_input(document) else { return Vec::new() };
+/// What is wrong with an input by the schema of the workflow `name`.
+pub(super) fn problems(name: &str, schema: &Schema, input: &Value) -> Vec<Problem> {
     let remedy = format!("send what `input.schema` of {name} asks for");
     let problem = |(pointer, message): (String, String)| Problem::new(field(&pointer), message, remedy.clone());
     schema.faults(input).into_iter().map(problem).collect()
