@@ -94,7 +94,7 @@ pub async fn set_up(nats: &Nats, namespace: &Namespace) {
     let price = json!({"inputUsdPerMtok": "1", "outputUsdPerMtok": "2"});
     let model = json!({"provider": "openai", "endpoint": "http://127.0.0.1:1", "price": price});
     for (kind, name, spec) in [
-        ("Team", "support", json!({"models": ["openai/*"]})),
+        ("Team", "support", json!({"models": ["openai/*"], "channels": ["webhook", "email"]})),
         ("Team", "sales", json!({})),
         ("Model", "openai/gpt-4.1", model.clone()),
         ("Model", "meta/llama", model),
