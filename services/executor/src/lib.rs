@@ -57,6 +57,7 @@ pub mod outlet;
 pub mod provider;
 pub mod rooms;
 pub mod runs;
+pub mod used;
 pub mod watch;
 
 use attempts::Caller;
@@ -85,6 +86,7 @@ use rooms::Rooms;
 use runs::{Calling, Runs};
 use std::sync::Arc;
 use tokio::task::JoinSet;
+use used::Used;
 use watch::Watch;
 
 /// Why the executor ended before it was asked to.
@@ -129,7 +131,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let (governance_key, park_at_most_ms) = (config.governance_key, config.park_at_most_ms);
     let cancels = Cancels::default();
     let (word, for_batches) = (cancels.clone(), batches.clone());
-    let handler = Arc::new(TaskRoutedHandler { caller, governance_key, cancels: word, batches, park_at_most_ms });
+    let used = Used::default();
+    let handler = Arc::new(TaskRoutedHandler { caller, governance_key, cancels: word, used, batches, park_at_most_ms });
     let mut parts = Parts::<Error>::new(&bus, &shutdown);
     for (spec, lane) in consumers(&config.zones) {
         let concurrency = match lane {

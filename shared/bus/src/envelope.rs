@@ -62,6 +62,16 @@ impl Accept {
         self.delivery
     }
 
+    /// What names it among all accepts: the message in its stream, and which time it was handed out. A broker that forgot
+    /// in a crash that it had handed it out gives the next one the same name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        read_ack_subject(&self.token).map_or_else(
+            || self.token.clone(),
+            |(stream, delivered, sequence, _)| format!("{stream}.{sequence}.{delivered}"),
+        )
+    }
+
     /// Whether a caller waits for the finished fact and is told it.
     #[must_use]
     pub fn is_awaited(&self) -> bool {

@@ -10,13 +10,17 @@ use crate::{
         note::{Note, skip_failed},
         prompt::Prompt,
     },
+    used::Used,
 };
 use neptune_bus::{Accept, BusError, Cause, Finish, Held, Incoming, Outcome, PublishError};
 use neptune_contracts::{
     Timestamp, attempt::Attempt, finished::TaskFinished, names::Lane, output::Checks, plan::TaskRouted,
     problem::Problem,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Tries to store a fact that cost money, each of which bridges half a minute without a broker.
 const STORE_TRIES: u32 = 4;
@@ -30,6 +34,8 @@ pub struct TaskRoutedHandler {
     pub governance_key: ed25519_dalek::VerifyingKey,
     /// Tasks whose answers are not wanted any more.
     pub cancels: Cancels,
+    /// Accepts that were worked on.
+    pub used: Used,
     /// Tasks that wait for batches.
     pub batches: Arc<Batches>,
     /// The longest that a task without a deadline waits for a model with room, in milliseconds.
@@ -74,8 +80,16 @@ pub fn handle(handler: Arc<TaskRoutedHandler>, incoming: Incoming<TaskRouted>) -
             return Outcome::Reject { reason: "the task came without its accept".into() };
         };
         let task = routed.task.id;
+        let Some(using) = handler.used.begin(&accept.name(), Instant::now()) else {
+            tracing::debug!(task.id = %task, "handed out a second time, which the broker does not know");
+            return Outcome::HandedOn;
+        };
         match handler.handle(routed, &accept, &cause).await {
-            Ok(()) => Outcome::HandedOn,
+            Ok(true) => {
+                using.end();
+                Outcome::HandedOn
+            }
+            Ok(false) => Outcome::HandedOn,
             Err(error) => {
                 tracing::warn!(task.id = %task, error = &error as &dyn std::error::Error, "left to be handed out again");
                 Outcome::Retry { after: Duration::ZERO }
@@ -88,13 +102,14 @@ pub fn handle(handler: Arc<TaskRoutedHandler>, incoming: Incoming<TaskRouted>) -
 const FRESH_SECONDS: u64 = 540;
 
 impl TaskRoutedHandler {
-    async fn handle(&self, mut routed: Box<TaskRouted>, accept: &Accept, cause: &Cause) -> Result<(), Left> {
+    /// True when the task has ended by this.
+    async fn handle(&self, mut routed: Box<TaskRouted>, accept: &Accept, cause: &Cause) -> Result<bool, Left> {
         // An id that is old enough to have left the broker's duplicate window may be a repeat.
         // And so may be a parked one: who stored its timer may have died before its first accept ended.
         let is_parked = routed.task.parked.is_some();
         let may_be_repeat = is_parked || !routed.task.id.is_younger_than(FRESH_SECONDS, Timestamp::now());
         if (accept.delivery() > 1 || may_be_repeat) && self.is_finished(&routed, accept, cause).await? {
-            return Ok(());
+            return Ok(true);
         }
         let key = format!("{}.{}", routed.task.team, routed.task.id);
         // The admission is checked while the broker answers.
@@ -104,7 +119,7 @@ impl TaskRoutedHandler {
         let (lease, prompt) = tokio::join!(lease, async { self.admitted(&routed) });
         let Some(lease) = lease? else {
             tracing::debug!(task.id = %routed.task.id, "another executor works on it");
-            return Ok(());
+            return Ok(false);
         };
         let held = lease.hold(accept);
         let again = if accept.delivery() > 1 { self.take_over(&mut routed).await? } else { Vec::new() };
@@ -120,7 +135,7 @@ impl TaskRoutedHandler {
         let can_wait = routed.task.constraints.lane == Lane::Batch && self.batches.are_used();
         if can_wait && Box::pin(self.collect(&routed, (&prompt, may_be_repeat), &work)).await? {
             work.held.release().await;
-            return Ok(());
+            return Ok(false);
         }
         self.follow(routed, (&prompt, checks.as_ref()), work).await
     }
@@ -163,10 +178,10 @@ impl TaskRoutedHandler {
         mut routed: Box<TaskRouted>,
         asked: (&Prompt, Option<&Checks>),
         work: Work<'_>,
-    ) -> Result<(), Left> {
+    ) -> Result<bool, Left> {
         if self.wait_for_room(&mut routed, &work).await? {
             work.held.release().await;
-            return Ok(());
+            return Ok(false);
         }
         let wanted = self.cancels.watch(&routed.task.team, routed.task.id);
         let attempts = Attempts::new(&self.caller, &routed, asked, (work.cause, wanted.token()));
@@ -181,7 +196,7 @@ impl TaskRoutedHandler {
             && self.park(&routed, (*end, &made), &work).await?
         {
             work.held.release().await;
-            return Ok(());
+            return Ok(false);
         }
         let result = match followed {
             Followed::HandOver(index) => return self.hand_over(routed, index, made, work).await,
@@ -201,13 +216,13 @@ impl TaskRoutedHandler {
         index: usize,
         made: Vec<Attempt>,
         work: Work<'_>,
-    ) -> Result<(), Left> {
+    ) -> Result<bool, Left> {
         routed.plan.attempts.drain(..index);
         routed.attempts_made.extend(made);
         work.held.release().await;
         self.caller.bus.hand_on(&*routed, work.cause).await?;
         tracing::debug!(task.id = %routed.task.id, "handed over to another zone");
-        Ok(())
+        Ok(false)
     }
 
     async fn end(
@@ -216,7 +231,7 @@ impl TaskRoutedHandler {
         result: Result<Answered, Unanswered>,
         made: Vec<Attempt>,
         work: &Work<'_>,
-    ) -> Result<(), Left> {
+    ) -> Result<bool, Left> {
         let finished = finish::finished(
             *routed,
             Ending { result, made, started_at: work.started_at, finished_at: Timestamp::now() },
@@ -228,7 +243,7 @@ impl TaskRoutedHandler {
         } else {
             tracing::info!(task.id = %finished.id, outcome = finished.outcome.as_str(), attempts = finished.attempts.len(), cost_pico_usd, "finished");
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Stores the fact. What was paid for is not given up at the first fault of the broker.

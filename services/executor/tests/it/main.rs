@@ -11,6 +11,7 @@ mod world;
 mod attempts;
 mod batch_kills;
 mod batches;
+mod broker_kills;
 mod deliveries;
 mod ensembles;
 mod formats;
