@@ -1,5 +1,7 @@
 //! The one terminal fact of every accepted task.
 
+mod status;
+
 use crate::{
     Message, PicoUsd, Timestamp,
     admission::{Admission, Task},

@@ -1,6 +1,7 @@
 //! From a document to a [`Definition`]: names are resolved, expressions compiled, and what Neptune does not
 //! run is refused.
 
+mod arguments;
 mod catching;
 mod layers;
 mod listening;
@@ -33,7 +34,21 @@ pub fn read(text: &str) -> Result<Definition, Vec<Fault>> {
     read_node(&document)
 }
 
-/// The same of a document that was read, perhaps as a part of another.
+/// Reads a definition as [`read`] does, and also refuses what stands in the document and is refused only when it is
+/// applied: a schedule whose runs nobody pays for.
+///
+/// # Errors
+/// Every fault of the document, in its order.
+pub fn lint(text: &str) -> Result<Definition, Vec<Fault>> {
+    let document = Node::read(text).map_err(|fault| vec![fault])?;
+    let read = read_node(&document);
+    match settings::unpaid(&document) {
+        None => read,
+        Some(fault) => Err(layers::together(read.err().unwrap_or_default(), vec![fault])),
+    }
+}
+
+/// [`read`] of a document that is a [`Node`] already, perhaps as a part of another.
 ///
 /// # Errors
 /// Every fault of the document, in its order.
@@ -65,6 +80,8 @@ struct Compiler<'a> {
     doubts: Doubts,
     /// Whether it was never accepted before.
     is_new: bool,
+    /// Secrets that the document declares.
+    secrets: Vec<String>,
     /// Variables of loops and of caught errors around.
     variables: Vec<String>,
     faults: Vec<Fault>,
@@ -78,6 +95,7 @@ impl<'a> Compiler<'a> {
             references: References::new(document),
             doubts,
             is_new: true,
+            secrets: secrets(document),
             variables: Vec::new(),
             faults: Vec::new(),
             steps: Vec::new(),
@@ -112,8 +130,8 @@ impl<'a> Compiler<'a> {
             functions: parts.len() - extensions.iter().flat_map(|one| [one.before, one.after]).flatten().count(),
             parts,
             extensions,
-            secrets: secrets(document),
             settings: self.settings(document),
+            secrets: std::mem::take(&mut self.secrets),
             expressions: self.expressions,
             document: document.to_json(),
         }

@@ -69,6 +69,7 @@ pub struct Expression {
     filter: jaq_core::Filter<Data>,
     /// Terms with each call replaced by what it calls.
     terms: u64,
+    secrets: Vec<String>,
 }
 
 impl fmt::Debug for Expression {
@@ -94,11 +95,11 @@ impl Expression {
         // An expression that has parsed as a module and not as a term imports or includes something.
         let term = load::parse(text, |parser| parser.term());
         let term = term.ok_or_else(|| Unreadable::Syntax("modules cannot be imported or included".to_owned()))?;
-        let terms = audit::term(&term)?;
+        let (terms, secrets) = audit::term(&term)?;
         let compiler = Compiler::default().with_funs(filters::natives()).with_global_vars(variables.iter().copied());
         let filter = compiler.compile(modules).map_err(|faults| unknown(variables, &faults))?;
         let variables = variables.iter().map(|name| (*name).to_owned()).collect();
-        Ok(Self { text: text.to_owned(), variables, filter, terms })
+        Ok(Self { text: text.to_owned(), variables, filter, terms, secrets })
     }
 
     /// The expression as it was written.
@@ -110,6 +111,11 @@ impl Expression {
     /// The variables it may use, with their `$`.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.variables.iter().map(String::as_str)
+    }
+
+    /// The secrets that it names as `$secrets.NAME`, each once.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().map(String::as_str)
     }
 
     /// The first value of the expression over `input`, null if it has none; variables that are not given

@@ -73,7 +73,7 @@ pub struct StartArgs {
     /// The workflow, namespace/name for its highest version or namespace/name:version.
     #[arg(value_name = "WORKFLOW")]
     pub workflow: String,
-    /// Its input.
+    /// Its input; `{}` unless given.
     #[arg(long, value_name = "JSON", conflicts_with = "input_file")]
     pub input: Option<String>,
     /// A file with its input as JSON; `-` reads standard input.
@@ -151,7 +151,7 @@ pub struct SignalArgs {
     /// Refuse it.
     #[arg(long, conflicts_with = "kind")]
     pub refuse: bool,
-    /// Which step asks, where several do.
+    /// Which step asks, where several do: its name or its number.
     #[arg(long, value_name = "STEP")]
     pub step: Option<String>,
     /// Who answers.
@@ -180,7 +180,7 @@ async fn start(context: &Context, args: StartArgs) -> Result<(), Error> {
     let input = match (&args.input, &args.input_file) {
         (Some(text), _) => parse(text, "--input")?,
         (None, Some(file)) => submit::read_json(file)?,
-        (None, None) => Value::Null,
+        (None, None) => json!({}),
     };
     let body = json!({"workflow": args.workflow, "input": input, "labels": labels(&args.labels)?, "tags": args.tags});
     let body = of_class(body, args.class);
@@ -215,7 +215,9 @@ fn parse(text: &str, option: &str) -> Result<Value, Error> {
 
 fn signal(args: &SignalArgs) -> Result<Value, Error> {
     let (kind, data) = if args.approve || args.refuse {
-        let answer = json!({"approved": args.approve, "step": args.step, "by": args.by});
+        let instance = args.step.as_deref().and_then(|step| step.parse::<u64>().ok());
+        let step = args.step.as_deref().filter(|_| instance.is_none());
+        let answer = json!({"approved": args.approve, "step": step, "instance": instance, "by": args.by});
         ("neptune.approval".to_owned(), answer)
     } else {
         (args.kind.clone().unwrap_or_default(), parse(&args.data, "--data")?)
@@ -320,4 +322,27 @@ pub(super) async fn post(
     }
     let answer = serde_json::from_str(&text).map_err(|error| Error::step("read the answer", error))?;
     Ok((status == reqwest::StatusCode::OK, answer))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_approval_names_its_step_by_name_or_number() {
+        let args = |step: &str| SignalArgs {
+            id: "0199f2aa-0000-7000-8000-000000000001".parse().unwrap(),
+            kind: None,
+            data: "null".into(),
+            event_id: None,
+            approve: true,
+            refuse: false,
+            step: Some(step.into()),
+            by: None,
+        };
+        let data = |step: &str| signal(&args(step)).unwrap().get("data").cloned().unwrap();
+        assert_eq!(data("may"), json!({"approved": true, "step": "may", "instance": null, "by": null}));
+        assert_eq!(data("4"), json!({"approved": true, "step": null, "instance": 4, "by": null}));
+    }
 }

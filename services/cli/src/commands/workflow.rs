@@ -101,15 +101,17 @@ pub async fn run(workflow: &Workflow, json: bool) -> Result<(), Error> {
 }
 
 fn read(file: &Path) -> Result<Result<Definition, Vec<Fault>>, Error> {
-    let text =
-        fs::read_to_string(file).map_err(|source| Error::File { action: "read", path: file.to_owned(), source })?;
-    Ok(compiler::read(&text))
+    Ok(compiler::read(&text_of(file)?))
+}
+
+fn text_of(file: &Path) -> Result<String, Error> {
+    fs::read_to_string(file).map_err(|source| Error::File { action: "read", path: file.to_owned(), source })
 }
 
 fn lint(files: &[PathBuf], json: bool) -> Result<(), Error> {
     let (mut reports, mut told) = (Vec::new(), Vec::new());
     for file in files {
-        let faults = match read(file)? {
+        let faults = match compiler::lint(&text_of(file)?) {
             Ok(definition) => {
                 let (tasks, expressions) = (definition.steps.len(), definition.expressions);
                 output::note(&format!("{}: fine, {tasks} tasks and {expressions} expressions", file.display()));

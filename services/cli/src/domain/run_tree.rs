@@ -175,7 +175,9 @@ fn end(view: &RunView) -> Vec<String> {
         let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
         let detail = if text("detail").is_empty() { text("type") } else { text("detail") };
         lines.push(String::new());
-        lines.push(format!("error     {} at {}", detail.replace('\n', " "), text("instance")));
+        // The run's own input, output and limit are at no task.
+        let place = if text("instance").is_empty() { String::new() } else { format!(" at {}", text("instance")) };
+        lines.push(format!("error     {}{place}", detail.replace('\n', " ")));
     }
     lines.extend(view.reason.as_ref().filter(|reason| !reason.is_empty()).map(|reason| format!("reason    {reason}")));
     lines

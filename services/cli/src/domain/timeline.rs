@@ -31,7 +31,12 @@ pub fn render(lines: &[Line], ending: Option<&Ending>) -> String {
         Some(ending) => match ending.problem() {
             Some(problem) => {
                 let detail = problem.detail.as_deref().or(problem.title.as_deref()).unwrap_or(&problem.kind);
-                format!("{} at {}: {detail}", ending.name(), problem.instance)
+                // The run's own input, output and limit are at no task.
+                let place = match problem.instance.as_str() {
+                    "" => String::new(),
+                    instance => format!(" at {instance}"),
+                };
+                format!("{}{place}: {detail}", ending.name())
             }
             None => ending.name().to_owned(),
         },

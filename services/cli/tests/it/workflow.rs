@@ -112,6 +112,33 @@ fn faults_are_named_with_file_line_and_column() {
 }
 
 #[test]
+fn what_would_not_be_applied_is_told_by_lint() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("often.yaml");
+    fs::write(&file, format!("{GREET}schedule: {{every: PT1H}}\n")).unwrap();
+    let (code, _, told) = workflow(&["lint", file.to_str().unwrap()]);
+    assert!(code == 64 && told.contains("often.yaml:14:11: /schedule: a schedule needs a team"), "{code} {told}");
+    // It can be tried all the same.
+    let (code, _, told) = workflow(&["explain", file.to_str().unwrap()]);
+    assert_eq!(code, 0, "{told}");
+}
+
+#[test]
+fn a_fault_of_the_run_as_a_whole_is_told_without_a_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("slow.yaml");
+    let head = "document: {dsl: '1.0.3', namespace: demo, name: slow, version: '1.0.0'}\n";
+    let path = file.to_str().unwrap();
+    let check = |rest: &str, told: &str| {
+        fs::write(&file, format!("{head}{rest}do: [pause: {{wait: PT1M}}]\n")).unwrap();
+        let (_, printed, told_too) = workflow(&["run", "--local", path]);
+        assert!(printed.lines().any(|line| line.starts_with(told)), "{printed} {told_too}");
+    };
+    check("timeout: {after: {milliseconds: 200}}\n", "timed_out: the run took longer than its limit of 0.2 s");
+    check("input: {schema: {document: {required: [a]}}}\n", "faulted: the input is not");
+}
+
+#[test]
 fn expressions_are_evaluated_in_bounds() {
     let (code, printed, told) = workflow(&["evaluate", "${ .a + $x }", "--input", r#"{"a": 1}"#, "--variable", "x=2"]);
     assert!(code == 0 && printed.trim() == "3", "{code} {printed} {told}");

@@ -49,12 +49,10 @@ impl Runs {
     }
 
     async fn make(&self, request: &Request) -> Result<Value, Problem> {
-        let secret = |name: &str| {
-            let variable = format!("{SECRET}{}", name.to_ascii_uppercase().replace(['-', '.'], "_"));
-            self.environment.get(&variable).cloned()
-        };
+        let secret = |name: &str| self.environment.get(&variable_of(name)).cloned();
         let arguments = secrets::reveal(&request.arguments, &secret).map_err(|name| {
-            let detail = format!("there is no secret `{name}`; set {SECRET}… for it in the executor's environment");
+            let variable = variable_of(&name);
+            let detail = format!("there is no secret `{name}`; set {variable} in the executor's environment");
             Problem::new(Standard::Authorization, detail)
         })?;
         match request.function {
@@ -116,6 +114,11 @@ impl Runs {
         literal.is_none_or(is_host)
             && self.hosts.iter().any(|allowed| allowed == host || *allowed == format!("{host}:{port}"))
     }
+}
+
+/// The variable of the executor's environment that holds a secret.
+fn variable_of(secret: &str) -> String {
+    format!("{SECRET}{}", secret.to_ascii_uppercase().replace(['-', '.'], "_"))
 }
 
 /// The time that is left until nobody wants the answer, at least a moment and at most [`PATIENCE`].

@@ -2,7 +2,7 @@
 
 use crate::{
     upstream::{Reply, Upstream, answer},
-    workflows::{definition, is_running, steps},
+    workflows::{definition, definition_with, is_running, steps},
     world::{LONG, World, planned},
 };
 use neptune_bus::{Cause, Incoming, Outcome};
@@ -204,7 +204,8 @@ async fn a_delivery_is_asked_for_once_and_its_end_is_the_answer() {
         let bus = publisher.clone();
         async move {
             let delivery = incoming.message.delivery;
-            assert_eq!((delivery.content.text.as_str(), delivery.content.data["n"].as_u64()), ("Hello", Some(1)));
+            assert_eq!(delivery.content.text, "Hello");
+            assert_eq!(delivery.content.data, json!({"n": 1, "text": "Hello"}));
             let fact = DeliveryFinished {
                 id: delivery.id,
                 team: delivery.team,
@@ -226,6 +227,37 @@ async fn a_delivery_is_asked_for_once_and_its_end_is_the_answer() {
     let fact = world.run_ended(run).await;
     assert_eq!(fact.output.as_ref().unwrap()["receipt"], "r-1", "{fact:?}");
     assert_eq!(fact.cost_usd, "0.001".parse().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_costs_more_than_is_left_ends_the_run_and_one_above_its_own_cap_fails() {
+    let model = Upstream::answering("x").await;
+    // A call of its model is expected to cost a cent.
+    let world = world(&model).await;
+    let text = |own: &str| {
+        format!(
+            "do:\n  - safe:\n      try: [ask: {{call: 'model:1.0.0@default', with: {{input: hi}}, metadata: {{neptune: {own}}}}}]\n      catch: {{as: error, do: [told: {{set: {{status: '${{ $error.status }}'}}}}]}}\n"
+        )
+    };
+    let run = world.begin(&definition_with("poor", "{maxCostUsd: 0.001}", &text("{}")), Value::Null).await;
+    let fact = world.run_ended(run).await;
+    assert_eq!(fact.outcome, RunOutcome::BudgetExhausted, "{fact:?}");
+    assert!(steps(&world.view(run).await, "ask")[0].problem.as_ref().unwrap().contains("cost_limit_reached"));
+    let capped = definition_with("capped", "{maxCostUsd: 1}", &text("{maxCostUsd: 0.001}"));
+    let run = world.begin(&capped, Value::Null).await;
+    let fact = world.run_ended(run).await;
+    assert_eq!((fact.outcome, fact.output), (RunOutcome::Completed, Some(json!({"status": 402}))));
+    assert_eq!(model.calls(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_not_set_is_named_with_its_variable() {
+    let world = world(&Upstream::answering("x").await).await;
+    let text = "use: {secrets: [shop-token]}\ndo:\n  - ask: {call: http, with: {method: get, endpoint: 'http://127.0.0.1:9', headers: {token: '${ $secrets[\"shop-token\"] }'}}}\n";
+    let run = world.begin(&definition("secret", text), Value::Null).await;
+    let error = world.run_ended(run).await.error.unwrap();
+    let detail = error["detail"].as_str().unwrap();
+    assert!(detail.contains("`shop-token`; set NEPTUNE_SECRET_SHOP_TOKEN in"), "{detail}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,27 +24,28 @@ pub struct Meaning {
 /// What `error` means over HTTP. A code that is not known here means what its outcome means.
 #[must_use]
 pub fn meaning(outcome: Outcome, error: &TaskError) -> Meaning {
-    let of = |status, kind, retry| Meaning { status, kind, retry };
+    let of = |kind, retry| Meaning { status: error.status(outcome), kind, retry };
     match error.code.as_str() {
         "invalid_request"
         | "context_length_exceeded"
         | "max_tokens_exceeded"
         | "capability_missing"
-        | "no_model_on_route" => of(400, "invalid_request_error", Some(false)),
-        "cost_limit_reached" => of(402, "invalid_request_error", Some(false)),
-        "model_not_found" => of(404, "invalid_request_error", Some(false)),
+        | "no_model_on_route"
+        | "cost_limit_reached"
+        | "model_not_found" => of("invalid_request_error", Some(false)),
+        "model_not_allowed" => of("permission_error", Some(false)),
         // What is only held for other tasks is free again in a moment.
-        "budget_exceeded" => of(429, "insufficient_quota", Some(error.retry_after_ms.is_some_and(|ms| ms <= SOON_MS))),
+        "budget_exceeded" => of("insufficient_quota", Some(error.retry_after_ms.is_some_and(|ms| ms <= SOON_MS))),
         // The models' limits, not the caller's; there is room again by the time it says.
-        "rate_limit_exceeded" => of(429, "rate_limit_error", Some(true)),
-        "budget_unavailable" | "no_capacity" => of(503, "service_unavailable", Some(true)),
+        "rate_limit_exceeded" => of("rate_limit_error", Some(true)),
+        "budget_unavailable" | "no_capacity" => of("service_unavailable", Some(true)),
         _ => match outcome {
-            Outcome::Rejected => of(403, "permission_error", Some(false)),
-            Outcome::NoRoute => of(503, "service_unavailable", Some(false)),
-            Outcome::Expired => of(504, "timeout_error", Some(false)),
-            Outcome::Cancelled => of(409, "cancelled_error", Some(false)),
-            Outcome::Failed => of(502, "upstream_error", None),
-            Outcome::Completed => of(500, "api_error", None),
+            Outcome::Rejected => of("permission_error", Some(false)),
+            Outcome::NoRoute => of("service_unavailable", Some(false)),
+            Outcome::Expired => of("timeout_error", Some(false)),
+            Outcome::Cancelled => of("cancelled_error", Some(false)),
+            Outcome::Failed => of("upstream_error", None),
+            Outcome::Completed => of("api_error", None),
         },
     }
 }
@@ -116,6 +117,7 @@ mod tests {
             (Outcome::NoRoute, "no_model_on_route", 400, Some(false)),
             (Outcome::NoRoute, "cost_limit_reached", 402, Some(false)),
             (Outcome::Rejected, "model_not_allowed", 403, Some(false)),
+            (Outcome::NoRoute, "model_not_allowed", 403, Some(false)),
             (Outcome::Rejected, "unknown_team", 403, Some(false)),
             (Outcome::Rejected, "a_rule_of_tomorrow", 403, Some(false)),
             (Outcome::Rejected, "budget_exceeded", 429, Some(false)),

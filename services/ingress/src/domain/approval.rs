@@ -131,7 +131,7 @@ pub fn by_key(mut event: Value, key: &str, view: &RunView) -> Result<Value, Stri
         (0, _) => return Err(format!("that step does not wait for an approval; these do: {}", names.join(", "))),
         (1, _) => {}
         _ if instance.is_none() => {
-            let remedy = "say which by `data.instance`";
+            let remedy = "say which: by `data.step` or, by the number, `data.instance`; `neptune run signal` has `--step` for both";
             return Err(format!("several steps wait for an approval: {}; {remedy}", names.join(", ")));
         }
         _ => {}
@@ -268,6 +268,8 @@ mod tests {
         check(json!({"approved": true, "instance": 4}), two(), Ok("key k1"));
         check(json!({"approved": true}), json!([]), Err("no step of it waits"));
         check(json!({"approved": true}), two(), Err("several steps"));
+        check(json!({"approved": true}), two(), Err("`data.step`"));
+        check(json!({"approved": true}), two(), Err("`neptune run signal` has `--step`"));
         check(json!({"approved": true, "step": "may"}), two(), Err("several steps"));
         check(json!({"approved": true, "step": "other"}), one(), Err("may (3)"));
         check(json!({"approved": "yes"}), one(), Err("true or false"));

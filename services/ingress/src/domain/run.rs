@@ -35,8 +35,8 @@ const MAX_KEY_BYTES: usize = 255;
 pub struct RunRequest {
     /// The workflow, `namespace/name` for its highest version or `namespace/name:version`.
     pub workflow: String,
-    /// Its input.
-    #[serde(default)]
+    /// Its input; an empty object when absent.
+    #[serde(default = "no_input")]
     pub input: Value,
     /// The caller's own labels, kept with the run and its tasks; at most 16 KiB of JSON.
     #[serde(default)]
@@ -56,6 +56,10 @@ pub struct RunRequest {
     /// is; nothing lowers it.
     #[serde(default)]
     pub class: Option<DataClass>,
+}
+
+fn no_input() -> Value {
+    json!({})
 }
 
 /// An event that is sent to a run.
@@ -283,7 +287,8 @@ mod tests {
     #[test]
     fn every_fault_of_a_run_is_named() {
         check(r#"{"workflow": "a/b", "input": {}}"#, &[]);
-        check(r#"{"workflow": "a/b"}"#, &["input"]);
+        check(r#"{"workflow": "a/b"}"#, &[]);
+        check(r#"{"workflow": "a/b", "input": null}"#, &["input"]);
         check(r#"{"workflow": "a/b", "input": [1]}"#, &["input"]);
         check(r#"{"workflow": "a/b", "input": {"who": {}, "n": 10}}"#, &["input.n", "input.who"]);
         check(r#"{"workflow": "a/b:1.0.0", "input": {"x": 1}, "labels": {"y": 2}}"#, &[]);

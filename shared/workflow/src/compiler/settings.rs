@@ -197,6 +197,15 @@ impl Compiler<'_> {
     }
 }
 
+/// A fault of a document that starts by itself and says no team.
+pub(super) fn unpaid(document: &Node) -> Option<Fault> {
+    let schedule = document.field("schedule")?;
+    let team = document.field("document").and_then(neptune).and_then(|settings| settings.field("team"));
+    let hint = "write `metadata: {neptune: {team: …}}` below `document`: whose budgets pay for the runs that it starts";
+    let fault = || Fault::new(schedule.place, "/schedule", "a schedule needs a team, or it is not applied");
+    team.is_none().then(|| fault().with_hint(Some(hint.to_owned())))
+}
+
 fn is_tag(text: &str) -> bool {
     let allowed = |sign: char| sign.is_alphanumeric() || "-_.:/@".contains(sign);
     (1..=TAG_CHARACTERS).contains(&text.chars().count()) && text.chars().all(allowed)

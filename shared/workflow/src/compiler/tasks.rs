@@ -192,6 +192,9 @@ impl Compiler<'_> {
         if let (Function::Builtin(Builtin::Model), Some(with), true) = (&function, &with, self.is_new) {
             self.response_schema(task, with, &place);
         }
+        if let (Some(arguments), true) = (task.field("with"), self.is_new) {
+            self.arguments(&function, arguments, &place);
+        }
         Action::Call { function, title, with }
     }
 

@@ -23,6 +23,7 @@ impl Compiler<'_> {
         match Expression::compile(inner, &variables) {
             Ok(expression) => {
                 self.expressions += 1;
+                self.secrets_are_declared(&expression, node, pointer);
                 Some(expression)
             }
             Err(Unreadable::Unknown { name, .. })

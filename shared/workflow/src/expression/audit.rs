@@ -85,15 +85,20 @@ pub(super) fn text(text: &str) -> Result<u64, Form> {
 /// A name that may be called, and the terms of what it calls; none while it is being defined.
 type Callable<'a> = (&'a str, usize, Option<u64>);
 
-/// Checks a parsed expression, and returns how many terms it has with each call replaced by what it calls.
-pub(super) fn term(term: &Term<&str>) -> Result<u64, Form> {
-    let expanded = Audit::default().term(term)?;
-    if expanded > EXPANDED_TERMS { Err(Form::Expanded) } else { Ok(expanded) }
+/// Checks a parsed expression, and returns how many terms it has with each call replaced by what it calls, and the
+/// secrets that it names.
+pub(super) fn term(term: &Term<&str>) -> Result<(u64, Vec<String>), Form> {
+    let mut audit = Audit::default();
+    let expanded = audit.term(term)?;
+    let secrets = audit.secrets.into_iter().map(str::to_owned).collect();
+    if expanded > EXPANDED_TERMS { Err(Form::Expanded) } else { Ok((expanded, secrets)) }
 }
 
 #[derive(Default)]
 struct Audit<'a> {
     scope: Vec<Callable<'a>>,
+    /// Names after `$secrets`, each once.
+    secrets: Vec<&'a str>,
 }
 
 impl<'a> Audit<'a> {
@@ -134,6 +139,13 @@ impl<'a> Audit<'a> {
             }
             Term::Call(name, arguments) => self.call(name, arguments)?,
             Term::Path(term, path) => {
+                if let (Term::Var("$secrets"), Some((Part::Index(Term::Str(None, name)), _))) =
+                    (term.as_ref(), path.0.first())
+                    && let [StrPart::Str(name)] = name.as_slice()
+                    && !self.secrets.contains(name)
+                {
+                    self.secrets.push(name);
+                }
                 let parts = path.0.iter().flat_map(|(part, _)| match part {
                     Part::Index(index) => [Some(index), None],
                     Part::Range(start, end) => [start.as_ref(), end.as_ref()],

@@ -129,7 +129,10 @@ static NOTIFY_ARGUMENTS: Record = Record {
             may("text", &TEXT).saying("What is said."),
             may("html", &TEXT).saying("The same, read where there is no `text`."),
             may("message", &TEXT).saying("The same, read where there is neither of these."),
-            may("data", &ANYTHING).saying("What a webhook gets besides, as JSON."),
+            may("data", &ANYTHING).saying(
+                "What a webhook gets besides: the fields of its body's `data`, where the text stands as `text` unless they \
+                 have one; what is no object becomes `data.value`.",
+            ),
         ]],
     )
 };

@@ -1,4 +1,4 @@
-//! Times as expressions and events have them.
+//! Times as expressions, events and people have them.
 
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -14,4 +14,12 @@ pub fn rfc3339(at_ms: u64) -> String {
 #[must_use]
 pub fn descriptor(at_ms: u64) -> Value {
     json!({"iso8601": rfc3339(at_ms), "epoch": {"seconds": at_ms / 1_000, "milliseconds": at_ms}})
+}
+
+/// A length of time in seconds, for people: `2 s`, `0.25 s`.
+#[must_use]
+pub fn seconds(length_ms: u64) -> String {
+    let (whole, rest) = (length_ms / 1_000, length_ms % 1_000);
+    let fraction = if rest == 0 { String::new() } else { format!(".{rest:03}").trim_end_matches('0').to_owned() };
+    format!("{whole}{fraction} s")
 }

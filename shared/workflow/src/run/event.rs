@@ -103,6 +103,9 @@ pub struct Answer {
     /// How sensitive what it was made of was found to be, where that is more: the run has seen it.
     #[serde(default, skip_serializing_if = "super::change::is_zero")]
     pub seen: Sensitivity,
+    /// Whether it went wrong because it would have cost more than [`Request::budget_pico_usd`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_over_budget: bool,
     /// What else the history of the run shall hold: the task, the model, attempts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Value>,
@@ -122,13 +125,27 @@ impl Answer {
     /// An output that cost nothing.
     #[must_use]
     pub fn output(output: Value) -> Self {
-        Self { outcome: Outcome::Output(output), cost_pico_usd: 0, sensitivity: 0, seen: 0, note: None }
+        Self {
+            outcome: Outcome::Output(output),
+            cost_pico_usd: 0,
+            sensitivity: 0,
+            seen: 0,
+            is_over_budget: false,
+            note: None,
+        }
     }
 
     /// A problem that cost nothing.
     #[must_use]
     pub fn problem(problem: Problem) -> Self {
-        Self { outcome: Outcome::Problem(problem), cost_pico_usd: 0, sensitivity: 0, seen: 0, note: None }
+        Self {
+            outcome: Outcome::Problem(problem),
+            cost_pico_usd: 0,
+            sensitivity: 0,
+            seen: 0,
+            is_over_budget: false,
+            note: None,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod leaves;
 mod leaving;
 mod listening;
 mod lowering;
+mod spending;
 mod steps;
 
 use super::{
@@ -95,6 +96,7 @@ impl<'a> Machine<'a> {
                 if !self.run.frames.get(instance).is_some_and(is_asked) {
                     return;
                 }
+                let is_spent = answer.is_over_budget && self.is_run_bound(*instance);
                 self.push(Change::answered(*instance, answer));
                 self.work.push(match &answer.outcome {
                     Outcome::Output(output) => Work::Finish {
@@ -102,6 +104,7 @@ impl<'a> Machine<'a> {
                         output: Output::Value(Arc::new(output.clone())),
                         then: None,
                     },
+                    Outcome::Problem(problem) if is_spent => return self.spend_up(*instance, problem),
                     Outcome::Problem(problem) => Work::Fail { instance: *instance, problem: problem.clone() },
                 });
             }

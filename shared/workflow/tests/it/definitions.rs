@@ -112,6 +112,67 @@ fn arguments_of_neptunes_functions_are_checked() {
 }
 
 #[test]
+fn secrets_must_be_declared() {
+    let header = "do:\n  - a: {call: http, with: {method: get, endpoint: 'https://a.example', headers: {authorization: §'${ \"Bearer \\($secrets.TOKEN)\" }'}}}\n";
+    check(header, "/do/0/a/with/headers/authorization|no `TOKEN` in use.secrets|use: {secrets: [TOKEN]}");
+    check(&format!("{header}use: {{secrets: [TOKENS]}}\n"), "did you mean `TOKENS`?");
+    check(
+        "use: {secrets: [A]}\ndo:\n  - a: {if: §'$secrets[\"B\"] == .b', set: {x: '${ $secrets.A }'}}\n",
+        "no `B` in use.secrets",
+    );
+    let named = "use: {authentications: {our: {bearer: {token: §'${ $secrets.TOKEN }'}}}}\ndo:\n  - a: {call: http, with: {method: get, endpoint: {uri: 'https://a.example', authentication: {use: our}}}}\n";
+    check(named, "no `TOKEN` in use.secrets");
+    // The misspelt section may hold it.
+    check_all("use: {secret: [TOKEN]}\ndo:\n  - a: {set: {x: '${ $secrets.TOKEN }'}}\n", &[(2, "`secrets`?")]);
+    let declared = format!("{HEAD}{}use: {{secrets: [TOKEN]}}\n", header.replace('§', ""));
+    assert!(compiler::read(&declared).is_ok());
+    let before = format!("{HEAD}{}", header.replace('§', ""));
+    assert!(compiler::accepted(&before).is_ok(), "a definition that was applied stays readable");
+}
+
+#[test]
+fn what_can_be_no_good_in_any_run_is_told() {
+    let http = |method: &str| {
+        format!("do:\n  - a: {{call: http, with: {{method: {method}, endpoint: 'https://a.example'}}}}\n")
+    };
+    check(&http("§gett"), "/do/0/a/with/method|`gett` is no method|did you mean `get`?");
+    check_call(
+        "notify",
+        "{channel: webhook, to: §ops, text: x}",
+        "/do/0/a/with/to|`ops` is no URL|https://hooks.example.com",
+    );
+    check_call("notify", "{channel: webhook, to: §'https://', text: x}", "no URL");
+    check_call("notify", "{channel: email, to: §'https://a.example', text: x}", "no e-mail address|ann@example.com");
+    check_call("approval", "{channel: email, to: §ann}", "no e-mail address");
+    for fine in [
+        http("PATCH"),
+        http("'${ .method }'"),
+        "do:\n  - a: {call: 'notify:1.0.0@default', with: {channel: '${ .c }', to: ann, text: x}}\n".to_owned(),
+        "do:\n  - a: {call: 'notify:1.0.0@default', with: {channel: email, to: '${ .to }', text: x}}\n".to_owned(),
+        "do:\n  - a: {call: 'notify:1.0.0@default', with: {channel: webhook, to: 'http://127.0.0.1:80/x', text: x}}\n"
+            .to_owned(),
+    ] {
+        let read = compiler::read(&format!("{HEAD}{fine}"));
+        assert!(read.is_ok(), "{fine}: {}", read.unwrap_err()[0]);
+    }
+    let accepted = format!("{HEAD}{}", http("gett"));
+    assert!(compiler::accepted(&accepted).is_ok(), "a definition that was applied stays readable");
+}
+
+#[test]
+fn a_schedule_that_would_not_be_applied_is_told() {
+    let text = format!("{HEAD}do: []\nschedule: {{every: PT1H}}\n");
+    let faults = compiler::lint(&text).unwrap_err();
+    assert_eq!(faults.len(), 1);
+    assert!(faults[0].to_string().starts_with("3:11: /schedule: a schedule needs a team"), "{}", faults[0]);
+    let faulty = compiler::lint(&text.replace("do: []", "do: [a: {wait: 30s}]")).unwrap_err();
+    assert_eq!(faulty.len(), 2, "{faulty:?}");
+    let paid = text.replace("version: '1.0.0'", "version: '1.0.0', metadata: {neptune: {team: support}}");
+    assert!(compiler::lint(&paid).is_ok());
+    assert!(compiler::lint(&format!("{HEAD}do: []\n")).is_ok());
+}
+
+#[test]
 fn a_definition_that_was_accepted_stays_readable() {
     let text = format!(
         "{HEAD}do:\n  - a: {{call: 'model:1.0.0@default', with: {{promt: hi, responseSchema: {{type: x}}}}}}\n"

@@ -35,7 +35,8 @@ pub(crate) fn documents(folder: &std::path::Path) -> Vec<(String, String)> {
     }
     let triage = std::fs::read_to_string(folder.join("example-ai-triage.yaml")).unwrap();
     // A channel that Neptune does not have.
-    found.push(("triage".to_owned(), triage.replace("channel: slack", "channel: webhook")));
+    let triage = triage.replace("channel: slack, to: '#support-triage'", "channel: webhook, to: 'https://a.example'");
+    found.push(("triage".to_owned(), triage));
     found
 }
 

@@ -130,6 +130,66 @@ fn a_refused_budget_ends_the_run_as_such_unless_it_is_caught() {
 }
 
 #[test]
+fn a_call_that_costs_more_than_is_left_to_the_run_ends_it_whoever_would_catch_that() {
+    let document = |settings: &str, own: &str| {
+        format!(
+            "document: {{dsl: '1.0.3', namespace: a, name: b, version: '1.0.0', metadata: {{neptune: {settings}}}}}
+do:
+  - safe:
+      try:
+        - ask: {{call: 'model:1.0.0@default', with: {{input: hi}}, metadata: {{neptune: {own}}}}}
+      catch: {{retry: {{limit: {{attempt: {{count: 3}}}}}}, do: [cheap: {{set: {{cheap: true}}}}]}}
+"
+        )
+    };
+    let dear = || {
+        let problem = Problem::new(Standard::Configuration, "the cheapest model costs 1").with_status(402, "Cost");
+        Answer { is_over_budget: true, ..Answer::problem(problem) }
+    };
+    let mut stage = Stage::new(&document("{maxCostUsd: 0.01}", "{maxCostUsd: 0.02}"), json!({}));
+    stage.answer(0, dear());
+    let Some(Ending::BudgetExhausted { problem }) = stage.run.ending() else { panic!("{:?}", stage.run.phase) };
+    assert_eq!((problem.status, problem.instance.as_str()), (402, "/do/0/safe/try/0/ask"));
+    assert!(problem.detail.as_ref().unwrap().ends_with("more than is left: the cheapest model costs 1"), "{problem:?}");
+    let lines = timeline::lines(&stage.log);
+    assert!(lines.iter().any(|line| line.name == "ask" && line.problem.is_some()), "{lines:?}");
+    stage.control("again", Control::Retry);
+    assert_eq!((stage.run.ending(), stage.calls().len()), (None, 2), "it goes on where it ended");
+    // A cap that the author gave the step alone is an error of the step.
+    for settings in ["{maxCostUsd: 0.01}", "{}"] {
+        let mut stage = Stage::new(&document(settings, "{maxCostUsd: 0.001}"), json!({}));
+        for again in 0..4 {
+            assert_eq!(stage.run.ending(), None);
+            stage.answer(again, dear());
+        }
+        assert_eq!(stage.run.ending().unwrap().name(), "completed");
+    }
+}
+
+/// What is said of a run whose time is over, and where.
+#[track_caller]
+fn check_limit(rest: &str, timer: &str, (told, place): (&str, &str)) {
+    let mut stage = Stage::new(rest, json!({}));
+    let due = stage.asked.iter().find_map(|action| match action {
+        Action::SetTimer { timer: set, .. } if set.to_string() == timer => Some(*set),
+        _ => None,
+    });
+    stage.take(Event::TimerFired(due.unwrap_or_else(|| panic!("{:?}", stage.asked))));
+    let problem = stage.run.ending().unwrap().problem().unwrap();
+    assert_eq!((problem.detail.as_deref(), problem.instance.as_str()), (Some(told), place));
+}
+
+#[test]
+fn a_limit_that_is_over_is_named() {
+    let run = "timeout: {after: PT2S}\ndo: [a: CALL]\n";
+    check_limit(run, "0-limit-0", ("the run took longer than its limit of 2 s", ""));
+    let task = "do: [a: {wait: PT1H, timeout: {after: {milliseconds: 250}}}]\n";
+    check_limit(task, "1-limit-0", ("the task took longer than its limit of 0.25 s", "/do/0/a"));
+    let policy = "do: [t: {try: [a: CALL], catch: {errors: {with: {status: 1}}, retry: {limit: {attempt: {duration: PT3S}}}}}]\n";
+    check_limit(policy, "1-attempt-0", ("the try took longer than its policy's limit of 3 s", "/do/0/t"));
+}
+
+#[test]
 fn cancelling_gives_up_calls_and_timers() {
     let mut stage = Stage::new("do: [f: {fork: {branches: [a: CALL, b: {wait: PT1H}]}}]\n", json!({}));
     let asked = stage.control("c", Control::Cancel { reason: "no".to_owned() });

@@ -160,7 +160,7 @@ pub fn answer(fact: &RunFinished, sensitivity: Sensitivity) -> Answer {
         }
     };
     let note = serde_json::json!({"run": fact.id, "workflow": fact.workflow, "outcome": fact.outcome});
-    Answer { outcome, cost_pico_usd: fact.cost_usd.0, sensitivity, seen: 0, note: Some(note) }
+    Answer { outcome, cost_pico_usd: fact.cost_usd.0, sensitivity, seen: 0, is_over_budget: false, note: Some(note) }
 }
 
 /// A time of the engine.

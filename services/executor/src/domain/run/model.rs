@@ -128,7 +128,15 @@ pub fn answer(request: &Request, fact: &TaskFinished) -> Answer {
         Err(problem) => Outcome::Problem(problem),
     };
     let sensitivity = fact.admission.as_ref().map_or(0, |admission| class::rank(admission.class));
-    Answer { outcome, cost_pico_usd: fact.cost_usd.0, sensitivity, seen: 0, note: Some(note(fact)) }
+    let is_over_budget = is_over_budget(request, fact);
+    Answer { outcome, cost_pico_usd: fact.cost_usd.0, sensitivity, seen: 0, is_over_budget, note: Some(note(fact)) }
+}
+
+/// Whether the task ended because it would have cost more than the request allows, and not more than its team's cap.
+fn is_over_budget(request: &Request, fact: &TaskFinished) -> bool {
+    let cap = fact.admission.as_ref().and_then(|admission| admission.max_cost_usd);
+    let is_ours = cap.is_some() && cap == request.budget_pico_usd.map(|budget| PicoUsd(budget.max(0)));
+    is_ours && fact.error.as_ref().is_some_and(|error| error.code == "cost_limit_reached")
 }
 
 fn outcome(request: &Request, fact: &TaskFinished) -> Result<Value, Problem> {
@@ -155,18 +163,32 @@ fn problem(fact: &TaskFinished) -> Problem {
     let (code, message) = fact.error.as_ref().map_or(("", ""), |error| (error.code.as_str(), error.message.as_str()));
     let detail = format!("the task {} ended as {}: {message} ({code})", fact.id, fact.outcome.as_str());
     let of = |standard| Problem::new(standard, detail.clone());
-    let like = |status, title| Problem::new(Standard::Communication, detail.clone()).with_status(status, title);
+    let like = |standard, status: u16| of(standard).with_status(status.into(), title(status));
+    let status = fact.error.as_ref().map_or(502, |error| error.status(fact.outcome));
     match (fact.outcome, code) {
         (TaskOutcome::Rejected, "budget_exceeded") => of(Standard::Budget),
-        (TaskOutcome::Rejected, "budget_unavailable") => like(503, "Service Unavailable"),
-        (TaskOutcome::Rejected, "invalid_request") => of(Standard::Configuration),
-        (TaskOutcome::Rejected, _) => of(Standard::Authorization),
         (TaskOutcome::Expired, _) => of(Standard::Timeout),
         (TaskOutcome::Failed, "output_invalid") => of(Standard::Validation),
-        (_, "rate_limit_exceeded") => like(429, "Too Many Requests"),
-        (TaskOutcome::NoRoute, _) => like(503, "Service Unavailable"),
-        (TaskOutcome::Cancelled, _) => like(499, "Cancelled"),
-        (TaskOutcome::Failed | TaskOutcome::Completed, _) => like(502, "Bad Gateway"),
+        (TaskOutcome::Cancelled, _) => like(Standard::Communication, 499),
+        _ => match status {
+            403 => of(Standard::Authorization),
+            // A retry by `.status >= 500` must not repeat what will fail again.
+            400..=428 => like(Standard::Configuration, status),
+            _ => like(Standard::Communication, status),
+        },
+    }
+}
+
+fn title(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        402 => "Cost Limit Reached",
+        404 => "Not Found",
+        429 => "Too Many Requests",
+        499 => "Cancelled",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        _ => "Task Failed",
     }
 }
 
@@ -197,3 +219,6 @@ fn note(fact: &TaskFinished) -> Value {
         "parked_ms": fact.parked.as_ref().map(|parked| parked.total_ms),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,8 +25,22 @@ pub fn delivery(step: &Step<'_>, request: &Request, now: Timestamp) -> Result<De
     let arguments = &request.arguments;
     let body = text(arguments, "text").or_else(|| text(arguments, "html")).or_else(|| text(arguments, "message"));
     let body = body.ok_or_else(|| configuration("the delivery says nothing; give it a `text`"))?;
-    let data = arguments.get("data").cloned().unwrap_or_else(|| json!({}));
+    let data = with_text(body, arguments.get("data"));
     addressed(step, arguments, DeliveryContent { event: "run.notify".into(), text: body.to_owned(), data }, now)
+}
+
+/// What a webhook gets: what is said as `text` among the fields of `data`, unless they have a `text` of their own; beside
+/// data that is no object, which becomes `value`.
+fn with_text(text: &str, data: Option<&Value>) -> Value {
+    match data {
+        None | Some(Value::Null) => json!({"text": text}),
+        Some(Value::Object(fields)) => {
+            let mut fields = fields.clone();
+            fields.entry("text").or_insert_with(|| text.into());
+            Value::Object(fields)
+        }
+        Some(value) => json!({"text": text, "value": value}),
+    }
 }
 
 /// A delivery with this content to whom arguments say.
@@ -75,5 +89,24 @@ pub fn answer(fact: &DeliveryFinished) -> Answer {
         DeliveryOutcome::Rejected => Outcome::Problem(Problem::new(Standard::Authorization, detail)),
     };
     let note = json!({"delivery": fact.id, "channel": fact.channel, "outcome": fact.outcome, "tries": fact.attempts});
-    Answer { outcome, cost_pico_usd: fact.cost_usd.0, sensitivity: 0, seen: 0, note: Some(note) }
+    Answer { outcome, cost_pico_usd: fact.cost_usd.0, sensitivity: 0, seen: 0, is_over_budget: false, note: Some(note) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(data: Option<Value>, expected: &Value) {
+        assert_eq!(with_text("SAY THIS", data.as_ref()), *expected);
+    }
+
+    #[test]
+    fn a_webhook_gets_what_is_said_with_the_data() {
+        check(None, &json!({"text": "SAY THIS"}));
+        check(Some(Value::Null), &json!({"text": "SAY THIS"}));
+        check(Some(json!({"n": 1})), &json!({"n": 1, "text": "SAY THIS"}));
+        check(Some(json!({"n": 1, "text": "own"})), &json!({"n": 1, "text": "own"}));
+        check(Some(json!([1])), &json!({"text": "SAY THIS", "value": [1]}));
+    }
 }

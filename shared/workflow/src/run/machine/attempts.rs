@@ -4,7 +4,7 @@ use super::{Change, Doing, Frame, Instance, Machine, Output, Problem, Role, Scop
 use crate::{
     definition::{Action, Backoff, Catch, Duration, OnError, Retry, Step},
     expression::Expression,
-    run::{change::Entered, state::Ending},
+    run::{change::Entered, clock, state::Ending},
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -35,7 +35,9 @@ impl Machine<'_> {
     pub(super) fn attempt_too_long(&mut self, instance: Instance) {
         let Some(frame) = self.run.frames.get(&instance) else { return };
         let name = frame.name.clone();
-        let problem = Problem::new(Standard::Timeout, "the try took longer than its policy allows");
+        let limit = self.attempt_limit_ms(instance).ok().flatten().map(|ms| format!(" of {}", clock::seconds(ms)));
+        let detail = format!("the try took longer than its policy's limit{}", limit.unwrap_or_default());
+        let problem = Problem::new(Standard::Timeout, detail);
         let problem = problem.at(self.pointer(instance));
         self.push(Change::Failed { instance, name, problem: problem.clone() });
         self.rise(instance, instance, Some(instance), problem);
@@ -190,12 +192,17 @@ impl Machine<'_> {
         self.begin_try(instance, doing);
     }
 
+    /// How long a try may take, where its policy says.
+    fn attempt_limit_ms(&self, instance: Instance) -> Result<Option<u64>, Problem> {
+        let limit = self.catch(instance).and_then(|catch| catch.retry.as_ref()?.attempt_limit.as_ref());
+        let input = self.run.frames.get(&instance).map(|frame| Arc::clone(&frame.input)).unwrap_or_default();
+        limit.map(|limit| self.scope(instance).duration_ms(limit, &input)).transpose()
+    }
+
     fn begin_try(&mut self, instance: Instance, mut doing: Doing) {
         let Some(frame) = self.run.frames.get(&instance) else { return };
-        let (at, input) = (frame.at, Arc::clone(&frame.input));
-        let limit = self.catch(instance).and_then(|catch| catch.retry.as_ref()?.attempt_limit.as_ref());
-        let limit = limit.map(|limit| self.scope(instance).duration_ms(limit, &input)).transpose();
-        match (limit, &mut doing) {
+        let at = frame.at;
+        match (self.attempt_limit_ms(instance), &mut doing) {
             (Ok(limit), Doing::Try { attempt_ms, .. }) => {
                 *attempt_ms = limit.map(|limit| self.now_ms.saturating_add(limit));
             }

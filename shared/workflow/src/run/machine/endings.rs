@@ -1,7 +1,10 @@
 //! How runs end.
 
 use super::{Change, Instance, Machine, Problem, Standard, Work};
-use crate::run::state::{Ending, Phase};
+use crate::run::{
+    clock,
+    state::{Ending, Phase},
+};
 use std::sync::Arc;
 
 impl Machine<'_> {
@@ -23,7 +26,12 @@ impl Machine<'_> {
 
     /// The time of a task, or of the run, is over.
     pub(super) fn too_long(&mut self, instance: Instance) {
-        let problem = |what: &str| Problem::new(Standard::Timeout, format!("the {what} took longer than it may"));
+        let Some(frame) = self.run.frames.get(&instance) else { return };
+        let limit_ms = frame.limit_ms.unwrap_or_default().saturating_sub(frame.started_ms);
+        let problem = |what: &str| {
+            let limit = clock::seconds(limit_ms);
+            Problem::new(Standard::Timeout, format!("the {what} took longer than its limit of {limit}"))
+        };
         if instance == 0 {
             return self.close(Ending::TimedOut { problem: problem("run") });
         }

@@ -6,7 +6,7 @@ use crate::{
     definition::{Action, Builtin, Case, Function, Reference, Step, Template},
     run::{
         Request, clock,
-        state::{Ending, Listening, Lowered},
+        state::{Listening, Lowered},
     },
 };
 use serde_json::{Value, json};
@@ -175,18 +175,6 @@ impl Machine<'_> {
             fields.insert("uri".to_owned(), Value::String(expanded));
         }
         Ok(())
-    }
-
-    /// Ends the run if it has no money left.
-    fn is_spent(&mut self, instance: Instance) -> bool {
-        let Some(cap) = self.definition.settings.max_cost_pico_usd.filter(|cap| self.run.spent_pico_usd >= *cap) else {
-            return false;
-        };
-        let detail = format!("the run has cost {} of {cap} pico-US-dollars", self.run.spent_pico_usd);
-        let problem = Problem::new(Standard::Budget, detail).at(self.pointer(instance));
-        self.push(Change::Stuck { instance });
-        self.close(Ending::BudgetExhausted { problem });
-        true
     }
 
     fn run_workflow(
