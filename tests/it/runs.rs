@@ -63,7 +63,9 @@ async fn a_workflow_is_applied_started_answered_and_paid_for_by_the_command() {
     assert_eq!((view["state"].as_str(), view["output"]["told"].as_bool()), (Some("completed"), Some(true)), "{view}");
     assert_eq!(view["output"]["model"], view["steps"][1]["note"]["model"]);
     assert_ne!(view["cost_usd"], "0");
-    assert_eq!(stack.hooks().await.len(), 2);
+    let hooks = stack.hooks().await;
+    let told: Value = serde_json::from_str(hooks[1]["body"].as_str().unwrap()).unwrap();
+    assert!(hooks.len() == 2 && told["data"]["text"].as_str().is_some_and(|text| !text.is_empty()), "{told}");
     let tree = said(&stack.neptune(&["run", "show", &id]).await);
     assert!(tree.contains("  sum ") && tree.contains("task ") && tree.contains("delivery "), "{tree}");
     // The ledger knows the step, and the workflow is what its cost is grouped by.
@@ -144,6 +146,32 @@ async fn a_run_hears_another_asks_by_mail_and_is_answered_by_the_link_and_found(
         report["runs"][0]["id"] == json!(id) && report["totals"][0]["workflow"] == "support/hears"
     };
     wait_until("its end is found", SOON, found).await;
+}
+
+const MISSPELT: &str = r"
+document: {dsl: '1.0.3', namespace: support, name: misspelt, version: '1.0.0'}
+input: {schema: {document: {type: object}}}
+do:
+  - safe:
+      try: [ask: {call: 'model:1.0.0@default', with: {input: hi, model: openai/gtp}}]
+      catch: {retry: {when: '.status >= 500', delay: {milliseconds: 50}, limit: {attempt: {count: 5}}}}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_without_an_input_has_an_empty_one_and_what_would_fail_again_is_not_repeated() {
+    let stack = Stack::start().await;
+    let file = stack.folder.path().join("misspelt.yaml");
+    std::fs::write(&file, MISSPELT).unwrap();
+    said(&stack.neptune(&["apply", "-f", file.to_str().unwrap()]).await);
+    let start = ["run", "start", "support/misspelt", "--idempotency-key", "m-1"];
+    let known = || async { command(&stack, &start).await.status.success() };
+    wait_until("the ingress knows the workflow", SOON, known).await;
+    let id = said(&command(&stack, &start).await).trim().to_owned();
+    let view = || async { stack.get(&format!("/v1/runs/{id}")).send().await.unwrap().json::<Value>().await.unwrap() };
+    wait_until("it has ended", SOON, || async { view().await["ended_at"].is_string() }).await;
+    let view = view().await;
+    assert_eq!((&view["state"], &view["error"]["status"]), (&json!("faulted"), &json!(404)), "{view}");
+    assert_eq!((&view["input"], &view["steps"][1]["tries"]), (&json!({}), &Value::Null), "{view}");
 }
 
 const UNDOES: &str = r"

@@ -340,6 +340,7 @@ mod tests {
             refuse: false,
             step: Some(step.into()),
             by: None,
+            class: None,
         };
         let data = |step: &str| signal(&args(step)).unwrap().get("data").cloned().unwrap();
         assert_eq!(data("may"), json!({"approved": true, "step": "may", "instance": null, "by": null}));
