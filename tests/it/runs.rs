@@ -164,9 +164,14 @@ async fn a_run_without_an_input_has_an_empty_one_and_what_would_fail_again_is_no
     std::fs::write(&file, MISSPELT).unwrap();
     said(&stack.neptune(&["apply", "-f", file.to_str().unwrap()]).await);
     let start = ["run", "start", "support/misspelt", "--idempotency-key", "m-1"];
-    let known = || async { command(&stack, &start).await.status.success() };
+    let started = std::sync::Mutex::new(String::new());
+    let known = || async {
+        let output = command(&stack, &start).await;
+        *started.lock().unwrap() = String::from_utf8(output.stdout).unwrap();
+        output.status.success()
+    };
     wait_until("the ingress knows the workflow", SOON, known).await;
-    let id = said(&command(&stack, &start).await).trim().to_owned();
+    let id = started.lock().unwrap().trim().to_owned();
     let view = || async { stack.get(&format!("/v1/runs/{id}")).send().await.unwrap().json::<Value>().await.unwrap() };
     wait_until("it has ended", SOON, || async { view().await["ended_at"].is_string() }).await;
     let view = view().await;
