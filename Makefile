@@ -61,7 +61,7 @@ bench: toolchain ## Measure functions (criterion) and the whole system under loa
 
 bench-routing: toolchain ## Compare routing decisions with the numbers to reach, on labelled tasks (shared data)
 	@echo '==> building'
-	@cargo build --profile local -p neptune-cli -p neptune-tests --bins
+	@cargo build --profile local --bins
 	@$(BUILD_DIR)/local/bench-routing
 
 bench-outage: toolchain ## Let a model fail under 200 tasks a second, optimised; who sees a second attempt?

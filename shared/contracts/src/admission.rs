@@ -113,6 +113,16 @@ pub struct Finding {
     pub count: u32,
 }
 
+/// The rule by which a model is excluded that the team was never granted: its callers are not told of it by name.
+pub const NO_GRANT: &str = "no_grant";
+
+/// That so many models were never granted to `team`, as a reason among others; nothing for none.
+#[must_use]
+pub fn not_granted(count: usize, team: &Team) -> Option<String> {
+    let are = if count == 1 { "model is" } else { "models are" };
+    (count > 0).then(|| format!("{count} {are} not granted to team {team}"))
+}
+
 /// A model that was left out, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exclusion {
@@ -201,6 +211,12 @@ impl Task {
 }
 
 impl Admission {
+    /// Whether `model` is excluded because the team was never granted it.
+    #[must_use]
+    pub fn was_never_granted(&self, model: &str) -> bool {
+        self.excluded_models.iter().any(|excluded| excluded.model == model && excluded.code == NO_GRANT)
+    }
+
     /// What the signature covers: the task's identity, input and terms, and every bound. One field per
     /// line, so no two admissions share their bytes. An admission of before, without terms, has the bytes of before.
     #[must_use]

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 mod batch;
 mod combine;
+mod endpoint;
 mod faults;
 mod judge;
 mod limits;
@@ -465,6 +466,7 @@ impl ModelSpec {
                 faults.push(format!("quality.{task_type} is {quality}; the limit is 0 to 1"));
             }
         }
+        faults.extend(endpoint::check(&self.endpoint).err());
         faults.extend(self.price.faults());
         faults.extend(self.limits.faults());
         faults.extend(self.batch.iter().flat_map(|batch| batch.faults(self.provider)));

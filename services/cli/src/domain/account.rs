@@ -134,7 +134,7 @@ fn choice(route: &Explanation) -> Vec<String> {
     if let Some(propensity) = route.propensity.filter(|propensity| *propensity < 1.0) {
         parts.push(format!("The draws make this choice with probability {propensity:.3}."));
     }
-    if let Some(strategy) = &route.strategy {
+    if let Some(strategy) = route.strategy.as_ref().filter(|strategy| strategy.because != route.because) {
         parts.push(format!("Strategy {}: {}.", strategy.kind, strategy.because));
     }
     if !route.shadows.is_empty() {

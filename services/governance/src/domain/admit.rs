@@ -7,7 +7,7 @@ use super::{
 };
 use neptune_contracts::{
     PicoUsd, Timestamp,
-    admission::{Admission, Exclusion, Task},
+    admission::{Admission, Exclusion, NO_GRANT, Task, not_granted},
     finished::{Outcome, TaskError},
     names::{DataClass, Zone},
     problem::shortlist,
@@ -142,16 +142,22 @@ fn nothing_left(task: &Task, policy: &Policy, excluded: &[Exclusion]) -> String 
     let requested = policy.requested(task);
     // What was asked for is told first.
     let is_other = |model: &str| requested.as_ref().is_some_and(|requested| !requested.contains(model));
-    let mut excluded: Vec<&Exclusion> = excluded.iter().collect();
+    // And of what the team was never granted only that.
+    let is_known = |excluded: &&Exclusion| {
+        excluded.code != NO_GRANT
+            || requested.as_ref().is_some_and(|requested| requested.contains(excluded.model.as_str()))
+    };
+    let (mut excluded, unknown): (Vec<&Exclusion>, Vec<&Exclusion>) = excluded.iter().partition(is_known);
     excluded.sort_by_key(|excluded| is_other(&excluded.model));
     let mut reasons: Vec<String> =
         excluded.iter().map(|excluded| format!("{}: {}", excluded.model, excluded.reason)).collect();
     if requested.as_ref().is_some_and(HashSet::is_empty) {
         let text = "the task asks for models that do not exist, or for a model that its own list leaves out";
         reasons.insert(0, text.to_owned());
-    } else if reasons.is_empty() {
+    } else if reasons.is_empty() && unknown.is_empty() {
         reasons.push("none is configured".into());
     }
+    reasons.extend(not_granted(unknown.len(), &task.team));
     format!("no model may see this task ({})", shortlist(&reasons, "models"))
 }
 

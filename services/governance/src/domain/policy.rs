@@ -3,7 +3,7 @@
 use super::budget::Budget;
 use neptune_contracts::{
     PicoUsd,
-    admission::{Exclusion, Task},
+    admission::{Exclusion, NO_GRANT, Task},
     names::{Channel, DataClass, Team, Zone},
     resource::{KeySpec, ModelSpec, PriceSpec, Resources, TeamSpec},
 };
@@ -144,7 +144,7 @@ impl TeamPolicy {
 
 fn why_not(model: &str, spec: &ModelSpec, name: &str, team: &TeamSpec) -> Option<(&'static str, String)> {
     if !team.models.iter().any(|grant| covers(grant, model)) {
-        Some(("no_grant", format!("team {name} is not granted it")))
+        Some((NO_GRANT, format!("team {name} is not granted it")))
     } else if !team.zones.contains(&spec.zone) {
         Some(("zone", format!("team {name} may not reach zone {}", spec.zone)))
     } else if spec.disabled {

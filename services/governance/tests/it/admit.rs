@@ -107,7 +107,7 @@ fn nothing_left_is_refused_with_every_reason() {
         submitted("guests", "hello"),
         Outcome::Rejected,
         "model_not_allowed",
-        "openai/small: team guests is not granted it",
+        "models are not granted to team guests",
     );
     check_refused(submitted("strangers", "hello"), Outcome::Rejected, "unknown_team", "there is no team strangers");
 }

@@ -21,7 +21,7 @@ use neptune_contracts::{
     PicoUsd,
     admission::{Admission, Task},
     finished::{Outcome, TaskError},
-    plan::{Candidate, Explanation, Plan},
+    plan::{Candidate, Explanation, Plan, Strategy},
 };
 use std::cell::LazyCell;
 
@@ -92,7 +92,7 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
     let pick = kept_at.map(|index| Pick { index, explored: false }).or_else(picked);
     let ordered = order(&with_first(&ranked, pick), &policy, left_ms);
     let Some(first) = ordered.first() else {
-        let error = no_model(&policy, &removed_all, sorted.back_in_ms, fault(&request, &sorted.limits));
+        let error = no_model((&request, &policy), &removed_all, sorted.back_in_ms, fault(&request, &sorted.limits));
         explanation.because.clone_from(&error.message);
         explanation.removed = removed_all;
         return refuse(Outcome::NoRoute, error, Some(explanation));
@@ -113,6 +113,10 @@ pub fn decide(task: &Task, admission: &Admission, snapshot: &Snapshot<'_>) -> De
     let planning = Planning { request, policy, ranked, ordered, reserve, wishes: &wishes, left_ms, explored, snapshot };
     let shape = shape(&planning);
     explanation.strategy = shape.choice();
+    if let Strategy::Ensemble { .. } = shape.strategy {
+        // No model is the first of several that answer at once.
+        explanation.because = shape.because.clone().unwrap_or(explanation.because);
+    }
     let Shape { strategy, attempts, judge, .. } = shape;
     Decision::Route(Box::new(Plan { routed_at: snapshot.now, strategy, attempts, judge, explanation }))
 }

@@ -3,12 +3,13 @@
 use super::{
     choose::{Wish, utility},
     estimate::Estimate,
-    filter::Eligible,
+    filter::{Eligible, Request},
     limit::Fault,
     route::Policy,
     task_type::Kind,
 };
 use neptune_contracts::{
+    admission::not_granted,
     finished::TaskError,
     plan::{Kept, Removed},
     problem::shortlist,
@@ -67,7 +68,14 @@ fn compared(choice: &Choice<'_>, numbers: &str) -> String {
     let rivals: Vec<&Eligible<'_>> =
         choice.ranked.iter().filter(|option| !option.fallback_only && option.name != name).collect();
     let Some(next) = rivals.first() else {
-        return format!("{name} is the only candidate left for {task_type} on route {route} ({numbers})");
+        return match choice.policy.part {
+            Some(part) => {
+                format!(
+                    "{name} is what is left in part {part} of route {route}, to which the task's lot fell ({numbers})"
+                )
+            }
+            None => format!("{name} is the only candidate left for {task_type} on route {route} ({numbers})"),
+        };
     };
     let worth = |option: &Eligible<'_>| utility(&option.estimate, option.estimate.success, &choice.policy.weights);
     if let Some(Kept { behind_usd, change_usd, .. }) = choice.kept.filter(|kept| kept.behind_usd > 0.0) {
@@ -90,15 +98,23 @@ fn compared(choice: &Choice<'_>, numbers: &str) -> String {
     )
 }
 
-/// Why no model is left. `back_in_ms` is set when one is left but for its circuit or rate limit; else
+/// Why no model is left for `request`. `back_in_ms` is set when one is left but for its circuit or rate limit; else
 /// `fault` says what the task itself asks for that no model gives.
 #[must_use]
-pub fn no_model(policy: &Policy<'_>, removed: &[Removed], back_in_ms: Option<u64>, fault: Option<Fault>) -> TaskError {
+pub fn no_model(
+    (request, policy): (&Request<'_>, &Policy<'_>),
+    removed: &[Removed],
+    back_in_ms: Option<u64>,
+    fault: Option<Fault>,
+) -> TaskError {
+    let ungranted = |removed: &&Removed| request.admission.was_never_granted(&removed.model);
+    let unknown = not_granted(removed.iter().filter(ungranted).count(), &request.task.team);
     // Those that came closest are told first.
     let is_far = |removed: &&Removed| matches!(removed.by.as_str(), "governance" | "route" | "constraint");
-    let (far, near): (Vec<&Removed>, Vec<&Removed>) = removed.iter().partition(is_far);
+    let (far, near): (Vec<&Removed>, Vec<&Removed>) =
+        removed.iter().filter(|removed| !ungranted(removed)).partition(is_far);
     let reason = |removed: &Removed| format!("{}: {}", removed.model, removed.reason);
-    let reasons: Vec<String> = near.into_iter().chain(far).map(reason).collect();
+    let reasons: Vec<String> = near.into_iter().chain(far).map(reason).chain(unknown).collect();
     let reasons = if reasons.is_empty() { "none is configured".to_owned() } else { shortlist(&reasons, "models") };
     let is_governed = !removed.is_empty() && removed.iter().all(|removed| removed.by == "governance");
     let (code, remedy, problems) = match (back_in_ms, fault) {

@@ -41,11 +41,12 @@ pub(super) fn of_kind(kind: &str, spec: &Value) -> Vec<SpecFault> {
 /// Reads a spec again and again: a field that cannot be read is told and put aside, and one that is missing
 /// is filled with something that can be read, so that all the others are looked at too.
 fn of<S: DeserializeOwned>(spec: &Value, values: impl Fn(&S) -> Vec<String>) -> Vec<SpecFault> {
-    let (mut rest, mut faults) = (spec.clone(), Vec::<SpecFault>::new());
+    let (mut rest, mut faults, mut filled) = (spec.clone(), Vec::<SpecFault>::new(), Vec::<Vec<String>>::new());
     for _ in 0..MOST {
         let unread = match read::<S>(&rest) {
             Ok(spec) => {
-                faults.extend(values(&spec).into_iter().map(of_value));
+                let is_own = |fault: &SpecFault| !filled.iter().any(|filled| fault.path.starts_with(filled));
+                faults.extend(values(&spec).into_iter().map(of_value).filter(is_own));
                 break;
             }
             Err(unread) => unread,
@@ -57,7 +58,9 @@ fn of<S: DeserializeOwned>(spec: &Value, values: impl Fn(&S) -> Vec<String>) -> 
             if !faults.iter().any(|fault| whole.starts_with(&fault.path) || fault.path.starts_with(&whole)) {
                 faults.push(SpecFault { message: format!("missing field `{}`", shown(&whole)), path });
             }
-            fill::<S>(&mut rest, &whole)
+            let is_filled = fill::<S>(&mut rest, &whole);
+            filled.push(whole);
+            is_filled
         } else {
             let is_put_aside = put_aside(&mut rest, &path);
             let is_named = path.is_empty() || message.starts_with("unknown field");

@@ -9,6 +9,7 @@ use crate::domain::{
 };
 use neptune_contracts::{
     Timestamp,
+    admission::{Exclusion, NO_GRANT},
     attempt::ErrorClass,
     names::{Lane, TaskType, Zone},
     plan::Strategy,
@@ -262,6 +263,27 @@ fn governance_is_never_gone_around() {
     let pinned =
         World::new().ask("c/large").with(|world| world.admission.allowed_models = vec!["a/small".into()]).refusal();
     assert_eq!((pinned.outcome, pinned.error.code.as_str()), (Outcome::NoRoute, "model_not_allowed"));
+}
+
+#[test]
+fn a_caller_is_not_told_of_models_that_its_team_was_never_granted() {
+    let refusal = World::new()
+        .with(|world| {
+            world.admission.allowed_models = vec!["a/small".into()];
+            let excluded = |model: &str, code: &str| Exclusion {
+                model: model.into(),
+                code: code.into(),
+                reason: "a reason".into(),
+            };
+            world.admission.excluded_models = vec![excluded("b/medium", NO_GRANT), excluded("c/large", "class")];
+            world.task.input.max_tokens = Some(20_000_000);
+        })
+        .refusal();
+    let message = &refusal.error.message;
+    assert!(message.contains("1 model is not granted to team") && !message.contains("b/medium"), "{message}");
+    assert!(message.contains("c/large: a reason"), "{message}");
+    // Who reviews the decision sees all of them.
+    assert!(refusal.explanation.unwrap().removed.iter().any(|removed| removed.model == "b/medium"));
 }
 
 #[test]

@@ -31,6 +31,11 @@ pub(super) fn asked(planning: &Planning<'_, '_>) -> Result<Shape, String> {
             .iter()
             .filter(|option| !option.fallback_only && option.model.zone == zone && option.name != first.name),
     );
+    // Nobody judges an answer of its own, unless there would be no two to judge.
+    let is_judge = |option: &Eligible<'_>| spec.combine == Combine::Judge && spec.judge.as_deref() == Some(option.name);
+    if pool.iter().filter(|option| !is_judge(option)).count() > 1 {
+        pool.retain(|option| !is_judge(option));
+    }
     let wanted = spec.models as usize;
     pool.truncate(wanted);
     if pool.len() < 2 {

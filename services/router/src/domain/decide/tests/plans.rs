@@ -186,6 +186,11 @@ fn a_judge_is_bound_like_any_model() {
     let judge = plan.judge.as_ref().unwrap();
     assert_eq!((judge.model.as_str(), judge.zone), ("c/large", Zone::External));
     assert!(judge.expected_cost_usd > PicoUsd::ZERO);
+    // It would judge an answer of its own.
+    assert_eq!(models(&plan), ["b/medium", "a/small"]);
+    assert!(plan.explanation.because.starts_with("b/medium, a/small answer at once"), "{}", plan.explanation.because);
+    let alone = judged("c/large", |world| world.admission.allowed_models.retain(|name| name != "a/small"));
+    assert_eq!(models(&alone), ["c/large", "b/medium"], "one answer needs no judge");
     for (change, why) in [
         (
             (|world: &mut World| world.admission.allowed_models.retain(|name| name != "c/large")) as fn(&mut World),

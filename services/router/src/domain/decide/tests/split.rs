@@ -21,6 +21,8 @@ fn each_part_has_its_share_and_its_models() {
         let (first, part) = (&plan.attempts[0].model, plan.explanation.part.as_deref().unwrap());
         assert_eq!(first, if part == "canary" { "a/small" } else { "c/large" });
         canaries += u32::from(part == "canary");
+        let because = &plan.explanation.because;
+        assert!(because.contains(&format!("part {part} of route")) && !because.contains("only candidate"), "{because}");
         let rest: Vec<&str> = plan.attempts[1..].iter().map(|attempt| attempt.model.as_str()).collect();
         assert!(!rest.contains(&"b/medium"), "{rest:?}");
     }
