@@ -5,6 +5,9 @@ use url::Url;
 /// What stands for a variable that begins an endpoint, and for one inside of it.
 const BEGINNING: &str = "https://filled.in";
 const INSIDE: &str = "filled-in";
+/// The same for one that is the scheme alone, and for a port.
+const SCHEME: &str = "https";
+const PORT: &str = "8080";
 
 /// Checks an endpoint as far as it is written out: what its variables hold is only known to the executor.
 ///
@@ -30,7 +33,13 @@ fn filled_in(endpoint: &str) -> Option<String> {
     let mut filled = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         let (_, after) = piece.split_once('}')?;
-        filled.push_str(if filled.is_empty() { BEGINNING } else { INSIDE });
+        let value = match (filled.is_empty(), after.starts_with("://"), filled.ends_with(':')) {
+            (true, true, _) => SCHEME,
+            (true, false, _) => BEGINNING,
+            (false, _, true) => PORT,
+            (false, _, false) => INSIDE,
+        };
+        filled.push_str(value);
         filled.push_str(after);
     }
     Some(filled)
@@ -49,6 +58,9 @@ mod tests {
             "http://[::1]:8000/v1/",
             "${AZURE_OPENAI_ENDPOINT}",
             "${VLLM_URL}/v1",
+            "${VLLM_HOST}:8000/v1",
+            "${SCHEME}://${HOST}:${PORT}/v1",
+            "http://${HOST}:${PORT}/${PATH}",
             "https://bedrock-runtime.${AWS_REGION}.amazonaws.com",
         ] {
             assert_eq!(check(good), Ok(()), "{good}");
